@@ -1,0 +1,19 @@
+# The builder for hosts whose package manager is not apt. `./bootstrap build-iso` there prints the two
+# commands that make and run it; the packages come from ./bootstrap, so that the list exists once.
+FROM debian:12
+ARG PACKAGES
+ARG UID=1000
+
+# Versions are not pinned: a release's archive keeps only the newest. PACKAGES is a list, so it is not quoted.
+# hadolint ignore=DL3008,SC2086
+RUN : "${PACKAGES:?give --build-arg PACKAGES=\"\$(./bootstrap --packages)\"}" \
+    && apt-get update \
+    && apt-get install --yes --no-install-recommends ca-certificates git python3 python3-venv $PACKAGES \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --create-home --uid "$UID" builder \
+    && echo builder:100000:65536 > /etc/subuid \
+    && cp /etc/subuid /etc/subgid
+
+USER $UID
+# A volume mounted here belongs to whom the folder belongs.
+RUN mkdir /home/builder/.cache

@@ -1,0 +1,67 @@
+"""CUDA: the driver library against the run-time libraries, the compiler, and that nothing is there twice."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from testinfra.host import Host
+
+from rigforge.verify.cuda_compatibility import driver_runs, number
+from rigforge.verify.expectations import Expectations
+
+pytestmark = pytest.mark.needs("cuda")
+
+# cuda.h, enum cudaError_enum.
+SUCCESS, NO_DEVICE = 0, 100
+
+
+@pytest.fixture(scope="module")
+def libcuda(probe: Callable[[str], Any]) -> dict[str, Any]:
+    """What the driver's own library says."""
+    found: dict[str, Any] = probe("cuda")
+    return found
+
+
+@pytest.mark.needs("driver")
+def test_driver_library_says_its_version(libcuda: dict[str, Any]) -> None:
+    assert libcuda["version_result"] == SUCCESS
+
+
+@pytest.mark.needs("driver")
+def test_driver_runs_programs_of_this_cuda(libcuda: dict[str, Any], expected: Expectations) -> None:
+    assert driver_runs(expected.versions["driver"], libcuda["version"], number(expected.versions["cuda"]))
+
+
+@pytest.mark.needs("driver")
+def test_driver_misses_nothing_but_a_gpu(libcuda: dict[str, Any], has_gpu: bool) -> None:
+    """803 and 804 would mean that library and kernel module do not fit."""
+    assert libcuda["init_result"] == (SUCCESS if has_gpu else NO_DEVICE)
+
+
+def test_cuda_is_one_tree(host: Host) -> None:
+    assert host.file("/usr/local/cuda").exists
+    assert host.run("test -e /usr/local/cuda/lib64/libcudart.so*").rc == 0
+
+
+@pytest.mark.parametrize("library", ["libcublas", "libcudnn", "libcudart"])
+def test_library_is_there_once(host: Host, library: str) -> None:
+    with host.sudo():
+        found = host.check_output("find / -xdev -type f -name %s -printf '%%D:%%i %%p\n'", f"{library}.so*")
+    copies = dict(line.split(" ", 1) for line in found.splitlines())
+    assert len(copies) == 1, found
+
+
+@pytest.mark.needs("devel")
+def test_compiler_is_of_the_same_cuda(host: Host, expected: Expectations) -> None:
+    said = host.check_output("/usr/local/cuda/bin/nvcc --version")
+    release = re.search(r"release (\d+\.\d+)", said)
+    assert release
+    assert number(release[1]) == number(expected.versions["cuda"])
+
+
+@pytest.mark.needs("devel")
+def test_compiler_finds_its_headers(host: Host) -> None:
+    assert host.run("test -e /usr/local/cuda/include/cuda_runtime.h").rc == 0

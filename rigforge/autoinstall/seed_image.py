@@ -1,0 +1,77 @@
+"""A volume labelled CIDATA with an autoinstall document, so that one medium serves many machines."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+import yaml
+
+from rigforge.autoinstall import template
+from rigforge.errors import RigforgeError
+from rigforge.process import run
+from rigforge.target.document import Document, DocumentError, parse
+from rigforge.target.media import LARGEST
+from rigforge.target.network_section import read_network
+from rigforge.target.section import load
+
+#: The first second that FAT can hold. Every file has it, so that the same input gives the same bytes.
+EPOCH = 315532800
+
+#: FAT's volume number, for the same reason.
+VOLUME_NUMBER = "52494721"
+
+#: KiB: a floppy disk's, which everything that reads FAT knows.
+SIZE = 1440
+
+
+def make_cidata(document_text: str, path: Path, network_config: str | None = None) -> Document:
+    """Writes a FAT image with the document to `path` and returns the document: the same input, the same bytes.
+
+    `document_text` is bare or under `autoinstall:`; `network_config` is the installer's network, netplan version 2,
+    and the machine's where the document names none. Only the owner may read the file: it holds the password's hash.
+    Raises RigforgeError for a document that the installer refuses; `path` is left as it is then.
+    """
+    if max(len(document_text), len(network_config or "")) > LARGEST // 2:
+        raise RigforgeError(f"the document is larger than {LARGEST // 2 // 1024} KiB")
+    try:
+        document = parse(document_text, "autoinstall document")
+        content = load(document_text, "autoinstall document")
+        network = load(network_config, "network-config") if network_config else None
+        if network is not None:
+            read_network("network-config", network)
+    except DocumentError as error:
+        raise RigforgeError(error.message, error.hint) from None
+    wrapped = content if isinstance(content, dict) and "autoinstall" in content else {"autoinstall": content}
+    files = {
+        "user-data": "#cloud-config\n" + yaml.safe_dump(wrapped, sort_keys=False, width=10_000),
+        "meta-data": template.fill(
+            "meta-data.j2", instance_id=_instance_id(document_text), hostname=document.identity.hostname
+        ),
+    }
+    if network is not None and network_config:
+        files["network-config"] = network_config
+    _write_volume(files, path)
+    return document
+
+
+def _instance_id(document_text: str) -> str:
+    return f"rigforge-{hashlib.sha256(document_text.encode()).hexdigest()[:16]}"
+
+
+def _write_volume(files: dict[str, str], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Beside the result, so that putting it in its place is one step.
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
+        image = Path(folder) / "cidata.img"
+        fixed = {"SOURCE_DATE_EPOCH": str(EPOCH)}
+        run(["mkfs.vfat", "--invariant", "-i", VOLUME_NUMBER, "-n", "CIDATA", "-C", image, str(SIZE)], env=fixed)
+        for name, text in files.items():
+            source = Path(folder) / name
+            source.write_text(text, encoding="utf-8")
+            os.utime(source, (EPOCH, EPOCH))
+            run(["mcopy", "-m", "-i", image, source, f"::{name}"], env=fixed)
+        image.chmod(0o600)
+        image.replace(path)

@@ -1,0 +1,82 @@
+"""From a stack and its lock to an ISO: fetch, build the layers that are missing, put them together."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from rigforge import process
+from rigforge.autoinstall.document import render
+from rigforge.console import step
+from rigforge.images import iso
+from rigforge.images.medium import Medium, lay_out
+from rigforge.layers.build import Cache, Squashfs, build, missing, squash
+from rigforge.layers.plan import Layer, plan
+from rigforge.lock.model import Lock
+from rigforge.sources.mirrors import Mirrors
+from rigforge.stack.model import Stack
+from rigforge.state import home
+from rigforge.store.store import Store
+
+
+def build_iso(stack: Stack, lock: Lock, mirrors: Mirrors, *, offline: bool = False, out: Path) -> Path:
+    """Makes the ISO of a stack in the directory `out` and returns its path; what is there already is used again.
+
+    Raises RigforgeError; what was complete before the error is kept for the next run.
+    """
+    document = render(stack)
+    layers = plan(stack, lock)
+    cache = Cache(home())
+    images = make_layers(layers, lock, cache, mirrors, level=stack.medium.zstd_level, offline=offline)
+    boot = cache.rootfs(next(layer for layer in layers if layer.name == "boot")) / "medium"
+    medium = lay_out(stack, lock.versions["kernel"], images, boot, document)
+    output = out / f"rigforge-{stack.name}.iso"
+    if not is_made(output, medium):
+        with step(f"writing {output.name}"):
+            iso.write(medium, boot, stack.medium.volume_id, lock.source_date_epoch, output)
+            _stamp(output).write_text(_fingerprint(output, medium))
+    return output
+
+
+def make_layers(
+    layers: Sequence[Layer], lock: Lock, cache: Cache, mirrors: Mirrors, *, level: int, offline: bool
+) -> tuple[Squashfs, ...]:
+    """Builds what is missing of `layers` and returns the squashfs files of those that are shipped, bottom first.
+
+    A layer is compressed (zstd `level`) while the next one is built.
+    """
+    store = Store(cache.directory / "store")
+    to_build = missing(layers, cache)
+    if to_build:
+        store.fetch([file for layer in to_build for file in layer.files], mirrors, offline=offline)
+    squashed: list[Future[Squashfs]] = []
+    with ThreadPoolExecutor(max_workers=1) as compressor:
+        try:
+            for layer in layers:
+                if layer in to_build:
+                    build(layer, store, cache)
+                if layer.shipped:
+                    squashed.append(compressor.submit(squash, layer, cache, level))
+            return tuple(future.result() for future in squashed)
+        except BaseException:
+            compressor.shutdown(wait=False, cancel_futures=True)
+            process.end_all()
+            raise
+
+
+def is_made(output: Path, medium: Medium) -> bool:
+    """Says whether `output` is the ISO of `medium` already, and untouched since."""
+    return output.exists() and _stamp(output).exists() and _stamp(output).read_text() == _fingerprint(output, medium)
+
+
+def _stamp(output: Path) -> Path:
+    return output.with_name(f".{output.name}.made")
+
+
+def _fingerprint(output: Path, medium: Medium) -> str:
+    status = output.stat()
+    texts = hashlib.sha256(json.dumps(dict(medium.texts), sort_keys=True).encode()).hexdigest()
+    return f"{texts} {status.st_size} {status.st_mtime_ns}\n"

@@ -1,0 +1,136 @@
+"""The `rigforge` command: the same tasks as `invoke` in the checkout, and the exit codes of both.
+
+0 done, 1 the user's input or environment is wrong, 2 usage, 130 interrupted, 70 a bug.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from invoke.collection import Collection
+from invoke.exceptions import ParseError
+from invoke.loader import FilesystemLoader
+from invoke.program import Program
+from invoke.tasks import Task
+from invoke.tasks import task as invoke_task
+
+from rigforge import __version__, state
+from rigforge.errors import RigforgeError
+
+INTERRUPTED = 130
+BUG = 70  # EX_SOFTWARE of sysexits.h
+
+#: Errors of the operating system that are about this machine and not about Rigforge.
+_ENVIRONMENT = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENOMEM}
+
+
+def main() -> None:
+    """Runs the task that the command line names, and ends the process with one of the exit codes above."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores SIGHUP
+            signal.signal(number, _end)
+    try:
+        with exit_codes():
+            _program().run()
+    except SystemExit as end:
+        # Invoke ends with 1 for these two; what it was handling tells them apart.
+        cause = type(end.__context__)
+        raise SystemExit({ParseError: 2, KeyboardInterrupt: INTERRUPTED}.get(cause, end.code)) from None
+
+
+def task(**options: Any) -> Callable[[Callable[..., None]], Task[Any]]:
+    """Makes an Invoke task whose errors end the process with our exit codes, under `invoke` as under `rigforge`.
+
+    `options` are those of `invoke.task`.
+    """
+
+    def decorate(body: Callable[..., None]) -> Task[Any]:
+        @functools.wraps(body)
+        def guarded(*arguments: Any, **named: Any) -> None:
+            with exit_codes():
+                body(*arguments, **named)
+
+        made: Task[Any] = invoke_task(**{"auto_shortflags": False, **options})(guarded)
+        return made
+
+    return decorate
+
+
+@contextmanager
+def exit_codes() -> Iterator[None]:
+    """Turns an exception into a message on standard error and SystemExit with its exit code."""
+    try:
+        yield
+    except RigforgeError as error:
+        _fail(error.message, error.hint)
+        raise SystemExit(error.exit_code) from error
+    except KeyboardInterrupt as interrupt:
+        _fail("interrupted")
+        raise SystemExit(INTERRUPTED) from interrupt
+    except BrokenPipeError as error:
+        # `rigforge --list | head` has read enough. Python would complain of the rest at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(128 + signal.SIGPIPE) from error
+    except OSError as error:
+        if error.errno not in _ENVIRONMENT:
+            _report_bug()
+            raise SystemExit(BUG) from error
+        _fail(
+            f"{error.strerror}: {error.filename or state.home()}",
+            "what is done so far is kept, and the next run goes on from there "
+            f"(RIGFORGE_HOME moves it; now {state.home()})",
+        )
+        raise SystemExit(RigforgeError.exit_code) from error
+    except Exception as error:
+        _report_bug()
+        raise SystemExit(BUG) from error
+
+
+def _program() -> Program:
+    path = state.PROJECT / "tasks.py"
+    if not path.exists():
+        raise RigforgeError(f"{path} is missing", "run Rigforge from its checkout: ./bootstrap makes the environment")
+    module, _ = FilesystemLoader(start=str(state.PROJECT)).load("tasks")
+    tasks = Collection.from_module(module)
+    return Program(name="Rigforge", binary="rigforge", version=__version__, namespace=tasks)
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+def _fail(message: str, hint: str = "") -> None:
+    from rigforge import console  # rich is a tenth of a second that a listing need not wait for
+
+    console.fail(message, hint)
+
+
+def _report_bug() -> None:
+    """Writes down the exception being handled and says how to report it."""
+    import platform
+    import time
+    import traceback
+
+    report = f"Rigforge {__version__}, Python {platform.python_version()}, {platform.platform()}\n\n"
+    report += traceback.format_exc()
+    path = state.home() / "bugs" / f"{time.strftime('%Y-%m-%dT%H-%M-%S')}-{time.monotonic_ns() % 1000:03}.txt"
+    summary = f"a bug in Rigforge: {traceback.format_exception_only(sys.exc_info()[1])[-1].strip()}"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(report)
+    except OSError:
+        _fail(summary, f"please report it with this:\n{report}")
+    else:
+        _fail(summary, f"please report it, with the command and {path}")
+
+
+if __name__ == "__main__":
+    main()

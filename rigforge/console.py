@@ -1,0 +1,80 @@
+"""The one place for progress and messages; all of it goes to standard error."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
+
+_console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(text: str) -> None:
+    """Tells the user one thing."""
+    _console.print(text, markup=False)
+
+
+def warn(text: str) -> None:
+    """Tells the user of something that may need attention."""
+    _console.print(f"warning: {text}", style="yellow", markup=False)
+
+
+def fail(message: str, hint: str = "") -> None:
+    """Tells the user what is wrong and what to do about it."""
+    _console.print(f"error: {message}", style="bold red", markup=False)
+    if hint:
+        _console.print(f"hint: {hint}", markup=False)
+
+
+@contextmanager
+def step(title: str) -> Iterator[None]:
+    """Names a step that takes a while, and says how long it took (seconds) once it is done."""
+    start = time.monotonic()
+    if _console.is_terminal:
+        with _console.status(title):
+            yield
+    else:
+        say(f"… {title}")
+        yield
+    say(f"✓ {title} ({time.monotonic() - start:.1f} s)")
+
+
+class Transfer:
+    """Progress of a transfer of `total` bytes in `files` files: a bar on a terminal, lines elsewhere."""
+
+    def __init__(self, title: str, files: int, total: int) -> None:
+        self._title, self._files, self._total = title, files, total
+        self._done_files, self._done_bytes, self._last_line = 0, 0, time.monotonic()
+        self._progress: Progress | None = None
+        self._task = TaskID(0)
+
+    def __enter__(self) -> Transfer:
+        if _console.is_terminal:
+            self._progress = Progress(
+                TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), console=_console
+            )
+            self._progress.start()
+            self._task = self._progress.add_task(self._title, total=self._total)
+        else:
+            say(f"… {self._title}: {self._files} files, {self._total / 1e6:.1f} MB")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._progress:
+            self._progress.stop()
+
+    def advance(self, count: int) -> None:
+        """Counts `count` bytes as transferred; may be called from any thread."""
+        self._done_bytes += count
+        if self._progress:
+            self._progress.advance(self._task, count)
+        elif time.monotonic() - self._last_line > 10:
+            self._last_line = time.monotonic()
+            say(f"  {self._done_files}/{self._files} files, {self._done_bytes / 1e6:.1f}/{self._total / 1e6:.1f} MB")
+
+    def file_done(self) -> None:
+        """Counts one file as complete; may be called from any thread."""
+        self._done_files += 1

@@ -1,0 +1,49 @@
+"""What differs from one distribution to the next: package names, and how a root is made bootable."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from rigforge.distributions import debian
+from rigforge.errors import RigforgeError
+
+if TYPE_CHECKING:
+    from rigforge.stack.model import Stack
+
+
+class Distribution(Protocol):
+    """The package lists of one distribution; each function answers for one stack."""
+
+    def kernel_packages(self, stack: Stack) -> tuple[str, ...]:
+        """Returns the kernel's packages."""
+
+    def driver_packages(self, stack: Stack) -> tuple[str, ...]:
+        """Returns the user space of the GPU driver (libcuda, NVML, nvidia-smi, firmware)."""
+
+    def module_packages(self, stack: Stack) -> tuple[str, ...]:
+        """Returns what compiles the driver's kernel module; none of it reaches the machine."""
+
+    def medium_packages(self, stack: Stack) -> tuple[str, ...]:
+        """Returns boot loaders, live system and the tools that the installer drives."""
+
+
+_DISTRIBUTIONS: dict[str, Distribution] = {"debian": debian}
+
+
+def supported() -> frozenset[str]:
+    """Returns the distributions that media can be built for."""
+    return frozenset(_DISTRIBUTIONS)
+
+
+def of(stack: Stack) -> Distribution:
+    """Returns the distribution of a stack.
+
+    Raises RigforgeError where nothing can be built for it yet.
+    """
+    try:
+        return _DISTRIBUTIONS[stack.system.distribution]
+    except KeyError:
+        raise RigforgeError(
+            f"stack {stack.name}: [system] distribution = {stack.system.distribution!r} cannot be built yet",
+            f"distributions that can: {', '.join(sorted(supported()))}",
+        ) from None

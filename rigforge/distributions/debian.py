@@ -1,0 +1,79 @@
+"""Debian: the names of its packages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rigforge.stack.model import Stack
+
+#: Boot loaders for both firmwares. The -bin packages, because grub-pc and grub-efi-amd64 exclude each other.
+BOOT = (
+    "efibootmgr",
+    "grub-efi-amd64-bin",
+    "grub-efi-amd64-signed",
+    "grub-pc-bin",
+    "grub2-common",
+    "memtest86+",
+    "mokutil",
+    "shim-signed",
+)
+
+#: What makes the medium a live system.
+LIVE = ("live-boot", "live-boot-initramfs-tools")
+
+#: What the installer drives, and what the seed needs on the first boot.
+INSTALLER = (
+    "cloud-init",
+    "console-setup",
+    "cryptsetup",
+    "cryptsetup-initramfs",
+    "dosfstools",
+    "fdisk",
+    "gdisk",
+    "initramfs-tools",
+    "keyboard-configuration",
+    "kbd",
+    "lvm2",
+    "python3-yaml",
+    "rsync",
+    "zstd",
+)
+
+#: The driver's user space without a graphical system; Debian's nvidia-driver would pull in Xorg.
+DRIVER = (
+    "firmware-nvidia-gsp",
+    "libcuda1",
+    "libnvidia-cfg1",
+    "libnvidia-ml1",
+    "libnvidia-ptxjitcompiler1",
+    "nvidia-kernel-support",
+    "nvidia-modprobe",
+    "nvidia-persistenced",
+    "nvidia-smi",
+)
+
+
+def kernel_packages(stack: Stack) -> tuple[str, ...]:
+    """Returns the kernel's packages."""
+    return (stack.kernel.package,)
+
+
+def driver_packages(stack: Stack) -> tuple[str, ...]:
+    """Returns the user space of the GPU driver; with `dkms` also what rebuilds its module on the machine."""
+    if stack.driver.provider == "none":
+        return ()
+    return (*DRIVER, *module_packages(stack)) if stack.driver.dkms else DRIVER
+
+
+def module_packages(stack: Stack) -> tuple[str, ...]:
+    """Returns what compiles the driver's kernel module for the locked kernel."""
+    if stack.driver.provider == "none":
+        return ()
+    headers = stack.kernel.package.replace("linux-image-", "linux-headers-", 1)
+    return ("nvidia-kernel-dkms", headers)
+
+
+def medium_packages(stack: Stack) -> tuple[str, ...]:
+    """Returns boot loaders, live system and the tools that the installer drives."""
+    return (*BOOT, *LIVE, *INSTALLER)

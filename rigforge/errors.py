@@ -1,0 +1,24 @@
+"""The one error type for what a user can put right."""
+
+from __future__ import annotations
+
+
+class RigforgeError(Exception):
+    """The user's input or environment is wrong.
+
+    `message` says what is wrong and where (file, key); `hint` says what to do about it.
+    The command line prints both and ends with `exit_code`.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(RigforgeError):
+    """The command line itself is wrong."""
+
+    exit_code = 2

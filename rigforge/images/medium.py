@@ -1,0 +1,85 @@
+"""The files of an install medium: what is on the ISO under which path."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+
+from rigforge.layers.build import Squashfs
+from rigforge.stack.model import Stack
+
+
+@dataclass(frozen=True)
+class Medium:
+    """All files of a medium: `large` are taken from where they are, `texts` are written for it.
+
+    `id` names this very content; two media with the same id are the same.
+    """
+
+    id: str
+    large: Mapping[str, Path]
+    texts: Mapping[str, str]
+
+
+def lay_out(stack: Stack, kernel: str, images: tuple[Squashfs, ...], boot: Path, document: str) -> Medium:
+    """Returns the files of the medium.
+
+    `images` are bottom first, the last being the live system's own top; `boot` is the directory with the boot
+    files, `document` the autoinstall document.
+    """
+    installed = [image for image in images if image.layer != "medium"]
+    large = {f"live/{image.layer}.squashfs": image.path for image in images}
+    for place, name in {
+        "live/vmlinuz": "vmlinuz",
+        "live/initrd.img": "initrd.img",
+        "boot/memtest.bin": "memtest.bin",
+        "boot/memtest.efi": "memtest.efi",
+    }.items():
+        large[place] = boot / name
+    digests = {f"live/{image.layer}.squashfs": image.sha256 for image in images}
+    digests |= {place: _sha256(path) for place, path in large.items() if place not in digests}
+    content = json.dumps([digests, document, stack.medium.countdown], sort_keys=True)
+    identity = hashlib.sha256(content.encode()).hexdigest()[:16]
+    description = {
+        "id": identity,
+        "stack": stack.name,
+        "layers": [f"{image.layer}.squashfs" for image in installed],
+        "rootfs_bytes": sum(image.content_bytes for image in installed),
+        "kernel": kernel,
+    }
+    texts = {
+        ".disk/info": f"Rigforge {stack.name} {identity}\n",
+        "autoinstall.yaml": document,
+        "boot/grub/grub.cfg": menu(stack, identity),
+        "live/filesystem.module": "".join(f"{image.layer}.squashfs\n" for image in images),
+        "rigforge/medium.json": json.dumps(description, indent=2) + "\n",
+    }
+    digests |= {place: hashlib.sha256(text.encode()).hexdigest() for place, text in texts.items()}
+    texts["SHA256SUMS"] = "".join(f"{digest}  {place}\n" for place, digest in sorted(digests.items()))
+    return Medium(identity, large, texts)
+
+
+def menu(stack: Stack, identity: str) -> str:
+    """Returns GRUB's configuration."""
+    text = Path(__file__).with_name("grub.cfg.j2").read_text()
+    template = jinja2.Template(text, undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+    return str(
+        template.render(stack=stack.name, id=identity, countdown=stack.medium.countdown, disk=target_disk(stack))
+    )
+
+
+def target_disk(stack: Stack) -> str:
+    """Returns in words which disk the stack's match rules take."""
+    rules = [rule.model_dump(exclude_none=True, exclude_defaults=True) for rule in stack.storage.match]
+    words = [" ".join(f"{key} {value}" for key, value in rule.items()) for rule in rules]
+    return f"the disk with {' or '.join(words)}".replace('"', "") if words else "the only disk"
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

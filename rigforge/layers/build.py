@@ -1,0 +1,114 @@
+"""Builds the layers that are not there yet, and makes squashfs files of them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rigforge import namespace
+from rigforge.console import step
+from rigforge.layers.plan import Layer
+from rigforge.lock.model import LockedFile
+from rigforge.store.store import Store
+
+
+@dataclass(frozen=True)
+class Squashfs:
+    """A layer's squashfs: its file, the file's sha256 (hex), and the bytes that its content takes on a disk."""
+
+    layer: str
+    path: Path
+    sha256: str
+    content_bytes: int
+
+
+@dataclass(frozen=True)
+class Cache:
+    """The directory in which built layers and squashfs files are kept."""
+
+    directory: Path
+
+    def layer(self, layer: Layer) -> Path:
+        """Returns where a built layer is: a directory with `rootfs` (the upper directory) and `log`."""
+        return self.directory / "layers" / layer.key
+
+    def rootfs(self, layer: Layer) -> Path:
+        """Returns the upper directory of a built layer."""
+        return self.layer(layer) / "rootfs"
+
+    def squashfs(self, layer: Layer, level: int) -> Path:
+        """Returns where the squashfs of a layer is, compressed with zstd at `level`."""
+        return self.directory / "squashfs" / f"{layer.key}-{level}.squashfs"
+
+    def log(self, name: str) -> Path:
+        """Returns the file for the log of one step; emptied."""
+        file = self.directory / "logs" / f"{name}.log"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"")
+        return file
+
+
+def missing(layers: Sequence[Layer], cache: Cache) -> tuple[Layer, ...]:
+    """Returns the layers that have to be built; one that only serves others is missing if one of those is."""
+    wanted = {layer.key for layer in layers if layer.shipped and not cache.layer(layer).exists()}
+    for layer in layers:
+        if layer.key in wanted:
+            wanted |= {used.key for used in layer.uses if not cache.layer(used).exists()}
+    return tuple(layer for layer in layers if layer.key in wanted)
+
+
+def build(layer: Layer, store: Store, cache: Cache) -> None:
+    """Builds one layer; the ones it needs are there.
+
+    Raises RigforgeError, and leaves nothing half built.
+    """
+    place = cache.layer(layer)
+    partial = place.with_name(f".{layer.key}")
+    namespace.remove_tree(partial)
+    files = partial / "files"
+    files.mkdir(parents=True)
+    for file in layer.files:
+        link(file, store, files)
+    below = [cache.rootfs(lower) for lower in reversed(layer.chain()[:-1])]
+    request = {
+        "layer": layer.name,
+        "directory": str(partial),
+        "files": str(files),
+        "lowers": [str(path) for path in below],
+        "products": {used.name: str(cache.rootfs(used)) for used in layer.uses},
+        "options": dict(layer.options),
+    }
+    try:
+        with step(f"layer {layer.name}"):
+            namespace.call("rigforge.layers.inside:build", request, log=cache.log(layer.name))
+        for name in ("files", "mounted", "work", "empty"):
+            namespace.remove_tree(partial / name)
+        partial.rename(place)
+    except BaseException:
+        namespace.remove_tree(partial)
+        raise
+
+
+def link(file: LockedFile, store: Store, directory: Path) -> None:
+    """Gives a file of the store its own name in `directory`, without a copy where the file system allows it."""
+    os.link(store.path(file.sha256), directory / Path(file.file).name)
+
+
+def squash(layer: Layer, cache: Cache, level: int) -> Squashfs:
+    """Returns the squashfs of a built layer, made now where it is missing."""
+    output = cache.squashfs(layer, level)
+    facts = output.with_suffix(".json")
+    if not facts.exists():
+        output.parent.mkdir(parents=True, exist_ok=True)
+        request = {
+            "source": str(cache.rootfs(layer)),
+            "output": str(output),
+            "level": level,
+            "epoch": layer.options["source_date_epoch"],
+        }
+        with step(f"squashfs {layer.name}"):
+            namespace.call("rigforge.layers.inside:squash", request, log=cache.log(f"squashfs-{layer.name}"))
+    return Squashfs(layer.name, output, **json.loads(facts.read_text()))

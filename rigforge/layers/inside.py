@@ -1,0 +1,73 @@
+"""What runs as root of the namespace: one layer built, or one squashfs made."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import os
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from rigforge.layers.root import Root, clean, interfaces, overlay, settle
+from rigforge.process import run
+
+
+def build(request: dict[str, Any]) -> None:
+    """Builds one layer.
+
+    `request`: `layer` (the recipe's name), `directory` (empty; gets `rootfs`, the upper directory), `files`
+    (directory of the locked files), `lowers` (upper directories of the layers below, top first), `products`
+    and `options` as in `Root`. A recipe with NEEDS_BASE = False makes the root itself.
+    """
+    directory, files = Path(request["directory"]), Path(request["files"])
+    lowers = [Path(lower) for lower in request["lowers"]]
+    recipe = importlib.import_module(f"rigforge.layers.recipes.{request['layer']}")
+    path, upper, work = (directory / name for name in ("mounted", "rootfs", "work"))
+    for part in (path, upper, work):
+        part.mkdir()
+    products = {name: Path(product) for name, product in request["products"].items()}
+    root = Root(path, files, products, request["options"])
+    with overlay(path, lowers=lowers, upper=upper, work=work):
+        with ExitStack() as mounts:
+            if lowers:
+                mounts.enter_context(interfaces(path, files))
+            recipe.build(root)
+        clean(path)
+    settle(upper, lowers, request["options"]["source_date_epoch"])
+    sync(upper)
+
+
+def squash(request: dict[str, Any]) -> None:
+    """Makes the squashfs `output` of the directory `source`, and beside it a .json file with what is known of it.
+
+    `level` is zstd's, `epoch` (seconds since 1970) the time of the file system itself.
+    """
+    source, output = Path(request["source"]), Path(request["output"])
+    partial = output.with_suffix(".part")
+    partial.unlink(missing_ok=True)
+    # The memory limit keeps the figure independent of how much the machine has.
+    level, epoch = str(request["level"]), str(request["epoch"])
+    compression = ["-comp", "zstd", "-Xcompression-level", level, "-mem", "512M"]
+    run(["mksquashfs", source, partial, "-noappend", "-no-progress", "-quiet", "-mkfs-time", epoch, *compression])
+    with partial.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    partial.rename(output)
+    facts = {"sha256": sha256, "content_bytes": content_bytes(source)}
+    output.with_suffix(".json").write_text(json.dumps(facts))
+
+
+def content_bytes(source: Path) -> int:
+    """Returns how many bytes the files of a tree take on a file system with blocks of 4 KiB, each inode once."""
+    blocks: dict[int, int] = {}
+    for directory, names, files in os.walk(source):
+        for name in (*names, *files):
+            status = Path(directory, name).lstat()
+            blocks[status.st_ino] = max(1, -(-status.st_size // 4096))
+    return 4096 * sum(blocks.values())
+
+
+def sync(path: Path) -> None:
+    """Waits until the file system of `path` is on the disk."""
+    run(["sync", "--file-system", path])

@@ -1,0 +1,127 @@
+"""Which layers a stack has, and the key under which each is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from rigforge import distributions
+from rigforge.errors import RigforgeError
+from rigforge.lock.model import Lock, LockedFile
+from rigforge.stack.model import Stack
+
+#: The Python environment, on machines and in containers alike.
+ENVIRONMENT = "/opt/rigforge/python"
+
+#: Where the interpreter of that environment keeps its packages, for one minor version of Python.
+SITE_PACKAGES = ENVIRONMENT + "/lib/python{version}/site-packages"
+
+CUDA_ROOT = "/usr/local/cuda"
+
+#: Sources besides its own that decide what a recipe makes, as patterns within the package.
+SHARED = {
+    "cuda": ("layers/wheels.py", "layers/cuda_tree.py"),
+    "python": ("layers/wheels.py",),
+    "devel": ("layers/wheels.py", "layers/cuda_tree.py"),
+    "medium": ("target/*.py", "target/units/*"),
+}
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer to build: what it stands on, what goes into it, and what its recipe is told.
+
+    `shipped` is false for what only serves to build another layer. `uses` are layers whose product the recipe
+    takes, besides standing on `parent`.
+    """
+
+    name: str
+    parent: Layer | None
+    files: tuple[LockedFile, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    uses: tuple[Layer, ...] = ()
+    shipped: bool = True
+
+    @cached_property
+    def key(self) -> str:
+        """The hash of the parent's key, the layer's part of the lock, its options and its recipe."""
+        content = {
+            "name": self.name,
+            "parent": self.parent.key if self.parent else "",
+            "uses": [used.key for used in self.uses],
+            "files": [[Path(file.file).name, file.sha256] for file in self.files],
+            "options": dict(self.options),
+            "recipe": recipe_digest(self.name),
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:40]
+
+    def chain(self) -> tuple[Layer, ...]:
+        """Returns the layer and what it stands on, bottom first."""
+        return (*(self.parent.chain() if self.parent else ()), self)
+
+
+def plan(stack: Stack, lock: Lock) -> tuple[Layer, ...]:
+    """Returns the layers of a stack, each after what it needs; those without content are left out.
+
+    The last two are the medium's own: `medium` is the top of the live system, `boot` has its boot files.
+
+    Raises RigforgeError where the MOK's files cannot be read, or where nothing can be built for the distribution.
+    """
+    distributions.of(stack)
+    epoch = {"source_date_epoch": lock.source_date_epoch}
+    python = {**epoch, "environment": ENVIRONMENT, "site_packages": SITE_PACKAGES.format(version=stack.python.version)}
+    base = Layer("base", None, lock.part("base"), {**epoch, "suite": stack.system.suite})
+    top, layers = base, [base]
+    for name in ("cuda", "python", "devel"):
+        if files := lock.part(name):
+            options = {**python, "cuda_root": CUDA_ROOT, "cuda_version": stack.cuda.version}
+            top = Layer(name, top, files, options)
+            layers.append(top)
+    uses: tuple[Layer, ...] = ()
+    if lock.part("module"):
+        kernel = {name: lock.versions[name] for name in ("kernel", "kernel_package_version", "driver")}
+        module = Layer("module", top, lock.part("module"), {**epoch, **kernel, **_signing(stack)}, shipped=False)
+        layers.append(module)
+        uses = (module,)
+    host = {
+        **epoch,
+        "kernel": lock.versions["kernel"],
+        "driver": lock.versions.get("driver", ""),
+        "enable": list(stack.services.enable),
+        "disable": list(stack.services.disable),
+    }
+    machine = Layer("host", top, lock.part("host"), host, uses)
+    boot = Layer("boot", machine, (), {**epoch, "kernel": lock.versions["kernel"]}, shipped=False)
+    return (*layers, machine, boot, Layer("medium", machine, (), epoch, (boot,)))
+
+
+def recipe_digest(name: str) -> str:
+    """Returns the hash of the source that builds a layer: its recipe, and what that shares with others."""
+    package = Path(__file__).parent.parent
+    patterns = ["layers/root.py", f"layers/recipes/{name}.py", *SHARED.get(name, ())]
+    sources = [source for pattern in patterns for source in sorted(package.glob(pattern))]
+    return hashlib.sha256(b"\0".join(source.read_bytes() for source in sources)).hexdigest()
+
+
+def _signing(stack: Stack) -> dict[str, str]:
+    """The MOK's files and the certificate's digest, so that another key signs the module anew."""
+    if not stack.secure_boot.key:
+        return {}
+    key, certificate = Path(stack.secure_boot.key), Path(stack.secure_boot.certificate)
+    for file in (key, certificate):
+        if not file.is_file():
+            raise RigforgeError(
+                f"[secure_boot]: there is no file {file}",
+                "make a key pair: openssl req -new -x509 -newkey rsa:2048 -nodes -days 36500 -subj '/CN=MOK/' "
+                "-keyout mok.key -out mok.pem",
+            )
+    return {
+        "signing_key": str(key.resolve()),
+        "signing_certificate": str(certificate.resolve()),
+        "certificate_sha256": hashlib.sha256(certificate.read_bytes()).hexdigest(),
+    }

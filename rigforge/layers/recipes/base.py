@@ -1,0 +1,35 @@
+"""The operating system without a kernel, by mmdebstrap from the locked packages alone."""
+
+from __future__ import annotations
+
+from rigforge.layers.root import Root
+from rigforge.process import run
+
+#: Left out of every package: what a server's users read on the web, and translations of messages.
+#: Licences (copyright) stay, and so does what a package names explicitly below.
+EXCLUDED = ("/usr/share/doc/*", "/usr/share/info/*", "/usr/share/lintian/*", "/usr/share/locale/*")
+INCLUDED = ("/usr/share/doc/*/copyright", "/usr/share/locale/locale.alias")
+
+
+def build(root: Root) -> None:
+    """Fills the empty root."""
+    suite = root.options["suite"]
+    archive = root.files
+    release = ["-o", f"APT::FTPArchive::Release::Suite={suite}", "-o", f"APT::FTPArchive::Release::Codename={suite}"]
+    # The index is made from files whose checksums came from a signed one, hence trusted=yes below.
+    (archive / "Packages").write_text(run(["apt-ftparchive", "packages", "."], cwd=archive).stdout)
+    (archive / "Release").write_text(run(["apt-ftparchive", *release, "release", "."], cwd=archive).stdout)
+    names = sorted({package.name.partition("_")[0] for package in archive.glob("*.deb")})
+    rules = [f"path-exclude={pattern}" for pattern in EXCLUDED] + [f"path-include={pattern}" for pattern in INCLUDED]
+    root.write("etc/dpkg/dpkg.cfg.d/rigforge", "\n".join([*rules, ""]))
+    run(
+        ["mmdebstrap", "--mode=root", "--variant=required", "--format=directory", "--skip=check/empty"]
+        + [f"--include={','.join(names)}", "--dpkgopt=force-unsafe-io"]
+        + ["--aptopt=APT::Install-Recommends false", "--aptopt=Acquire::Languages none"]
+        + [suite, root.path, f"deb [trusted=yes] copy://{archive} ./"],
+        env={"SOURCE_DATE_EPOCH": str(root.options["source_date_epoch"])},
+    )
+    # The last two are copies of the building machine's.
+    for leftover in ("etc/dpkg/dpkg.cfg.d/99mmdebstrap", "etc/hostname", "etc/resolv.conf"):
+        (root.path / leftover).unlink(missing_ok=True)
+    root.write("etc/apt/sources.list", "# Written on the first boot.\n")

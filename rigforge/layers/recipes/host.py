@@ -1,0 +1,85 @@
+"""What makes a machine of the root: kernel, driver, boot loader, installer's tools, services."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rigforge.layers.root import Root
+
+NO_NOUVEAU = """\
+blacklist nouveau
+options nouveau modeset=0
+"""
+
+#: Security updates come by themselves; what is held stays, and nobody reboots the machine under a training run.
+UPGRADES = """\
+Unattended-Upgrade::Automatic-Reboot "false";
+"""
+
+#: Most machines' locale is made here; it takes minutes on the first boot of an emulated one.
+LOCALE = "en_US.UTF-8"
+
+#: The GPU's device file, without which nvidia-persistenced would count as failed.
+WITH_GPU = """\
+[Unit]
+ConditionPathExists=/proc/driver/nvidia/version
+"""
+
+#: Debian's own hook prints this before each login.
+MOTD = """\
+#!/bin/sh
+cat /var/lib/rigforge/report 2>/dev/null || true
+"""
+
+
+def build(root: Root) -> None:
+    """Installs the packages, makes one initramfs for all of them, and sets the services."""
+    kernel = root.options["kernel"]
+    if module := root.products.get("module"):
+        shutil.copy(module / "nvidia-modules.deb", root.files)
+        root.write("etc/modprobe.d/rigforge-nouveau.conf", NO_NOUVEAU)
+    with _without_initramfs(root):
+        root.install_packages()
+    root.chroot(["depmod", "-a", kernel])
+    root.chroot(["update-initramfs", "-c", "-k", kernel])
+    root.write("etc/apt/apt.conf.d/52rigforge", UPGRADES)
+    root.write("etc/update-motd.d/50-rigforge", MOTD, 0o755)
+    root.write("etc/locale.gen", f"{LOCALE} UTF-8\n")
+    root.chroot(["locale-gen"])
+    root.write("etc/default/locale", f"LANG={LOCALE}\n")
+    # No boot waits for a cable: the unit times out after two minutes where a port is unplugged.
+    root.chroot(["systemctl", "mask", "systemd-networkd-wait-online.service"])
+    if root.options["driver"]:
+        root.write("etc/systemd/system/nvidia-persistenced.service.d/rigforge.conf", WITH_GPU)
+    _hold(root)
+    for verb in ("enable", "disable"):
+        if units := root.options[verb]:
+            root.chroot(["systemctl", verb, *units])
+
+
+@contextmanager
+def _without_initramfs(root: Root) -> Iterator[None]:
+    """Keeps packages from making an initramfs each; it takes longest of all, and the last one is enough."""
+    tool = "/usr/sbin/update-initramfs"
+    root.chroot(["dpkg-divert", "--local", "--rename", "--add", tool])
+    (root.path / tool.lstrip("/")).symlink_to("/bin/true")
+    try:
+        yield
+    finally:
+        (root.path / tool.lstrip("/")).unlink()
+        root.chroot(["dpkg-divert", "--local", "--rename", "--remove", tool])
+
+
+def _hold(root: Root) -> None:
+    """Holds kernel and driver, so that no upgrade parts them; with no driver the kernel stays free."""
+    if not root.options["driver"]:
+        return
+    listed = root.chroot(["dpkg-query", "--show", "--showformat", "${Package} ${source:Package}\\n"])
+    held = []
+    for line in listed.splitlines():
+        package, source = line.split()
+        if package.startswith(("linux-image-", "nvidia-modules-")) or source.startswith("nvidia-graphics-drivers"):
+            held.append(package)
+    root.chroot(["apt-mark", "hold", *sorted(held)])

@@ -1,0 +1,110 @@
+"""The NVIDIA kernel module, compiled for exactly the locked kernel and packed as a .deb.
+
+The package depends on that kernel's package and provides what the driver's user space asks for, so that apt itself
+keeps the three together.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+from rigforge.errors import RigforgeError
+from rigforge.layers.root import Root
+from rigforge.process import CommandFailed, run
+
+CONTROL = """\
+Package: nvidia-modules-{kernel}
+Version: {driver}
+Architecture: amd64
+Maintainer: Rigforge <rigforge@localhost>
+Section: kernel
+Priority: optional
+Depends: linux-image-{kernel} (= {kernel_package_version}), nvidia-kernel-support
+Provides: nvidia-kernel-{driver}
+Description: NVIDIA kernel modules {driver}, compiled for {kernel}
+"""
+
+POSTINST = """\
+#!/bin/sh
+set -e
+depmod -a {kernel}
+"""
+
+
+def build(root: Root) -> None:
+    """Compiles the module; the .deb is left in the layer's root as /nvidia-modules.deb.
+
+    Raises RigforgeError with the compiler's own first error line where the module does not compile.
+    """
+    kernel, driver = root.options["kernel"], root.options["driver"]
+    # dkms would otherwise sign with a key that it makes itself, and build on installation already.
+    root.write("etc/dkms/framework.conf.d/rigforge.conf", 'sign_file="/nonexistent"\n')
+    root.write("etc/dkms/no-autoinstall", "")
+    root.install_packages()
+    source = next((root.path / "usr/src").glob(f"nvidia-*{driver}"), None)
+    if source is None:
+        raise RigforgeError(f"no package of the layer brings the source of driver {driver}", "renew the lock")
+    name = source.name.removesuffix(f"-{driver}")
+    tree = root.path / f"var/lib/dkms/{name}/{driver}"
+    try:
+        root.chroot(["dkms", "build", "-m", name, "-v", driver, "-k", kernel])
+    except CommandFailed as failure:
+        log = tree / "build/make.log"
+        text = log.read_text(errors="replace") if log.exists() else failure.output
+        raise RigforgeError(
+            f"NVIDIA driver {driver} does not compile for kernel {kernel}: {first_error(text)}",
+            "choose another driver ([driver] version) or kernel ([kernel] package) in the stack, then `invoke lock`",
+        ) from None
+    modules = sorted((tree / kernel / "x86_64/module").glob("*.ko*"))
+    _pack(root, modules)
+
+
+def first_error(log: str) -> str:
+    """Returns the first line of a compiler's log that names an error, else the log's last line.
+
+    >>> first_error("make: x\\nnv.c:3:9: error: too few arguments\\nmake: *** error: 1")
+    'nv.c:3:9: error: too few arguments'
+    """
+    lines = log.strip().splitlines() or ["the compiler said nothing"]
+    return next((line for line in lines if re.search(r"\berror:|\bError \d|ERROR: modpost", line)), lines[-1]).strip()
+
+
+def _pack(root: Root, modules: list[Path]) -> None:
+    kernel = root.options["kernel"]
+    package = root.path / "tmp/package"
+    place = package / f"lib/modules/{kernel}/updates/dkms"
+    place.mkdir(parents=True)
+    for module in modules:
+        copy = place / module.name
+        shutil.copyfile(module, copy)
+        inside = f"/{copy.relative_to(root.path)}"
+        root.chroot(["strip", "--strip-debug", "--enable-deterministic-archives", inside])
+        _sign(root, copy, inside)
+        found = root.chroot(["modinfo", "--field", "vermagic", inside]).split()
+        if not found or found[0] != kernel:
+            raise RigforgeError(f"{module.name} was compiled for kernel {found[:1]}, not for {kernel}")
+    for name, template, mode in (("control", CONTROL, 0o644), ("postinst", POSTINST, 0o755)):
+        inside = f"tmp/package/DEBIAN/{name}"
+        root.write(inside, template.format(**root.options), mode)
+    root.chroot(["dpkg-deb", "--root-owner-group", "-Zzstd", "--build", "/tmp/package", "/nvidia-modules.deb"])
+
+
+def _sign(root: Root, module: Path, inside: str) -> None:
+    """Signs a module with the user's MOK where one is configured; the key is seen by nothing but sign-file."""
+    if "signing_key" not in root.options:
+        return
+    secrets = root.path / "run/secrets"
+    secrets.mkdir(mode=0o700)
+    for name in ("key", "certificate"):
+        (secrets / name).touch()
+        run(["mount", "--bind", root.options[f"signing_{name}"], secrets / name])
+    tool = next((root.path / "usr/lib").glob("linux-kbuild-*/scripts/sign-file"))
+    try:
+        root.chroot(
+            [f"/{tool.relative_to(root.path)}", "sha256", "/run/secrets/key", "/run/secrets/certificate", inside]
+        )
+    finally:
+        run(["umount", secrets / "key", secrets / "certificate"])
+        shutil.rmtree(secrets)

@@ -1,0 +1,192 @@
+"""A layer under construction, seen from inside the namespace: its mounted root and what all recipes do with it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rigforge.process import Argument, run
+
+#: Devices that a program in the root may need; bound from the machine's own, as nobody but root can make them.
+DEVICES = ("full", "null", "random", "tty", "urandom", "zero")
+
+#: What building leaves behind and no machine should start with.
+LEFTOVERS = (
+    "dev/*",
+    "etc/apt/apt.conf.d/99mmdebstrap",
+    "etc/apt/sources.list.d/*",
+    "etc/.pwd.lock",
+    "etc/*-",
+    "etc/ssh/ssh_host_*",
+    "root/.cache",
+    "run/*",
+    "tmp/*",
+    "usr/share/info/dir*",
+    "var/cache/apt/*.bin",
+    "var/cache/apt/archives/*.deb",
+    "var/cache/debconf/*-old",
+    "var/cache/ldconfig/aux-cache",
+    "var/lib/apt/extended_states.*",
+    "var/lib/apt/lists/*",
+    "var/lib/dbus/machine-id",
+    "var/lib/dpkg/*-old",
+    "var/lib/systemd/random-seed",
+    "var/log/*.log",
+    "var/log/apt/*",
+    "var/tmp/*",
+)
+
+
+@dataclass(frozen=True)
+class Root:
+    """The mounted root of a layer under construction.
+
+    `files` is the directory with the layer's locked files under their own names, seen as /run/files inside;
+    `products` maps the names of layers in use to the directories with what they made; `options` are the layer's.
+    """
+
+    path: Path
+    files: Path
+    products: Mapping[str, Path]
+    options: Mapping[str, Any]
+
+    def chroot(self, argv: Sequence[Argument], **env: str) -> str:
+        """Runs a program inside the root and returns its standard output; it sees no home directory and no network.
+
+        Raises CommandFailed.
+        """
+        environment = {
+            "DEBIAN_FRONTEND": "noninteractive",
+            "HOME": "/nonexistent",
+            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "PYTHONHASHSEED": "0",
+            "SOURCE_DATE_EPOCH": str(self.options["source_date_epoch"]),
+            "TMPDIR": "/tmp",
+            **env,
+        }
+        result = run(["chroot", self.path, *argv], env=environment)
+        print(result.stdout, result.stderr, sep="", flush=True)
+        return result.stdout
+
+    def write(self, path: str, text: str, mode: int = 0o644) -> None:
+        """Writes a file of the root, making its directories."""
+        file = self.path / path.lstrip("/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        file.chmod(mode)
+
+    def install_packages(self) -> None:
+        """Installs the .deb files of `files`, with no service started and nothing else fetched."""
+        policy = self.path / "usr/sbin/policy-rc.d"
+        self.write("usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", 0o755)
+        options = (
+            "APT::Install-Recommends=false",
+            "APT::Sandbox::User=root",
+            "Dpkg::Use-Pty=0",
+            "Dpkg::Options::=--force-unsafe-io",
+            "Dpkg::Options::=--force-confold",
+        )
+        # A pattern, because hundreds of names would bury the error message.
+        flags = " ".join(f"-o {option}" for option in options)
+        self.chroot(["sh", "-c", f"apt-get install --yes --quiet --allow-downgrades {flags} /run/files/*.deb"])
+        policy.unlink()
+
+
+@contextmanager
+def overlay(path: Path, *, lowers: Sequence[Path], upper: Path, work: Path) -> Iterator[None]:
+    """Mounts an overlay of `lowers` (top first) and `upper` at `path`; unmounts it, and all in it, at the end."""
+    empty = work.with_name("empty")
+    empty.mkdir(exist_ok=True)
+    lower = ":".join(str(directory) for directory in lowers) or str(empty)
+    # volatile: a layer half made when the machine stops is thrown away, so nothing needs to reach the disk before.
+    options = f"lowerdir={lower},upperdir={upper},workdir={work},userxattr,volatile"
+    run(["mount", "-t", "overlay", "overlay", "-o", options, path])
+    try:
+        yield
+    finally:
+        run(["umount", "--recursive", path])
+
+
+@contextmanager
+def interfaces(path: Path, files: Path) -> Iterator[None]:
+    """Mounts /dev, /proc, /run and /tmp in a root, and the layer's files at /run/files."""
+    mounts = [path / name for name in ("dev", "run", "tmp", "proc")]
+    for directory in mounts[:3]:
+        run(["mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", directory])
+    run(["mount", "-t", "proc", "proc", path / "proc"])
+    (path / "tmp").chmod(0o1777)
+    for device in DEVICES:
+        (path / "dev" / device).touch()
+        run(["mount", "--bind", f"/dev/{device}", path / "dev" / device])
+    for name, target in {"fd": "", "stdin": "/0", "stdout": "/1", "stderr": "/2"}.items():
+        (path / "dev" / name).symlink_to(f"/proc/self/fd{target}")
+    (path / "dev/shm").mkdir(mode=0o1777)
+    (path / "run/lock").mkdir(mode=0o1777)
+    (path / "run/files").mkdir()
+    run(["mount", "--bind", files, path / "run/files"])
+    try:
+        yield
+    finally:
+        for directory in mounts:
+            run(["umount", "--recursive", directory])
+
+
+def clean(root: Path) -> None:
+    """Removes `LEFTOVERS` from a root in which nothing is mounted, and empties its machine-id."""
+    for pattern in LEFTOVERS:
+        for path in root.glob(pattern):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+    (root / "etc/machine-id").write_text("")
+
+
+def settle(upper: Path, lowers: Sequence[Path], epoch: int) -> None:
+    """Makes an upper directory a layer that depends on nothing but its content.
+
+    Opaque directories become directories with whiteouts, overlayfs's own attributes go (they hold inode numbers of
+    this machine), and no file is younger than `epoch` (seconds since 1970).
+    """
+    for directory, names, files in os.walk(upper, topdown=False):
+        here = Path(directory)
+        if _attribute(here, "user.overlay.opaque") == b"y":
+            below = {name for lower in lowers for name in _names(lower / here.relative_to(upper))}
+            for name in sorted(below - set(names) - set(files)):
+                os.mknod(here / name, stat.S_IFCHR | 0o000, os.makedev(0, 0))
+                files.append(name)
+        for name in [*files, *names, "."]:
+            _settle_inode(here / name, epoch)
+
+
+def _settle_inode(path: Path, epoch: int) -> None:
+    for attribute in os.listxattr(path, follow_symlinks=False):
+        if attribute.startswith("user.overlay."):
+            os.removexattr(path, attribute, follow_symlinks=False)
+    if path.lstat().st_mtime > epoch:
+        os.utime(path, (epoch, epoch), follow_symlinks=False)
+
+
+def _attribute(path: Path, name: str) -> bytes:
+    try:
+        return os.getxattr(path, name, follow_symlinks=False)
+    except OSError:
+        return b""
+
+
+def _names(directory: Path) -> list[str]:
+    # A whiteout below is nothing that could shine through.
+    if not directory.is_dir() or directory.is_symlink():
+        return []
+    return [entry.name for entry in os.scandir(directory) if not _is_whiteout(entry)]
+
+
+def _is_whiteout(entry: os.DirEntry[str]) -> bool:
+    status = entry.stat(follow_symlinks=False)
+    return stat.S_ISCHR(status.st_mode) and status.st_rdev == 0

@@ -1,0 +1,28 @@
+"""Wheels into the Python environment of a root, by uv, from the layer's files alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rigforge.layers.root import Root
+from rigforge.process import run
+
+
+def install(root: Root) -> None:
+    """Installs all wheels of the layer and compiles them to bytecode.
+
+    The bytecode is not checked against the sources' times, which the medium does not keep to the second.
+    """
+    import uv
+
+    tool = root.path / "run/uv"
+    tool.touch()
+    run(["mount", "--bind", Path(uv.find_uv_bin()), tool])
+    wheels = sorted(f"/run/files/{wheel.name}" for wheel in root.files.glob("*.whl"))
+    python = f"{root.options['environment']}/bin/python"
+    root.chroot(
+        ["/run/uv", "pip", "install", "--offline", "--no-index", "--no-deps", "--no-cache", "--no-config"]
+        + ["--link-mode=copy", "--python", python, *wheels]
+    )
+    packages = root.options["site_packages"]
+    root.chroot([python, "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash", packages])

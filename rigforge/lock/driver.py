@@ -1,0 +1,58 @@
+"""The GPU driver's version: one for module and user space, whatever else the archives have."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from debian.debian_support import Version
+
+from rigforge.errors import RigforgeError
+from rigforge.sources.apt import Available, Root
+
+# Not a branch such as 580-server-open, which package names carry.
+_EXACT = re.compile(r"\d+(\.\d+)+")
+
+
+def pin_driver(root: Root, packages: Iterable[str], version: str) -> None:
+    """Lets only `version` be chosen of all packages from the driver's source.
+
+    Does nothing for a branch, which is part of the packages' names.
+
+    Raises RigforgeError, with the versions that there are, where the archives do not have it.
+    """
+    if not _EXACT.fullmatch(version):
+        return
+    available = root.available(packages)
+    fitting = [each for each in available if _upstream(each.version) == version]
+    if not fitting:
+        raise RigforgeError(
+            f"driver.version = {version!r} is not in the stack's archives",
+            _what_there_is(available) or "add one that has it",
+        )
+    for source in sorted({each.source for each in fitting}):
+        root.pin(source, f"{version}*")
+
+
+def driver_version(packages: Iterable[str], resolved: Mapping[str, str]) -> str:
+    """Returns the driver's version among resolved packages (name to version): the one that most of `packages` have.
+
+    The others (persistenced, modprobe) have versions of their own. Empty where none of them is there.
+    """
+    versions = Counter(_upstream(resolved[name]) for name in packages if name in resolved)
+    return versions.most_common(1)[0][0] if versions else ""
+
+
+def _upstream(version: str) -> str:
+    """Returns a package's version without the distribution's epoch and revision."""
+    return str(Version(version).upstream_version)
+
+
+def _what_there_is(available: Iterable[Available]) -> str:
+    sources = Counter(source for source, _ in {(each.source, each.name) for each in available})
+    if not sources:
+        return ""
+    driver = sources.most_common(1)[0][0]
+    versions = sorted({each.version for each in available if each.source == driver}, key=Version, reverse=True)
+    return f"they have {' and '.join(dict.fromkeys(map(_upstream, versions)))} ({driver})"

@@ -1,0 +1,195 @@
+"""What a lock holds, and its text: TOML, one line a file, the same bytes for the same content."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rigforge.errors import RigforgeError
+
+if TYPE_CHECKING:
+    from rigforge.stack.model import Stack
+
+#: Bottom first. `module` holds what only compiling the kernel module needs; it is never shipped.
+LAYERS = ("base", "cuda", "python", "devel", "module", "host")
+FORMAT = 1
+
+_HEADER = """\
+# Made by `invoke lock --stack {stack}`. Not to be edited: `invoke lock --stack {stack} --upgrade` renews it.
+# A file is: name, version, archive role and path within the archive, size in bytes, sha256.
+"""
+
+
+@dataclass(frozen=True, order=True)
+class LockedFile:
+    """One file of a layer.
+
+    `file` is the archive's role and the path within it (`debian:pool/main/b/bash/…deb`) or, for a wheel,
+    the role and the file name (`pypi:torch-2.10.0-3-cp311-…whl`; the name, because a version can have
+    several builds). `size` is in bytes, `sha256` in lower-case hex.
+    """
+
+    layer: str
+    kind: str
+    name: str
+    version: str
+    file: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, order=True)
+class LockedArchive:
+    """The state of one archive at the time of the lock: `date` is the Date of its signed Release file (RFC 5322)."""
+
+    role: str
+    suite: str
+    date: str
+    inrelease_sha256: str
+
+
+@dataclass(frozen=True)
+class Lock:
+    """All files of one stack.
+
+    `stack_sha256` is the checksum of the stack's build part, `source_date_epoch` the newest Date of
+    the archives (seconds since 1970). `versions` names what people ask for: kernel,
+    kernel_package_version, driver, cuda, cudnn, pytorch, python, jupyterlab, as far as they apply.
+    """
+
+    stack: str
+    stack_sha256: str
+    source_date_epoch: int
+    versions: dict[str, str]
+    archives: tuple[LockedArchive, ...]
+    files: tuple[LockedFile, ...]
+
+    def part(self, layer: str) -> tuple[LockedFile, ...]:
+        """Returns the files of one of `LAYERS`."""
+        return tuple(file for file in self.files if file.layer == layer)
+
+
+def in_order(files: Iterable[LockedFile]) -> tuple[LockedFile, ...]:
+    """Returns the files in the order of the layers, then by kind, name and version."""
+    return tuple(sorted(files, key=lambda file: (LAYERS.index(file.layer), file)))
+
+
+def to_text(lock: Lock) -> str:
+    """Returns the lock as TOML; equal locks give equal text."""
+    body = _body(lock)
+    return f'{_HEADER.format(stack=lock.stack)}format = {FORMAT}\nchecksum = "{_sha256(body)}"\n{body}'
+
+
+def read(path: Path) -> Lock:
+    """Reads the lock file of a stack.
+
+    Raises RigforgeError where there is none, or where it is not as `invoke lock` wrote it.
+    """
+    renew = f"invoke lock --stack {path.stem}"
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RigforgeError(f"{path}: there is no lock yet", f"make it: {renew}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RigforgeError(f"{path}: damaged lock: {error}", f"make it anew: {renew}") from error
+    if data.get("format") != FORMAT:
+        raise RigforgeError(
+            f"{path}: lock format {data.get('format')!r}, but this Rigforge reads format {FORMAT}",
+            f"make it anew: {renew}",
+        )
+    try:
+        lock = _from_table(data)
+        sound = data["checksum"] == _sha256(_body(lock))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        sound = False
+    if not sound:
+        raise RigforgeError(
+            f"{path}: the lock was edited by hand or damaged (its checksum is not that of its content)",
+            f"restore the file, or make it anew: {renew}; what goes into it is asked for in the stack file",
+        )
+    return lock
+
+
+def write(lock: Lock, path: Path) -> None:
+    """Writes the lock file, whole or not at all."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(to_text(lock))
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def check(lock: Lock, stack: Stack, path: Path) -> None:
+    """Checks that a lock read from `path` was made from this stack as it is now.
+
+    Raises RigforgeError with the command that renews the lock.
+    """
+    if lock.stack != stack.name:
+        reason = f"it was made for stack {lock.stack}"
+    elif lock.stack_sha256 != stack.checksum():
+        reason = f"stack {stack.name} has changed since it was made"
+    else:
+        return
+    raise RigforgeError(f"{path}: stale lock: {reason}", f"renew it: invoke lock --stack {stack.name}")
+
+
+def _body(lock: Lock) -> str:
+    """Everything that the checksum covers."""
+    lines = [
+        f"stack = {_quoted(lock.stack)}",
+        f"stack_sha256 = {_quoted(lock.stack_sha256)}",
+        f"source_date_epoch = {lock.source_date_epoch}",
+        "",
+        "[versions]",
+        *(f"{name} = {_quoted(version)}" for name, version in sorted(lock.versions.items())),
+    ]
+    for archive in sorted(lock.archives):
+        lines += ["", "[[archives]]", *(f"{key} = {_quoted(value)}" for key, value in vars(archive).items())]
+    for layer, part in groupby(in_order(lock.files), key=attrgetter("layer")):
+        lines += ["", f"[files.{layer}]"]
+        for kind, files in groupby(part, key=attrgetter("kind")):
+            lines += [f"{kind} = [", *(f"  {_quoted(_line(file))}," for file in files), "]"]
+    return "\n".join([*lines, ""])
+
+
+def _line(file: LockedFile) -> str:
+    return f"{file.name} {file.version} {file.file} {file.size} {file.sha256}"
+
+
+def _from_table(data: dict[str, Any]) -> Lock:
+    files = [
+        LockedFile(layer, kind, name, version, file, int(size), sha256)
+        for layer, kinds in data.get("files", {}).items()
+        for kind, lines in kinds.items()
+        for name, version, file, size, sha256 in map(str.split, lines)
+    ]
+    return Lock(
+        stack=data["stack"],
+        stack_sha256=data["stack_sha256"],
+        source_date_epoch=data["source_date_epoch"],
+        versions=data["versions"],
+        archives=tuple(sorted(LockedArchive(**archive) for archive in data.get("archives", ()))),
+        files=in_order(files),
+    )
+
+
+def _quoted(text: str) -> str:
+    # A JSON string is a TOML basic string as well.
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

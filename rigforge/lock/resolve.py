@@ -1,0 +1,103 @@
+"""From a stack to its lock: apt and uv resolve, layer on layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from email.utils import parsedate_to_datetime
+
+from rigforge import distributions
+from rigforge.console import step
+from rigforge.distributions import Distribution
+from rigforge.lock import target
+from rigforge.lock.driver import driver_version, pin_driver
+from rigforge.lock.model import Lock, LockedFile, in_order
+from rigforge.lock.wheels import resolve_wheels, wheel_versions
+from rigforge.sources import apt
+from rigforge.sources.mirrors import Mirrors
+from rigforge.sources.pypi import Index
+from rigforge.stack.model import Stack
+
+
+def resolve(stack: Stack, mirrors: Mirrors, *, previous: Lock | None = None, upgrade: bool = False) -> Lock:
+    """Returns the lock of a stack, from what the archives have now.
+
+    A `previous` lock of the same stack, unchanged, is returned as it is. For a changed stack its
+    wheels' versions are kept where they still fit. With `upgrade` it counts for nothing.
+
+    Raises RigforgeError where an archive cannot be used, or the stack's wishes cannot be had together.
+    """
+    if upgrade or (previous and previous.stack != stack.name):
+        previous = None
+    if previous and previous.stack_sha256 == stack.checksum():
+        return previous
+    archives = [
+        apt.Archive(
+            role=archive.role,
+            url=mirrors.url(archive.role),
+            suite=archive.suite,
+            components=archive.components,
+            keyring=stack.keyring(archive),
+            check_valid_until=archive.check_valid_until,
+        )
+        for archive in stack.archives
+    ]
+    distribution = distributions.of(stack)
+    with apt.private_root(stack.system.architecture, archives) as root:
+        with step(f"reading the package indices of {', '.join(archive.suite for archive in archives)}"):
+            states = root.update()
+        with step(f"resolving the packages of {stack.name}"):
+            files = _debs(stack, distribution, root)
+    versions = _versions(stack, distribution, files)
+    if stack.python.provider != "none":
+        versions["python"] = target.python(stack, files)
+        index = Index(mirrors.url("pypi"), stack.python.version, target.glibc(files))
+        kept = {file.name: file.version for file in previous.files if file.kind == "wheel"} if previous else {}
+        with step(f"resolving the Python packages of {stack.name}"):
+            wheels = resolve_wheels(stack, index, kept, fresh=upgrade)
+        versions |= wheel_versions(wheels)
+        files += wheels
+    return Lock(
+        stack=stack.name,
+        stack_sha256=stack.checksum(),
+        source_date_epoch=max(int(parsedate_to_datetime(state.date).timestamp()) for state in states),
+        versions=dict(sorted(versions.items())),
+        archives=tuple(sorted(states)),
+        files=in_order(files),
+    )
+
+
+def _debs(stack: Stack, distribution: Distribution, root: apt.Root) -> tuple[LockedFile, ...]:
+    """Resolves each layer on top of those below it.
+
+    `module` is not shipped, so it is not below `host`: what both need is in both.
+    """
+    driver, module = distribution.driver_packages(stack), distribution.module_packages(stack)
+    if stack.driver.provider == "apt":
+        pin_driver(root, (*driver, *module), stack.driver.version)
+    base = root.resolve(
+        "base",
+        {**dict.fromkeys(apt.MINIMAL, "the minimal system"), **dict.fromkeys(stack.packages.base, "packages.base")},
+    )
+    devel = root.resolve("devel", dict.fromkeys(stack.packages.devel, "packages.devel"), base)
+    shipped = (*base, *devel)
+    wishes = {
+        **dict.fromkeys(distribution.medium_packages(stack), "the medium"),
+        **dict.fromkeys(driver, "driver.provider"),
+        **dict.fromkeys(stack.packages.host, "packages.host"),
+        **dict.fromkeys(distribution.kernel_packages(stack), "kernel.package"),
+    }
+    return (
+        *shipped,
+        *root.resolve("module", dict.fromkeys(module, "driver.provider"), shipped),
+        *root.resolve("host", wishes, shipped),
+    )
+
+
+def _versions(stack: Stack, distribution: Distribution, files: Iterable[LockedFile]) -> dict[str, str]:
+    host = {file.name: file.version for file in files if file.layer == "host"}
+    driver = driver_version(distribution.driver_packages(stack), host)
+    return {
+        "kernel": target.kernel(stack, files),
+        "kernel_package_version": host[stack.kernel.package],
+        **({"driver": driver} if driver else {}),
+    }

@@ -1,0 +1,63 @@
+"""What the locked packages say about the target: its kernel, its C library, its Python."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from debian.debian_support import Version
+
+from rigforge.errors import RigforgeError
+from rigforge.lock.model import LockedFile
+from rigforge.stack.model import Stack
+
+_KERNEL = re.compile(r"linux-image-(?:unsigned-)?(\d.*)")
+
+
+def kernel(stack: Stack, files: Iterable[LockedFile]) -> str:
+    """Returns the release of the kernel, as `uname -r` has it.
+
+    Raises RigforgeError where there is none, or more than one.
+    """
+    releases = [match[1] for file in files if file.layer == "host" and (match := _KERNEL.fullmatch(file.name))]
+    if len(releases) != 1:
+        raise RigforgeError(
+            f"stack {stack.name}: kernel.package = {stack.kernel.package!r} brings "
+            f"{' and '.join(releases) or 'no kernel'}, but a machine is built for exactly one",
+            "name the package of one kernel, and no other in packages.host",
+        )
+    return releases[0]
+
+
+def glibc(files: Iterable[LockedFile]) -> tuple[int, int]:
+    """Returns major and minor version of the base's C library, which decides what wheels run.
+
+    Raises RigforgeError where there is none.
+    """
+    for file in files:
+        if file.layer == "base" and file.name == "libc6":
+            major, minor = str(Version(file.version).upstream_version).split(".")[:2]
+            return int(major), int(minor)
+    raise RigforgeError("the layer base has no libc6, so no Python can run there", "check the stack's [[archives]]")
+
+
+def python(stack: Stack, files: Iterable[LockedFile]) -> str:
+    """Returns the version of the system's Python.
+
+    Raises RigforgeError where the base has none, or one of another series than python.version.
+    """
+    base = {file.name: file.version for file in files if file.layer == "base"}
+    series = stack.python.version
+    if "python3" not in base:
+        raise RigforgeError(
+            f"stack {stack.name}: python.provider = 'system', but the layer base has no python3",
+            "add python3 and python3-venv to packages.base",
+        )
+    version = base.get(f"python{series}", base["python3"])
+    found = str(Version(version).upstream_version)
+    if not f"{found}.".startswith(f"{series}."):
+        raise RigforgeError(
+            f"stack {stack.name}: python.version = {series!r}, but the Python of {stack.system.suite} is {found}",
+            f"set python.version to {'.'.join(found.split('.')[:2])!r}",
+        )
+    return found

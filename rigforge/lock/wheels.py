@@ -1,0 +1,91 @@
+"""The wheels of a stack: resolved for its Python, and divided among the layers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from rigforge.errors import RigforgeError
+from rigforge.lock.model import LockedFile
+from rigforge.sources.pypi import Index, Wheel
+from rigforge.stack.model import Stack
+
+#: The wheels that have what people ask for by another name. CUDA 12's wheels carry the suffix -cu12, newer ones none.
+COMPONENTS = {
+    "cuda": r"nvidia-cuda-runtime(-cu\d+)?",
+    "cudnn": r"nvidia-cudnn(-cu\d+)?",
+    "pytorch": "torch",
+    "jupyterlab": "jupyterlab",
+}
+
+
+def resolve_wheels(
+    stack: Stack, index: Index, kept: Mapping[str, str], *, fresh: bool = False
+) -> tuple[LockedFile, ...]:
+    """Returns the wheels of the layers cuda, python and devel.
+
+    devel is resolved on top of the others, so that what it adds cannot change what the machine runs. Its
+    parts of the CUDA toolkit are of the release in cuda.version. `kept` has the versions (by name) to prefer.
+
+    Raises RigforgeError where they do not go together, or bring another CUDA or cuDNN than the stack names.
+    """
+    wishes = dict.fromkeys(stack.python.packages, "python.packages")
+    if stack.pytorch.provider == "pypi":
+        wishes = {f"torch=={stack.pytorch.version}": "pytorch.version", **wishes}
+    shipped = index.resolve(wishes, preferred=kept, fresh=fresh)
+    _check(stack, shipped)
+    everything = shipped
+    if stack.devel.python_packages:
+        below = [f"{wheel.name}=={wheel.version}" for wheel in shipped]
+        everything = index.resolve(
+            {**wishes, **dict.fromkeys(stack.devel.python_packages, "devel.python_packages")},
+            constraints=[*below, *_toolkit(stack)],
+            preferred=kept,
+            fresh=fresh,
+        )
+    known = set(shipped)
+    return tuple(_locked(wheel, _layer(wheel) if wheel in known else "devel") for wheel in everything)
+
+
+def wheel_versions(files: Iterable[LockedFile]) -> dict[str, str]:
+    """Returns the versions of `COMPONENTS` among these wheels, as far as they are there."""
+    named = {file.name: file.version for file in files}
+    return {component: version for component in COMPONENTS if (version := _version(component, named))}
+
+
+def _version(component: str, named: Mapping[str, str]) -> str:
+    return next((version for name, version in named.items() if re.fullmatch(COMPONENTS[component], name)), "")
+
+
+def _check(stack: Stack, wheels: Iterable[Wheel]) -> None:
+    named = {wheel.name: wheel.version for wheel in wheels}
+    for component, wish in (("cuda", stack.cuda.version), ("cudnn", stack.cudnn.version)):
+        version = _version(component, named)
+        if wish and not f"{version}.".startswith(f"{wish}."):
+            raise RigforgeError(
+                f"stack {stack.name}: {component}.version = {wish!r}, but the wheels of "
+                f"PyTorch {stack.pytorch.version} bring {version or 'none'}",
+                f"set {component}.version to what they bring, or choose another pytorch.version",
+            )
+
+
+def _toolkit(stack: Stack) -> list[str]:
+    """Returns what keeps nvcc and headers at the CUDA release of the libraries; a wish with a version has its way."""
+    release = ".".join(stack.cuda.version.split(".")[:2])
+    wishes = map(Requirement, stack.devel.python_packages)
+    return [
+        f"{wish.name}=={release}.*"
+        for wish in wishes
+        if release and not wish.specifier and canonicalize_name(wish.name).startswith(("nvidia-cuda-", "cuda-toolkit"))
+    ]
+
+
+def _layer(wheel: Wheel) -> str:
+    return "cuda" if wheel.name.startswith(("nvidia-", "cuda-")) else "python"
+
+
+def _locked(wheel: Wheel, layer: str) -> LockedFile:
+    return LockedFile(layer, "wheel", wheel.name, wheel.version, f"pypi:{wheel.filename}", wheel.size, wheel.sha256)

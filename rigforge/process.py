@@ -1,0 +1,105 @@
+"""The one place where other programs are run."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rigforge.errors import RigforgeError
+
+Argument = str | Path
+
+_running: set[subprocess.Popen[str]] = set()
+
+#: What a program sees besides what its caller names: nothing of the user's shell but these.
+KEPT = ("PATH", "HOME", "TMPDIR", "SSL_CERT_FILE", "http_proxy", "https_proxy", "no_proxy")
+
+
+class CommandFailed(RigforgeError):
+    """A program ended with a code other than 0; the message can be pasted into a shell."""
+
+    def __init__(self, argv: Sequence[str], returncode: int, output: str) -> None:
+        self.argv = list(argv)
+        self.returncode = returncode
+        self.output = output
+        tail = "\n".join(output.strip().splitlines()[-20:])
+        super().__init__(f"exit {returncode} from: {shlex.join(argv)}" + (f"\n{tail}" if tail else ""))
+
+
+def minimal_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Returns the environment for a program: `KEPT`, a fixed locale and time zone, and `extra`."""
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    path = kept.get("PATH", "")
+    # Debian keeps mkfs, losetup and chroot in sbin, which an ordinary user's PATH lacks.
+    kept["PATH"] = ":".join(filter(None, [path, "/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"]))
+    return {**kept, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TZ": "UTC", **(extra or {})}
+
+
+def run(
+    argv: Sequence[Argument],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    stdin: str | None = None,
+    log: Path | None = None,
+    check: bool = True,
+) -> subprocess.CompletedProcess[str]:
+    """Runs a program to its end and returns it with its standard output and error as text.
+
+    `env` is added to the minimal environment. With `log`, both streams go to that file instead
+    (and the failure message quotes its end). The program gets no terminal and an empty standard
+    input unless `stdin` is given. Ctrl-C ends it before KeyboardInterrupt goes on.
+
+    Raises CommandFailed unless `check` is false, RigforgeError where the program is not installed.
+    """
+    words = [str(word) for word in argv]
+    sink = log.open("ab") if log else None
+    try:
+        process = subprocess.Popen(
+            words,
+            env=minimal_environment(env),
+            cwd=cwd,
+            stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
+            stdout=sink or subprocess.PIPE,
+            stderr=sink or subprocess.PIPE,
+            text=True,
+            errors="replace",
+        )
+    except FileNotFoundError as error:
+        raise RigforgeError(
+            f"{words[0]} is not installed", "./bootstrap finds and installs the missing system tools"
+        ) from error
+    finally:
+        if sink:
+            sink.close()
+    _running.add(process)
+    try:
+        stdout, stderr = process.communicate(stdin)
+    except BaseException:
+        _end(process)
+        raise
+    finally:
+        _running.discard(process)
+    result = subprocess.CompletedProcess(words, process.returncode, stdout or "", stderr or "")
+    if check and process.returncode:
+        output = log.read_text(errors="replace") if log else result.stdout + result.stderr
+        raise CommandFailed(words, process.returncode, output)
+    return result
+
+
+def end_all() -> None:
+    """Ends all programs that other threads are waiting for; their `run` then raises CommandFailed."""
+    for process in list(_running):
+        _end(process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=2)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,218 @@
+"""Debian-style archives: apt itself resolves, in a private root with an empty dpkg status.
+
+Nothing of the machine's own apt is read or written, and no root is needed. What apt would download
+(`--print-uris`) is what gets locked, so size and SHA256 are those of the signed indices.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import re
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import CompletedProcess
+from urllib.parse import unquote
+
+from debian.deb822 import Deb822
+
+from rigforge.errors import RigforgeError
+from rigforge.lock.model import LockedArchive, LockedFile
+from rigforge.process import run
+from rigforge.sources.apt_errors import explain_update
+from rigforge.sources.mirrors import without_credentials
+
+#: What dpkg cannot do without, as apt patterns (apt-patterns(7)), and apt itself.
+MINIMAL = ("?essential", "?priority(required)", "apt")
+
+_CONFIGURATION = """\
+Dir "{root}/";
+Dir::Etc "etc";
+Dir::State "state";
+Dir::State::status "{root}/status";
+Dir::Cache "cache";
+Dir::Log "log";
+APT::Architecture "{architecture}";
+APT::Architectures {{ "{architecture}"; }};
+APT::Install-Recommends "false";
+APT::Install-Suggests "false";
+// Phasing depends on the machine that asks, and a lock must not.
+APT::Get::Always-Include-Phased-Updates "true";
+// apt would change to a user that cannot enter the private root.
+APT::Sandbox::User "root";
+Acquire::ForceHash "sha256";
+Acquire::Languages "none";
+Acquire::Retries "2";
+Acquire::http::Timeout "30";
+Acquire::https::Timeout "30";
+"""
+
+_URI_LINE = re.compile(r"'(?P<uri>[^']+)' (?P<deb>\S+) (?P<size>\d+) SHA256:(?P<sha256>[0-9a-f]{64})")
+_MISSING = re.compile(r"Unable to locate package (\S+)|Package '([^']+)' has no installation candidate")
+
+
+@dataclass(frozen=True)
+class Archive:
+    """One suite of an archive: its role, the URL of a mirror, and the keyring that it must be signed with."""
+
+    role: str
+    url: str
+    suite: str
+    components: tuple[str, ...]
+    keyring: Path
+    check_valid_until: bool = True
+
+    def __post_init__(self) -> None:
+        # As apt prints it: file:/srv, not file:///srv.
+        object.__setattr__(self, "url", re.sub("^file:/+", "file:/", self.url.rstrip("/")))
+
+    @property
+    def shown(self) -> str:
+        """The URL as apt's messages have it, without user name and password."""
+        return without_credentials(self.url)
+
+
+@dataclass(frozen=True)
+class Available:
+    """A version of a package that the archives have, and the source package that it was built from."""
+
+    name: str
+    version: str
+    source: str
+
+
+class Root:
+    """An apt of its own, whose indices are those of the given archives."""
+
+    def __init__(self, path: Path, architecture: str, archives: Sequence[Archive]) -> None:
+        self._path, self._archives = path, archives
+        for directory in (
+            "etc/apt.conf.d",
+            "etc/sources.list.d",
+            "etc/preferences.d",
+            "state/lists/partial",
+            "cache/archives/partial",
+        ):
+            (path / directory).mkdir(parents=True)
+        (path / "status").touch()
+        (path / "apt.conf").write_text(_CONFIGURATION.format(root=path, architecture=architecture))
+        sources = [_source(archive, path / f"{n}{archive.keyring.suffix}") for n, archive in enumerate(archives)]
+        (path / "etc/sources.list.d/stack.sources").write_text("\n".join(sources))
+
+    def update(self) -> tuple[LockedArchive, ...]:
+        """Fetches the indices and returns the state of the archives.
+
+        Raises RigforgeError where an archive does not answer, has no such suite or component, is
+        expired, or is not signed with its keyring.
+        """
+        result = self._apt("apt-get", "update", "--error-on=any")
+        explain_update(result.stdout + result.stderr, result.returncode, self._archives)
+        return tuple(self._state(archive) for archive in self._archives)
+
+    def available(self, names: Iterable[str]) -> tuple[Available, ...]:
+        """Returns every version that the archives have of these packages; unknown names are left out."""
+        shown = self._apt("apt-cache", "show", *names).stdout
+        return tuple(
+            # A Source field has the version in parentheses where it is not the package's own.
+            Available(stanza["Package"], stanza["Version"], stanza.get("Source", stanza["Package"]).split(" ")[0])
+            for stanza in Deb822.iter_paragraphs(shown, use_apt_pkg=False)
+        )
+
+    def pin(self, source: str, version: str) -> None:
+        """Lets only versions matching a glob be chosen of all packages built from one source package."""
+        (self._path / f"etc/preferences.d/{source}").write_text(
+            f"Package: src:{source}\nPin: version {version}\nPin-Priority: 1001\n"
+        )
+
+    def resolve(
+        self, layer: str, wishes: Mapping[str, str], below: Iterable[LockedFile] = ()
+    ) -> tuple[LockedFile, ...]:
+        """Returns what `layer` needs on top of the packages that are in the layers below it.
+
+        `wishes` has package names and, for messages, the stack's key that asks for each.
+        Recommended packages are left out.
+
+        Raises RigforgeError where a package does not exist, or they cannot be installed together.
+        """
+        if not wishes:
+            return ()
+        given = {file.name: file.version for file in below}
+        exact = [f"{name}={version}" for name, version in given.items()]
+        result = self._apt("apt-get", "install", "--print-uris", "-qq", "-y", "--", *exact, *wishes)
+        if result.returncode:
+            raise self._unresolved(layer, wishes, result.stderr + result.stdout)
+        files = [self._locked(layer, line) for line in result.stdout.splitlines() if line.startswith("'")]
+        return tuple(sorted(file for file in files if file.name not in given))
+
+    def _apt(self, *words: str) -> CompletedProcess[str]:
+        return run(words, env={"APT_CONFIG": str(self._path / "apt.conf")}, check=False)
+
+    def _state(self, archive: Archive) -> LockedArchive:
+        prefix = self._path / "state/lists" / _list_name(f"{archive.url}/dists/{archive.suite}/")
+        # An old archive may have its signature apart, in Release.gpg.
+        release = next(path for name in ("InRelease", "Release") if (path := Path(f"{prefix}{name}")).exists())
+        content = release.read_bytes()
+        date = next(line for line in content.decode().splitlines() if line.startswith("Date:"))
+        return LockedArchive(
+            archive.role, archive.suite, date.removeprefix("Date:").strip(), hashlib.sha256(content).hexdigest()
+        )
+
+    def _locked(self, layer: str, line: str) -> LockedFile:
+        match = _URI_LINE.match(line)
+        if not match:
+            raise RigforgeError(f"the archive has no SHA256 for a package that layer {layer} needs: {line}")
+        uri = without_credentials(match["uri"])
+        # Of two roles where one URL begins with the other, the longer one is meant.
+        archive = max((a for a in self._archives if uri.startswith(a.shown + "/")), key=lambda a: len(a.url))
+        # The file name is name_version_architecture.deb, with the colon of an epoch as %3a.
+        name, version, _ = unquote(match["deb"]).split("_")
+        path = unquote(uri.removeprefix(archive.shown + "/"))
+        return LockedFile(layer, "deb", name, version, f"{archive.role}:{path}", int(match["size"]), match["sha256"])
+
+    def _unresolved(self, layer: str, wishes: Mapping[str, str], output: str) -> RigforgeError:
+        suites = " and ".join(sorted({archive.suite for archive in self._archives}))
+        if missing := _MISSING.search(output):
+            name = missing[1] or missing[2]
+            known = self._apt("apt-cache", "pkgnames", name[0]).stdout.split()
+            near = difflib.get_close_matches(name, known, n=4)
+            return RigforgeError(
+                f"package {name} (asked for by {wishes.get(name, 'another package')}) is not in {suites}",
+                f"did you mean {' or '.join(near)}?" if near else "correct the name, or add the archive that has it",
+            )
+        asked = ", ".join(sorted(set(wishes.values())))
+        return RigforgeError(
+            f"the packages of layer {layer} cannot be installed together:\n{output.strip()}",
+            f"they are asked for by {asked}; the layers below are part of the question",
+        )
+
+
+@contextmanager
+def private_root(architecture: str, archives: Sequence[Archive]) -> Iterator[Root]:
+    """Yields a `Root` in a temporary directory, which goes away at the end whatever happens."""
+    with tempfile.TemporaryDirectory(prefix="rigforge-apt-") as directory:
+        yield Root(Path(directory), architecture, archives)
+
+
+def _source(archive: Archive, keyring: Path) -> str:
+    """Returns the deb822 source of an archive, whose keyring is copied to a place that apt surely can read."""
+    try:
+        keyring.write_bytes(archive.keyring.read_bytes())
+    except OSError as error:
+        raise RigforgeError(
+            f"keyring of archive {archive.role} ({archive.suite}): {archive.keyring}: {error.strerror}",
+            "correct `keyring` in the stack's [[archives]], or install the package that brings it "
+            "(debian-archive-keyring, ubuntu-keyring)",
+        ) from error
+    return (
+        f"Types: deb\nURIs: {archive.url}\nSuites: {archive.suite}\nComponents: {' '.join(archive.components)}\n"
+        f"Signed-By: {keyring}\nCheck-Valid-Until: {'yes' if archive.check_valid_until else 'no'}\n"
+    )
+
+
+def _list_name(url: str) -> str:
+    """Returns the name that apt gives to a downloaded index (URItoFileName in apt-pkg/contrib/strutl.cc)."""
+    place = re.sub("^[a-z]+:(//)?", "", without_credentials(url))
+    return re.sub(r"[\\|{}\[\]<>\"^~_=!@#$%&*]", lambda match: f"%{ord(match[0]):02x}", place).replace("/", "_")

@@ -1,0 +1,106 @@
+"""What this machine's own apt, uv and pip are configured to read from."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from debian.deb822 import Deb822
+
+from rigforge.errors import RigforgeError
+
+#: The apt methods that name a place where files can be had one by one (mirror+file:, cdrom: and the like do not).
+SCHEMES = ("http://", "https://", "file:", "copy:")
+
+#: apt's own words for "no" (StringToBool in apt-pkg/contrib/strutl.cc).
+NO = ("0", "no", "false", "without", "off", "disable")
+
+_ONE_LINE = re.compile(r"\s*deb\s+(?:\[[^\]]*\]\s*)?(\S+)\s")
+
+
+def apt_uris(directory: Path = Path("/etc/apt")) -> Iterator[str]:
+    """Yields the URIs of the binary archives that apt reads, in apt's own order, without a closing slash.
+
+    `directory` is laid out as sources.list(5) says: sources.list, sources.list.d/*.list (one line
+    an entry) and sources.list.d/*.sources (deb822). Disabled entries are left out.
+    """
+    files = [directory / "sources.list", *sorted((directory / "sources.list.d").glob("*"))]
+    for path in files:
+        if path.suffix not in (".list", ".sources") or not path.is_file():
+            continue
+        text = path.read_text(errors="replace")
+        for uri in _one_line_uris(text) if path.suffix == ".list" else _deb822_uris(text):
+            if uri.startswith(SCHEMES):
+                yield uri.rstrip("/")
+
+
+def _one_line_uris(text: str) -> Iterator[str]:
+    for line in text.splitlines():
+        if entry := _ONE_LINE.match(line):
+            yield entry[1]
+
+
+def _deb822_uris(text: str) -> Iterator[str]:
+    for stanza in Deb822.iter_paragraphs(text.splitlines(), use_apt_pkg=False):
+        if stanza.get("Enabled", "yes").strip().lower() in NO or "deb" not in stanza.get("Types", "").split():
+            continue
+        yield from stanza.get("URIs", "").split()
+
+
+def python_index(environment: Mapping[str, str] = os.environ, root: Path = Path("/")) -> str | None:
+    """Returns the package index that uv, else pip, is told to use instead of its default, or None.
+
+    The order is theirs: the environment, then the user's file, then the machine's
+    (docs.astral.sh/uv/concepts/configuration-files, pip's `pip config debug`).
+    `root` is where the machine's own configuration begins.
+    """
+    home = Path(environment.get("HOME") or Path.home())
+    config = Path(environment.get("XDG_CONFIG_HOME") or home / ".config")
+    uv_files = [config / "uv/uv.toml", root / "etc/xdg/uv/uv.toml", root / "etc/uv/uv.toml"]
+    if named := environment.get("UV_CONFIG_FILE"):
+        uv_files = [Path(named)]
+    pip_files = [config / "pip/pip.conf", home / ".pip/pip.conf", root / "etc/xdg/pip/pip.conf", root / "etc/pip.conf"]
+    if named := environment.get("PIP_CONFIG_FILE"):
+        pip_files.insert(0, Path(named))
+    candidates = (
+        # UV_DEFAULT_INDEX may be `name=URL`.
+        re.sub(r"^[\w.-]+=", "", environment.get("UV_DEFAULT_INDEX", "")),
+        environment.get("UV_INDEX_URL"),
+        *map(_uv_index, uv_files),
+        environment.get("PIP_INDEX_URL"),
+        *map(_pip_index, pip_files),
+    )
+    return next((url.rstrip("/") for url in candidates if url), None)
+
+
+def _uv_index(path: Path) -> str | None:
+    table = read_toml(path)
+    indices = table.get("index", [])
+    default = [index.get("url") for index in indices if isinstance(index, dict) and index.get("default")]
+    return next((str(url) for url in (*default, table.get("index-url")) if url), None)
+
+
+def _pip_index(path: Path) -> str | None:
+    if not path.is_file():
+        return None
+    parser = configparser.RawConfigParser()
+    try:
+        parser.read(path, encoding="utf-8")
+    except (configparser.Error, UnicodeDecodeError) as error:
+        raise RigforgeError(f"{path} is not a pip configuration: {error}") from error
+    return parser.get("global", "index-url", fallback=None)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Returns the tables of a TOML file, none if there is no such file; RigforgeError where it is not TOML."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RigforgeError(f"{path} is not TOML: {error}") from error

@@ -1,0 +1,133 @@
+"""Which host serves which archive role on this machine, and where exactly a locked file is to be had."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+import pydantic
+import requests
+from packaging.utils import canonicalize_name
+from pypi_simple import (
+    PYPI_SIMPLE_ENDPOINT,
+    NoSuchProjectError,
+    PyPISimple,
+    UnsupportedContentTypeError,
+    UnsupportedRepoVersionError,
+)
+
+from rigforge import state
+from rigforge.errors import RigforgeError
+from rigforge.lock.model import LockedFile
+from rigforge.sources.configured import SCHEMES, apt_uris, python_index, read_toml
+
+#: Seconds to wait for a connection, and for the next byte.
+TIMEOUT = (10.0, 30.0)
+
+#: What comes of reading something else as a page of a package index.
+_NO_INDEX = (
+    UnsupportedContentTypeError,
+    UnsupportedRepoVersionError,
+    pydantic.ValidationError,
+    requests.exceptions.JSONDecodeError,
+)
+
+
+class FileGoneError(RigforgeError):
+    """A locked file is no longer where its archive said it was."""
+
+    def __init__(self, file: LockedFile, place: str) -> None:
+        super().__init__(
+            f"{file.file} is not to be had any more at {place}",
+            "renew the lock with `invoke lock --upgrade`, or give a directory that still has the file with "
+            f"`--mirror DIR` (as DIR/{file.file.replace(':', '/', 1)})",
+        )
+
+
+@dataclass(frozen=True)
+class Mirrors:
+    """The base URL of every archive role that this machine knows, and a directory that is looked into first."""
+
+    urls: Mapping[str, str]
+    directory: Path | None = None
+    config: Path = field(default_factory=state.config_file)
+
+    @classmethod
+    def from_environment(cls, directory: Path | None = None, root: Path = Path("/")) -> Mirrors:
+        """Returns what the user's `[mirrors]` table says, else what apt, uv and pip use on this machine.
+
+        An apt entry serves the role that its URI ends in (`…/debian-security`). `directory` holds
+        single files by role, as DIR/debian/pool/… and DIR/pypi/NAME.whl. `root` is where the machine's
+        own configuration begins.
+        Raises RigforgeError for a directory that is not there and for a configuration that cannot be read.
+        """
+        if directory is not None and not directory.is_dir():
+            raise RigforgeError(f"the mirror directory {directory} is not there")
+        urls = {"pypi": python_index(root=root) or PYPI_SIMPLE_ENDPOINT.rstrip("/")}
+        for uri in apt_uris(root / "etc/apt"):
+            urls.setdefault(uri.rsplit("/", 1)[-1], uri)
+        return cls({**urls, **_configured(state.config_file())}, directory)
+
+    def url(self, role: str) -> str:
+        """Returns the base URL of `role`, without a closing slash.
+
+        Raises RigforgeError where nothing on this machine says who serves it.
+        """
+        if role not in self.urls:
+            raise RigforgeError(
+                f"nothing on this machine says where the archive `{role}` is",
+                f'name a mirror in {self.config}, in the table [mirrors]: {role} = "http://HOST/{role}"',
+            )
+        return self.urls[role]
+
+
+def locate(file: LockedFile, mirrors: Mirrors, session: requests.Session) -> Path | str:
+    """Returns where `file` is to be had: a path on this machine, or an HTTP URL.
+
+    Raises FileGoneError where the index no longer lists a wheel, RigforgeError where the role is
+    unknown or its index is none, and requests' errors where an index does not answer.
+    """
+    role, path = file.file.split(":", 1)
+    if mirrors.directory and (there := mirrors.directory / role / path).is_file():
+        return there
+    base = mirrors.url(role)
+    if file.kind == "wheel":
+        return _wheel_url(file, path, base, session)
+    # apt quotes `+` too, because object stores read it as a space.
+    url = f"{base}/{quote(path, safe='/~')}"
+    return Path(unquote(urlsplit(url).path)) if url.startswith(("file:", "copy:")) else url
+
+
+def without_credentials(url: str) -> str:
+    """Returns `url` as it may be shown: without user name and password."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def _wheel_url(file: LockedFile, name: str, index: str, session: requests.Session) -> str:
+    project = canonicalize_name(name.split("-", 1)[0])
+    page_url = without_credentials(f"{index}/{project}/")
+    try:
+        page = PyPISimple(index, session=session).get_project_page(project, timeout=TIMEOUT)
+    except NoSuchProjectError as error:
+        raise FileGoneError(file, page_url) from error
+    except _NO_INDEX as error:
+        raise RigforgeError(f"{page_url} is not a page of a Python package index: {error}") from error
+    for package in page.packages:
+        if package.filename == name:
+            return package.url
+    raise FileGoneError(file, page_url)
+
+
+def _configured(path: Path) -> dict[str, str]:
+    table = read_toml(path).get("mirrors", {})
+    if not isinstance(table, dict):
+        raise RigforgeError(f"{path}: mirrors is not a table", '[mirrors] holds lines of role = "URL"')
+    for role, url in table.items():
+        if not isinstance(url, str) or not url.startswith(SCHEMES):
+            raise RigforgeError(
+                f"{path}: mirrors.{role} is not a URL: {url!r}", f"a URL starts with one of {', '.join(SCHEMES)}"
+            )
+    return {role: url.rstrip("/") for role, url in table.items()}

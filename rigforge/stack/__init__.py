@@ -1,0 +1,1 @@
+"""The stack: what a machine is to be, read from one TOML file."""

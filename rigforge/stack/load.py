@@ -1,0 +1,151 @@
+"""Reads a stack: its file, the files it extends, the site's values, and what was set on the command line."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from rigforge import state
+from rigforge.errors import RigforgeError
+from rigforge.stack.complaint import complaint, did_you_mean
+from rigforge.stack.merge import Source, merged, origin
+from rigforge.stack.model import SITE, Stack
+from rigforge.stack.settings import settings
+
+#: In the folder of stacks, but none: the order in which they are tried where none is named.
+PREFERENCE = "preference.toml"
+
+#: The site's values, where the current directory has them.
+SITE_FILE = Path("site.toml")
+
+
+def load(name_or_path: str | Path, *, sets: Sequence[str] = (), site: Path | None = None) -> Stack:
+    """Returns the stack of that name, or in that TOML file.
+
+    Over it come the site's values from `site` (else from ./site.toml, where there is one), and over
+    those `sets`, each of them `key=value`.
+    Raises RigforgeError that names file, key and cure for anything in them that is wrong.
+    """
+    files = _with_parents(_find(name_or_path))
+    sources = [Source(shown(path), table) for path, table in reversed(files)]
+    if site or SITE_FILE.is_file():
+        sources.append(_site(site or SITE_FILE))
+    sources += settings(sets)
+    try:
+        return Stack.model_validate(merged(sources), context={"files": [path for path, _ in files]})
+    except ValidationError as error:
+        raise complaint(error, Stack, partial(origin, sources)) from None
+
+
+def names() -> tuple[str, ...]:
+    """Returns the names of the stacks that come with Rigforge."""
+    return tuple(sorted(path.stem for path in _folder().glob("*.toml") if path.name != PREFERENCE))
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Returns what a TOML file holds.
+
+    Raises RigforgeError that names file and line where it cannot be read.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        reason, line = str(error), re.search(r"\(at line (\d+)", str(error))
+        raise RigforgeError(f"{shown(path)}{f':{line[1]}' if line else ''}: not TOML: {reason}") from None
+    except UnicodeDecodeError as error:
+        raise RigforgeError(f"{shown(path)}: not UTF-8: {error.reason} at byte {error.start}") from None
+    except OSError as error:
+        raise RigforgeError(f"{shown(path)}: cannot be read: {error.strerror}") from None
+
+
+def shown(path: Path) -> str:
+    """Returns a path as messages show it: short where it is below the current directory."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def _folder() -> Path:
+    return state.PROJECT / "stacks"
+
+
+def _find(name_or_path: str | Path) -> Path:
+    text = str(name_or_path)
+    if isinstance(name_or_path, Path) or "/" in text or text.endswith(".toml"):
+        path = Path(text).expanduser().absolute()
+        if not path.is_file():
+            raise RigforgeError(
+                f"there is no stack file {text}", f"stacks that come with Rigforge: {', '.join(names())}"
+            )
+        if path.suffix != ".toml" or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", path.stem):
+            raise RigforgeError(
+                f"{text}: a stack's file is NAME.toml, with a NAME of letters, digits, dots, _ and -",
+                "the name becomes part of other file names",
+            )
+        return path
+    if text not in names():
+        raise RigforgeError(
+            f'there is no stack "{text}"{did_you_mean(text, names())}', f"stacks: {', '.join(names())}, or a path"
+        )
+    return _folder() / f"{text}.toml"
+
+
+def _with_parents(path: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """Returns the file and the ones it extends, nearest first, each with what it says."""
+    chain: list[tuple[Path, dict[str, Any]]] = []
+    while True:
+        table = _anchored(read_toml(path), path.parent)
+        chain.append((path, table))
+        parent = table.get("extends")
+        # Text of another type is for the model to refuse.
+        if not isinstance(parent, str) or not parent:
+            return chain
+        path = _parent(parent, path)
+        if path in (file for file, _ in chain):
+            way = " → ".join(shown(file) for file, _ in [*chain, (path, {})])
+            raise RigforgeError(f"{way}: extends goes round in a circle", "one of them must not say `extends`")
+
+
+def _parent(name: str, child: Path) -> Path:
+    """A name is looked for beside the child first, a path counts from there."""
+    if "/" in name or name.endswith(".toml"):
+        beside = child.parent / Path(name).expanduser()
+    else:
+        beside = child.parent / f"{name}.toml"
+        if not beside.is_file() and name in names():
+            return _folder() / f"{name}.toml"
+    if not beside.is_file():
+        known = {*names(), *(path.stem for path in child.parent.glob("*.toml"))}
+        raise RigforgeError(
+            f'{shown(child)}: extends: there is no stack "{name}"{did_you_mean(name, sorted(known))}',
+            f"stacks: {', '.join(names())}, or a path that counts from the file's own folder",
+        )
+    return beside.resolve() if "/" in name else beside
+
+
+def _site(path: Path) -> Source:
+    table = _anchored(read_toml(path), path.absolute().parent)
+    for key in table:
+        if key in Stack.model_fields and key not in SITE:
+            raise RigforgeError(
+                f"{shown(path)}: {key}: belongs to the stack, and the lock is made from it",
+                f"sections of a site: {', '.join(SITE)}; for the rest write a stack of your own that says `extends`",
+            )
+    return Source(shown(path), table)
+
+
+def _anchored(table: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Returns the table with the paths of the signing key counted from the folder of its file."""
+    section = table.get("secure_boot")
+    if not isinstance(section, dict):
+        return table
+    paths = {
+        key: str(folder / Path(value).expanduser()) if isinstance(value, str) and value else value
+        for key, value in section.items()
+    }
+    return {**table, "secure_boot": paths}

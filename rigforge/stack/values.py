@@ -1,0 +1,130 @@
+"""The kinds of text that a stack holds, and what each of them must look like."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from itertools import pairwise
+from typing import Annotated, TypeVar
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.version import InvalidVersion, Version
+from pydantic import AfterValidator, Strict
+
+T = TypeVar("T")
+
+#: A TOML array, kept as a tuple.
+Several = Annotated[tuple[T, ...], Strict(False)]
+
+#: Public key types that OpenSSH 9 accepts for logging in (sshd_config(5), PubkeyAcceptedAlgorithms).
+SSH_KEY_TYPES = (
+    "ssh-ed25519",
+    "ssh-rsa",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "sk-ssh-ed25519@openssh.com",
+    "sk-ecdsa-sha2-nistp256@openssh.com",
+)
+
+
+def _text(pattern: str, meaning: str) -> AfterValidator:
+    """Accepts text that matches `pattern` as a whole; others must be `meaning`."""
+
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(f"must be {meaning}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _hostname(value: str) -> str:
+    label = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+    # Linux holds 64 characters (HOST_NAME_MAX), which is less than RFC 1123 allows.
+    if len(value) > 64 or not re.fullmatch(rf"{label}(\.{label})*", value):
+        raise ValueError(
+            "must be a host name (RFC 1123: letters, digits and inner hyphens; "
+            "63 characters between dots, 64 in all on Linux)"
+        )
+    return value
+
+
+def _ssh_key(value: str) -> str:
+    if "PRIVATE KEY" in value:
+        raise ValueError("is a private key; the public one is in the file that ends in .pub")
+    words = value.split()
+    for kind, blob in pairwise(words):
+        if kind in SSH_KEY_TYPES and "\n" not in value and _names_its_type(kind, blob):
+            return value
+    raise ValueError('must be one whole line of an OpenSSH public key file ("ssh-ed25519 AAAA… comment")')
+
+
+def _names_its_type(kind: str, blob: str) -> bool:
+    """A key's binary part starts with its type again (RFC 4253, 6.6), so a broken paste shows."""
+    try:
+        data = base64.b64decode(blob, validate=True)
+    except binascii.Error:
+        return False
+    name = kind.encode()
+    return len(data) > 4 + len(name) and data.startswith(len(name).to_bytes(4, "big") + name)
+
+
+def _python_package(value: str) -> str:
+    try:
+        requirement = Requirement(value)
+    except InvalidRequirement as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f'must be a Python requirement such as "numpy" or "numpy>=2" ({reason})') from None
+    if requirement.url:
+        raise ValueError("must be a package of the index: the lock cannot name a URL")
+    return value
+
+
+def _python_version(value: str) -> str:
+    try:
+        Version(value)
+    except InvalidVersion:
+        raise ValueError('must be a version such as "2.10.0"') from None
+    return value
+
+
+Name = Annotated[str, _text(r"[a-z][a-z0-9-]*", "a lower-case name")]
+Role = Annotated[
+    str, _text(r"[a-z][a-z0-9-]*", 'a role such as "debian"; addresses are in the configuration of the machine')
+]
+Suite = Annotated[str, _text(r"[a-z0-9][a-z0-9.+/-]*", 'a suite such as "bookworm-updates"')]
+Component = Annotated[str, _text(r"[a-z][a-z0-9/-]*", 'a component such as "main"')]
+AptPackage = Annotated[
+    str, _text(r"[a-z0-9][a-z0-9+.-]*[a-z0-9+]", "the name of an apt package (its version is in the lock)")
+]
+Unit = Annotated[str, _text(r"[A-Za-z0-9:_.@-]+", "the name of a systemd unit")]
+PythonPackage = Annotated[str, AfterValidator(_python_package)]
+DriverVersion = Annotated[
+    str, _text(r"(\d{3}(\.\d+)*(-[a-z]+)*)?", 'a driver version ("535.309.01") or branch ("580-server-open")')
+]
+NumericVersion = Annotated[str, _text(r"(\d+(\.\d+)+)?", 'numbers with dots, such as "12.8"')]
+PythonVersion = Annotated[str, _text(r"(3\.\d+)?", 'a Python series such as "3.11"')]
+PackageVersion = Annotated[str, AfterValidator(lambda value: value and _python_version(value))]
+VolumeId = Annotated[str, _text(r"[A-Z0-9_-]{1,32}", "1 to 32 characters of A-Z, 0-9, _ and -")]
+
+Hostname = Annotated[str, AfterValidator(_hostname)]
+Username = Annotated[
+    str, _text(r"[a-z_][a-z0-9_-]{0,31}", "a user name: a-z, 0-9, _ and -, no digit first, at most 32 characters")
+]
+FullName = Annotated[str, _text(r"[^:,=\n]*", "one line without : , and =")]
+SshKey = Annotated[str, AfterValidator(_ssh_key)]
+PasswordHash = Annotated[
+    str,
+    _text(
+        r"(\$(2[aby]|5|6|7|y|gy)(\$[./A-Za-z0-9=,]+){2,4})?",
+        "a password's hash as crypt(5) has it, never the password (`mkpasswd -m yescrypt` makes one)",
+    ),
+]
+Locale = Annotated[
+    str, _text(r"(C|POSIX|[a-z]{2,3}(_[A-Z]{2})?)(\.[A-Za-z0-9-]+)?(@[a-z]+)?", 'a locale such as "en_US.UTF-8"')
+]
+Keyboard = Annotated[str, _text(r"[A-Za-z0-9_,-]*", 'an XKB name such as "us" or "dvorak"')]
+TimeZone = Annotated[str, _text(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*", 'a time zone such as "Europe/Berlin"')]
+DevicePath = Annotated[str, _text(r"/dev/\S+", 'a path or glob under /dev, such as "/dev/disk/by-id/nvme-*"')]

@@ -1,0 +1,1 @@
+"""The store: every downloaded file once, named by its sha256."""

@@ -1,0 +1,97 @@
+"""What makes the installed system start: fstab, crypttab and GRUB for the firmware that was found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+from rigforge.target.command import run
+from rigforge.target.errors import InstallError
+from rigforge.target.partition import CRYPT_NAME, Filesystem, Volumes
+
+EFI_FIRMWARE = Path("/sys/firmware/efi")
+
+#: Read after /etc/default/grub, so that what the stack put there stays.
+GRUB_SETTINGS = """\
+# Written by the installer: the machine can be used from its screen and from its first serial port.
+GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX console=tty0 console=ttyS0,115200n8"
+GRUB_TERMINAL="console serial"
+GRUB_SERIAL_COMMAND="serial --unit=0 --speed=115200"
+GRUB_TIMEOUT=2
+GRUB_DISABLE_OS_PROBER=true
+"""
+
+_OPTIONS = {"ext4": "errors=remount-ro", "vfat": "umask=0077"}
+
+
+def fstab(filesystems: tuple[Filesystem, ...]) -> str:
+    """Returns the text of /etc/fstab."""
+    lines = ["# <file system> <mount point> <type> <options> <dump> <pass>"]
+    for made in filesystems:
+        check_pass = 1 if made.mountpoint == "/" else 2
+        lines.append(f"UUID={made.uuid} {made.mountpoint} {made.type} {_OPTIONS[made.type]} 0 {check_pass}")
+    return "\n".join(lines) + "\n"
+
+
+def crypttab(luks_uuid: str) -> str:
+    """Returns the text of /etc/crypttab; the passphrase is asked for when the machine starts."""
+    return f"# <name> <device> <key> <options>\n{CRYPT_NAME} UUID={luks_uuid} none luks,discard,initramfs\n"
+
+
+def write_tables(target: Path, volumes: Volumes) -> None:
+    """Writes fstab and, for an encrypted disk, crypttab below `target`."""
+    (target / "etc/fstab").write_text(fstab(volumes.filesystems))
+    if volumes.luks_uuid:
+        (target / "etc/crypttab").write_text(crypttab(volumes.luks_uuid))
+
+
+def install(target: Path, volumes: Volumes, note: Callable[[str], None]) -> None:
+    """Installs GRUB and its configuration in the system at `target`, whose /dev, /proc and /sys are mounted.
+
+    `note` is told what went other than usual. Raises CommandFailed, InstallError.
+    """
+    settings = target / "etc/default/grub.d/rigforge.cfg"
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    settings.write_text(GRUB_SETTINGS)
+    if volumes.luks_uuid:
+        # Only now does the initramfs have a disk to ask a passphrase for.
+        run(["chroot", target, "update-initramfs", "-u"])
+    if EFI_FIRMWARE.is_dir():
+        _install_efi(target, note)
+    else:
+        run(["chroot", target, "grub-install", "--target=i386-pc", volumes.disk])
+    run(["chroot", target, "update-grub"])
+    check_configuration(target, volumes.root.uuid)
+
+
+def _install_efi(target: Path, note: Callable[[str], None]) -> None:
+    # The signed GRUB looks for its configuration in the folder of the distribution's name. The removable path
+    # (EFI/BOOT) is what firmware starts that has forgotten its boot entries.
+    command = ["grub-install", "--target=x86_64-efi", "--uefi-secure-boot", "--efi-directory=/boot/efi"]
+    command += [f"--bootloader-id={distribution_id(target)}", "--force-extra-removable"]
+    if run(["chroot", target, *command], check=False):
+        run(["chroot", target, *command, "--no-nvram"])
+        note("the firmware took no boot entry; it will start the disk by EFI/BOOT/BOOTX64.EFI")
+
+
+def distribution_id(target: Path) -> str:
+    """Returns ID of the target's os-release."""
+    for line in (target / "etc/os-release").read_text().splitlines():
+        key, _, value = line.partition("=")
+        if key == "ID":
+            return value.strip("\"'")
+    raise InstallError(f"{target}/etc/os-release has no ID", "the system on this medium is not complete")
+
+
+def check_configuration(target: Path, root_uuid: str) -> None:
+    """Raises InstallError unless GRUB's configuration starts a kernel that is there, from the root that was made."""
+    configuration = target / "boot/grub/grub.cfg"
+    words = configuration.read_text().split() if configuration.is_file() else []
+    kernels = [after for word, after in pairwise(words) if word == "linux"]
+    # With /boot on its own partition GRUB's paths begin below it.
+    found = [path for path in kernels if (target / path[1:]).is_file() or (target / "boot" / path[1:]).is_file()]
+    if not found:
+        raise InstallError(f"{configuration} starts no kernel", "the system on this medium has no kernel in /boot")
+    if f"root=UUID={root_uuid}" not in words and not any(word.startswith("root=/dev/mapper/") for word in words):
+        raise InstallError(f"{configuration} does not start from the new root file system {root_uuid}")

@@ -1,0 +1,169 @@
+"""The unattended installation, from the medium that was started to a disk that starts by itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from contextlib import AbstractContextManager, ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from rigforge.target import boot, configure, copy, media, partition
+from rigforge.target.check import MEDIUM, check_medium
+from rigforge.target.command import run
+from rigforge.target.disks import choose, needed_bytes, scan
+from rigforge.target.document import Document, DocumentError, parse
+from rigforge.target.errors import InstallError
+from rigforge.target.late_commands import run_late_commands
+from rigforge.target.mounts import mounted, system_folders, unmount
+from rigforge.target.screen import Screen, consoles
+
+#: In the live system's memory: where the log and what the installer needs for itself are.
+RUN = Path("/run/rigforge")
+LOG = RUN / "install.log"
+TARGET = Path("/target")
+
+STAGES = 9
+#: How much of the log is shown when the installation fails, in lines.
+LOG_END = 15
+
+
+@dataclass(frozen=True)
+class Medium:
+    """What the medium says of itself in rigforge/medium.json; `layers` bottom first, `rootfs_bytes` as they unpack."""
+
+    id: str
+    layers: tuple[str, ...]
+    rootfs_bytes: int
+
+
+def read_medium(medium: Path) -> Medium:
+    """Returns what the medium mounted at `medium` holds. Raises InstallError."""
+    path = medium / "rigforge/medium.json"
+    try:
+        content = json.loads(path.read_text())
+        return Medium(content["id"], tuple(content["layers"]), int(content["rootfs_bytes"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InstallError(f"{path} cannot be read: {error}", "the medium is damaged: write the image again") from error
+
+
+def install(screen: Screen) -> str:
+    """Installs by the document that is found; returns what the machine is to do then: reboot or poweroff.
+
+    Nothing is written to any disk before the medium has been checked and the disk chosen, and nothing to any other
+    disk ever. Raises InstallError, DocumentError; whatever happens, all mounts are undone.
+    """
+    with screen.stage("reading the autoinstall document"):
+        medium = read_medium(MEDIUM)
+        # Disks and their labels are known once udev has looked at them.
+        run(["udevadm", "settle"])
+        text, where = media.find()
+        document = parse(text, where)
+        screen.say(f"document: {where}")
+    with screen.stage("checking the medium"):
+        check_medium(MEDIUM, screen.progress)
+    with screen.stage("choosing the disk"):
+        clean_up()
+        disk = choose(scan(), document.storage.match, needed_bytes(medium.rootfs_bytes))
+        screen.say(f"ERASING {disk}")
+    try:
+        with screen.stage("partitioning"):
+            partition.erase(disk.path)
+            volumes = partition.lay_out(disk.path, document.storage)
+        fill(screen, medium, document, volumes)
+    finally:
+        partition.take_down(disk.path)
+    with screen.stage("marking the disk as installed"):
+        mark(volumes.esp, medium.id)
+    return document.shutdown
+
+
+def fill(screen: Screen, medium: Medium, document: Document, volumes: partition.Volumes) -> None:
+    """Makes the empty file systems into the installed system."""
+    with ExitStack() as mounts:
+        for made in volumes.filesystems[:-1]:
+            mounts.enter_context(mounted_volume(made))
+        with copy.mounted_layers(medium.layers, MEDIUM / "live", RUN) as layers:
+            with screen.stage("copying the system"):
+                copy.copy(layers, TARGET, lambda done: screen.progress(done, medium.rootfs_bytes))
+            with screen.stage("comparing the copy"), copy.union(layers, RUN) as source:
+                copy.compare(source, TARGET)
+        # Not before: FAT cannot hold the owners and modes that are copied.
+        mounts.enter_context(mounted_volume(volumes.esp))
+        configure.forget_identity(TARGET)
+        configure.write_seed(TARGET, document, f"{medium.id[:16]}-{partition.new_uuid()}")
+        boot.write_tables(TARGET, volumes)
+        with system_folders(TARGET):
+            with screen.stage("installing the boot loader"):
+                boot.install(TARGET, volumes, screen.say)
+            with screen.stage("running late-commands"):
+                run_late_commands(document.late_commands, RUN / "bin")
+        # Once more: a late-command may have replaced it.
+        boot.check_configuration(TARGET, volumes.root.uuid)
+        configure.write_secret(TARGET / "var/log/rigforge/install.log", LOG.read_text(errors="replace"))
+
+
+def mounted_volume(made: partition.Filesystem) -> AbstractContextManager[Path]:
+    """Mounts a new file system at its place below /target."""
+    return mounted("--types", made.type, made.device, at=TARGET / made.mountpoint.lstrip("/"))
+
+
+def mark(esp: partition.Filesystem, medium_id: str) -> None:
+    """Writes the file by which the medium knows this disk as installed: the very last thing that is written."""
+    with mounted("--types", esp.type, esp.device, at=RUN / "esp") as folder:
+        marker = folder / "EFI/rigforge" / medium_id
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        marker.write_text("installed\n")
+
+
+def clean_up() -> None:
+    """Unmounts what an earlier try, in the same live session, may have left."""
+    for folder in (TARGET, RUN / "source", RUN / "esp", *(RUN / "layers").glob("*")):
+        if folder.is_mount():
+            unmount(folder)
+
+
+def keep_log() -> None:
+    """Lets everything that this process and its children print go to the log."""
+    RUN.mkdir(parents=True, exist_ok=True)
+    # A late-command or a curious program may print a secret.
+    log = os.open(LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
+
+
+def show_failure(screen: Screen, error: Exception) -> None:
+    """Shows what went wrong, what can be done, and the end of the log."""
+    with suppress(OSError):
+        end = LOG.read_text(errors="replace").splitlines()[-LOG_END:]
+        screen.say("\n".join(["the end of the log:", *(f"| {line}" for line in end)]))
+    if isinstance(error, InstallError | DocumentError):
+        screen.say(f"FAILED: {error.message}")
+        if error.hint:
+            screen.say(error.hint)
+    else:
+        screen.say(f"FAILED: {type(error).__name__}: {error}\nthis is a mistake in the installer; please report it")
+    screen.say(f"log: {LOG}; try again: systemctl restart rigforge-install; there is a root shell below")
+
+
+def main() -> int:
+    """Installs, and restarts the machine or switches it off; returns 1 when it failed."""
+    keep_log()
+    screen = Screen(consoles(), STAGES)
+    try:
+        then = install(screen)
+    except Exception as error:
+        traceback.print_exc()
+        show_failure(screen, error)
+        return 1
+    screen.say("installed, switching off" if then == "poweroff" else "installed, rebooting")
+    # Everything is unmounted, so there is nothing that services would have to save.
+    run(["systemctl", "--force", then])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

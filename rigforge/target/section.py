@@ -1,0 +1,148 @@
+"""Reading YAML strictly: every key is known and appears once, every value has its type."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import yaml
+
+#: Where the subset is described, for hints.
+MANUAL = "docs/autoinstall.md lists every key and what it takes"
+
+
+class DocumentError(ValueError):
+    """The document asks for what the installer cannot do, or for a machine that nobody can use.
+
+    `where` is the document's origin, `key` the dotted key, `problem` what is wrong with it;
+    `message` is all three, `hint` says what to do about it. Secrets are never quoted.
+    """
+
+    def __init__(self, where: str, key: str, problem: str, hint: str = "") -> None:
+        self.where, self.key, self.problem, self.hint = where, key, problem, hint
+        self.message = ": ".join(filter(None, (where, key, problem)))
+        super().__init__(self.message)
+
+
+class Section:
+    """One mapping of the document; `key` is its dotted place, "" for the top level.
+
+    `refused` names known keys that are outside the subset, with the reason.
+    Raises DocumentError for them, for unknown keys and for anything but a mapping.
+    """
+
+    def __init__(
+        self, where: str, key: str, value: object, known: Collection[str], refused: Mapping[str, str] | None = None
+    ) -> None:
+        self.where, self.key = where, key
+        if not isinstance(value, dict):
+            raise DocumentError(where, key, f"must be a mapping, not {kind(value)}", MANUAL)
+        self.values: dict[str, Any] = value
+        refused = refused or {}
+        for name in value:
+            if not isinstance(name, str):
+                raise self.error("", f"the key {name!r} is {kind(name)}, not text", "put quotes around it")
+            if name in refused:
+                raise self.error(name, f"this installer does not do this: {refused[name]}", MANUAL)
+            if name not in known:
+                raise self.error("", f"unknown key {name!r}", nearest(name, [*known, *refused]) or MANUAL)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.values
+
+    def error(self, name: str, problem: str, hint: str = "") -> DocumentError:
+        """Returns the error for the key `name` of this section, or for the section itself when `name` is ""."""
+        return DocumentError(self.where, ".".join(filter(None, (self.key, name))), problem, hint)
+
+    def get(self, name: str) -> Any:
+        """Returns the value as it stands, None when the key is absent."""
+        return self.values.get(name)
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """Returns one line of text; without a default the key is required."""
+        if name not in self.values and default is not None:
+            return default
+        if name not in self.values:
+            raise self.error(name, "is missing", MANUAL)
+        value = self.values[name]
+        if not isinstance(value, str):
+            raise self.error(name, f"must be text, not {kind(value)}", _as_text(value))
+        if not value.isprintable():
+            raise self.error(name, "must be one line without control characters")
+        return value
+
+    def flag(self, name: str) -> bool | None:
+        """Returns true, false, or None when the key is absent."""
+        value = self.values.get(name)
+        if name in self.values and not isinstance(value, bool):
+            raise self.error(name, f"must be true or false, not {kind(value)}")
+        return value
+
+    def choice(self, name: str, choices: Collection[str], default: str | None = None) -> str:
+        """Returns one of `choices`."""
+        value = self.text(name, default)
+        if value not in choices and value != default:
+            raise self.error(name, f"{value!r} is not one of: {', '.join(choices)}", nearest(value, choices))
+        return value
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Returns a list of lines of text, empty when the key is absent."""
+        value = self.values.get(name, [])
+        if not isinstance(value, list):
+            raise self.error(name, f"must be a list, not {kind(value)}")
+        for item in value:
+            if not isinstance(item, str):
+                raise self.error(name, f"must hold text, not {kind(item)}", _as_text(item))
+            if not item.strip().isprintable():
+                raise self.error(name, "each entry must be one line without control characters")
+        return tuple(item.strip() for item in value)
+
+
+def kind(value: object) -> str:
+    """Returns what a YAML value is, in the words of YAML."""
+    names = {dict: "a mapping", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
+    return "empty (null)" if value is None else names.get(type(value), f"a {type(value).__name__}")
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Returns the words of a table that is written as a block of text."""
+    return tuple(text.split())
+
+
+def nearest(name: str, choices: Collection[str]) -> str:
+    """Returns a hint naming the choice that `name` resembles, or ""."""
+    by_folded = {choice.replace("_", "-").lower(): choice for choice in choices}
+    found = difflib.get_close_matches(name.replace("_", "-").lower(), by_folded, n=1)
+    return f"did you mean {by_folded[found[0]]!r}?" if found else ""
+
+
+def load(text: str, where: str) -> object:
+    """Returns the YAML value of `text`; raises DocumentError for malformed YAML and for a key given twice."""
+    try:
+        return yaml.load(text, Loader=_StrictLoader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "is not text that YAML can hold"
+        raise DocumentError(where, "", f"not valid YAML{line}: {problem}") from None
+
+
+def _as_text(value: object) -> str:
+    return "leave the key out" if value is None else "" if isinstance(value, (dict, list)) else "put quotes around it"
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """A SafeLoader that refuses a key given twice, where YAML's own would keep the last one silently."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            key = key_node.value
+            if isinstance(key, str) and key != "<<":
+                if key in seen:
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"the key {key!r} is given twice", key_node.start_mark
+                    )
+                seen.add(key)
+        return super().construct_mapping(node, deep)

@@ -1,0 +1,23 @@
+"""NVIDIA's rule of which driver runs programs of which CUDA version."""
+
+from __future__ import annotations
+
+from packaging.version import Version
+
+#: CUDA major version -> oldest driver that runs any minor version of it
+#: (CUDA Compatibility, docs.nvidia.com/deploy/cuda-compatibility, "Minor Version Compatibility").
+OLDEST_DRIVER = {11: "450.80.02", 12: "525.60.13", 13: "580"}
+
+
+def number(version: str) -> int:
+    """Returns a CUDA version as the CUDA API gives it: "12.8.90" is 12080."""
+    major, minor = version.split(".")[:2]
+    return int(major) * 1000 + int(minor) * 10
+
+
+def driver_runs(driver: str, driver_cuda: int, runtime: int) -> bool:
+    """Tells whether a driver, whose own CUDA version is `driver_cuda`, runs programs of CUDA `runtime`."""
+    if driver_cuda >= runtime:
+        return True
+    major = runtime // 1000
+    return driver_cuda // 1000 == major and Version(driver) >= Version(OLDEST_DRIVER[major])

@@ -1,0 +1,89 @@
+"""What a built machine must be like, as the image tests read it, and the stand-in values for a test install."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from rigforge.lock.model import Lock
+from rigforge.stack.model import Stack
+from rigforge.stack.site import dhcp_everywhere
+
+#: Where the Python environment is on every machine and in every image.
+ENVIRONMENT = "/opt/rigforge/python"
+
+TEST_USER = "rigforge"
+TEST_HOSTNAME = "rigforge-test"
+
+
+class Expectations(BaseModel):
+    """What the image tests compare a machine, or later a container, with.
+
+    `versions` has the lock's keys (kernel, driver, cuda, cudnn, pytorch, python, jupyterlab), as far as they apply.
+    `firmware` is "bios", "uefi" or "secureboot", and "" where nothing boots; `layers` are names, bottom first.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    stack: str
+    firmware: str
+    hostname: str
+    username: str
+    locale: str
+    timezone: str
+    layout: str
+    env: str
+    medium_id: str
+    module_signed: bool
+    versions: Mapping[str, str] = {}
+    services: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
+
+    @property
+    def parts(self) -> frozenset[str]:
+        """Returns what there is to test: the keys of `versions`, the layers, and "machine" where something boots."""
+        return frozenset(self.versions) | frozenset(self.layers) | ({"machine"} if self.firmware else frozenset())
+
+
+def expectations(stack: Stack, lock: Lock, firmware: str, medium: Mapping[str, Any]) -> Expectations:
+    """Returns what a machine installed from `medium` (its rigforge/medium.json) must be like."""
+    return Expectations(
+        stack=stack.name,
+        firmware=firmware,
+        hostname=stack.machine.hostname,
+        username=stack.machine.username,
+        locale=stack.machine.locale,
+        timezone=stack.machine.timezone,
+        layout=stack.storage.layout,
+        env=ENVIRONMENT if "python" in lock.versions else "",
+        medium_id=medium["id"],
+        module_signed=bool(stack.secure_boot.certificate),
+        versions=dict(lock.versions),
+        services=tuple(stack.services.enable),
+        layers=tuple(layer.removesuffix(".squashfs") for layer in medium["layers"]),
+    )
+
+
+def stand_in(stack: Stack, public_key: str) -> Stack:
+    """Returns `stack` as it is installed for a test: our user and key, DHCP, any disk, no passphrase to type."""
+    machine = {
+        "hostname": TEST_HOSTNAME,
+        "username": TEST_USER,
+        "ssh_authorized_keys": (public_key,),
+        "password_hash": "",
+    }
+    storage = {
+        "layout": "lvm" if stack.storage.layout == "luks" else stack.storage.layout,
+        "passphrase": "",
+        "match": (),
+    }
+    return stack.model_copy(
+        update={
+            "machine": stack.machine.model_copy(update=machine),
+            "storage": stack.storage.model_copy(update=storage),
+            "network": dhcp_everywhere(),
+            "install": stack.install.model_copy(update={"shutdown": "reboot"}),
+        }
+    )

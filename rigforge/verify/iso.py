@@ -1,0 +1,241 @@
+"""Boots an install medium with an empty disk, lets it install unattended, and tests the machine over SSH."""
+
+from __future__ import annotations
+
+import json
+import math
+import shlex
+import shutil
+import socket
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rigforge import console, process
+from rigforge.autoinstall import document, seed_image
+from rigforge.errors import RigforgeError
+from rigforge.lock.model import Lock
+from rigforge.stack.model import Stack
+from rigforge.state import PROJECT
+from rigforge.verify import firmware as uefi
+from rigforge.verify import packer, qemu, serial
+from rigforge.verify.expectations import expectations, stand_in
+from rigforge.verify.report import ImageTestsError, Report, read_junit
+from rigforge.verify.watch import Watch, watching
+
+IMAGE_TESTS = PROJECT / "image_tests"
+
+_GIB = 1 << 30
+_SMALLEST_DISK = 12 * _GIB
+
+_SSH_CONFIG = """\
+Host *
+  StrictHostKeyChecking no
+  UserKnownHostsFile /dev/null
+  IdentitiesOnly yes
+  LogLevel ERROR
+  ConnectTimeout 120
+  ControlPath {directory}/%C
+"""
+
+
+def verify_iso(
+    iso: Path,
+    stack: Stack,
+    lock: Lock,
+    firmware: qemu.Firmware,
+    out: Path,
+    *,
+    cpus: int = 2,
+    memory_mib: int = 2048,
+    timeout_minutes: int = 30,
+) -> Report:
+    """Installs `iso` on an empty disk under `firmware`, tests the machine and leaves its disk in `out`.
+
+    The medium's own autoinstall document is overridden by a volume labelled CIDATA, with a key made for this run,
+    so nobody's own key is needed. `timeout_minutes` is for installing and the first boot together.
+
+    Raises ImageTestsError (with the report) when a test fails, and RigforgeError with the last lines of the serial
+    console when the machine does not get as far as being tested.
+    """
+    medium = read_medium(iso)
+    if medium["stack"] != stack.name:
+        raise RigforgeError(
+            f"{iso} was made from the stack {medium['stack']}, not from {stack.name}", "name the stack with --stack"
+        )
+    if stack.storage.layout == "luks":
+        console.warn("nobody is there to type a passphrase: verifying the layout lvm instead of luks")
+    files = Files(out.absolute())
+    installed = stand_in(stack, files.prepare())
+    files.expectations.write_text(expectations(installed, lock, firmware, medium).model_dump_json(indent=2))
+    seed_image.make_cidata(document.render(installed), files.cidata)
+    machine = qemu.Machine(
+        firmware=firmware,
+        accelerator=qemu.accelerator(),
+        iso=iso.absolute(),
+        cidata=files.cidata,
+        disk=files.disk,
+        flash=_flash(firmware, stack, files.variables),
+        serial_log=files.serial_log,
+        pidfile=files.pidfile,
+        cpus=cpus,
+        memory_mib=memory_mib,
+    )
+    with console.step(f"install {iso.name} under {firmware} ({machine.accelerator}) and test the machine"):
+        watch = _build(files, machine, installed.machine.username, disk_bytes(medium["rootfs_bytes"]), timeout_minutes)
+    results = read_junit(files.results)
+    report = Report(
+        stack=stack.name,
+        firmware=firmware,
+        accelerator=machine.accelerator,
+        seconds_to_ssh=watch.seconds_to_ssh or 0.0,
+        seconds_of_tests=results.seconds,
+        passed=results.passed,
+        failed=len(results.failures),
+        failures=results.failures,
+        skipped=results.skipped,
+        stages=tuple(watch.stages),
+        disk=files.disk,
+        private_key=files.private_key,
+        serial_log=files.serial_log,
+    )
+    if results.failures:
+        raise ImageTestsError(report)
+    return report
+
+
+def read_medium(iso: Path) -> dict[str, Any]:
+    """Returns what the medium says of itself (rigforge/medium.json). Raises RigforgeError where it is not ours."""
+    if not iso.is_file():
+        raise RigforgeError(f"no such ISO: {iso}", "make one with: invoke build-iso")
+    with tempfile.TemporaryDirectory(prefix="rigforge-") as directory:
+        copy = Path(directory) / "medium.json"
+        where = ("-extract", "/rigforge/medium.json", copy)
+        process.run(["xorriso", "-osirrox", "on", "-indev", iso, *where], check=False)
+        if not copy.exists():
+            raise RigforgeError(f"{iso} is not an install medium of Rigforge: it has no rigforge/medium.json")
+        medium: dict[str, Any] = json.loads(copy.read_text())
+        return medium
+
+
+def disk_bytes(rootfs_bytes: int) -> int:
+    """Returns the size of the empty disk for a root file system of `rootfs_bytes`: room for it, and to work."""
+    return max(_SMALLEST_DISK, math.ceil((1.25 * rootfs_bytes + 6 * _GIB) / _GIB) * _GIB)
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files of one verification, all in one folder."""
+
+    out: Path
+
+    @property
+    def private_key(self) -> Path:
+        return self.out / "id_ed25519"
+
+    @property
+    def cidata(self) -> Path:
+        return self.out / "cidata.img"
+
+    @property
+    def variables(self) -> Path:
+        return self.out / "variables.fd"
+
+    @property
+    def disk(self) -> Path:
+        return self.out / "disk" / "machine.qcow2"
+
+    @property
+    def serial_log(self) -> Path:
+        return self.out / "serial.log"
+
+    @property
+    def packer_log(self) -> Path:
+        return self.out / "packer.log"
+
+    @property
+    def results(self) -> Path:
+        return self.out / "tests.xml"
+
+    @property
+    def expectations(self) -> Path:
+        return self.out / "expectations.json"
+
+    @property
+    def pidfile(self) -> Path:
+        return self.out / "qemu.pid"
+
+    def prepare(self) -> str:
+        """Removes what an earlier run left, makes a key pair for this one and returns its public key."""
+        self.out.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(self.disk.parent, ignore_errors=True)
+        public = self.private_key.with_suffix(".pub")
+        for old in (self.private_key, public, self.cidata, self.serial_log, self.packer_log, self.results):
+            old.unlink(missing_ok=True)
+        process.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "rigforge verify", "-f", self.private_key])
+        return public.read_text().strip()
+
+
+def _flash(firmware: qemu.Firmware, stack: Stack, variables: Path) -> uefi.Flash | None:
+    if firmware == "bios":
+        return None
+    if firmware == "uefi":
+        return uefi.flash(False, variables)
+    certificate = stack.secure_boot.certificate
+    return uefi.flash(True, variables, machine_owner_key=Path(certificate) if certificate else None)
+
+
+def _build(files: Files, machine: qemu.Machine, username: str, disk: int, timeout_minutes: int) -> Watch:
+    """Runs Packer and returns what was seen. A failed test is no error here, anything else that fails is."""
+    version = packer.version()
+    port = _free_port()
+    with tempfile.TemporaryDirectory(prefix="rigforge-") as sockets:
+        ssh_config = files.out / "ssh_config"
+        ssh_config.write_text(_SSH_CONFIG.format(directory=sockets))
+        variables = packer.Variables(
+            iso=str(machine.iso),
+            output_directory=str(machine.disk.parent),
+            disk_mib=disk >> 20,
+            qemuargs=qemu.arguments(machine),
+            ssh_port=port,
+            ssh_username=username,
+            ssh_private_key_file=str(files.private_key),
+            ssh_timeout=f"{timeout_minutes}m",
+            test_command=_test_command(files, f"ssh://{username}@127.0.0.1:{port}", ssh_config),
+        )
+        project = packer.render(files.out / "packer", variables, version)
+        packer.validate(project, version)
+        with watching(files.serial_log, files.packer_log, files.pidfile) as watch:
+            try:
+                packer.build(project, files.packer_log)
+            except process.CommandFailed as error:
+                if watch.seconds_to_ssh is None:
+                    raise _not_up(watch, files, timeout_minutes) from error
+                if not files.results.exists() or not read_junit(files.results).failures:
+                    raise
+        return watch
+
+
+def _test_command(files: Files, host: str, ssh_config: Path) -> str:
+    pytest = [sys.executable, "-m", "pytest", str(IMAGE_TESTS), "-o", "addopts=", "-p", "no:cacheprovider", "-v"]
+    target = [f"--hosts={host}", f"--ssh-config={ssh_config}", f"--ssh-identity-file={files.private_key}"]
+    results = [f"--expectations={files.expectations}", f"--junit-xml={files.results}"]
+    return shlex.join([*pytest, *target, *results])
+
+
+def _not_up(watch: Watch, files: Files, timeout_minutes: int) -> RigforgeError:
+    what = watch.fatal or f"it did not answer over SSH within {timeout_minutes} minutes"
+    shown = serial.tail(files.serial_log) or serial.tail(files.packer_log)
+    return RigforgeError(
+        f"the machine could not be tested: {what}\nThe last it said:\n{shown}",
+        f"the whole serial console is in {files.serial_log}, what Packer said in {files.packer_log}",
+    )
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port

@@ -1,0 +1,116 @@
+"""Packer: which version this is, a template with its variables in one folder, validate and build."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from packaging.version import Version
+
+from rigforge import process
+from rigforge.errors import RigforgeError
+from rigforge.state import PROJECT
+
+TEMPLATES = PROJECT / "packer"
+
+#: The first version with `required_plugins`, and whose builders may have to be fetched as plugins.
+_PLUGINS_SINCE = (1, 7)
+
+
+@dataclass(frozen=True)
+class Variables:
+    """The variables of packer/machine.pkr.hcl; each field is described there."""
+
+    iso: str
+    output_directory: str
+    disk_mib: int
+    qemuargs: list[list[str]]
+    ssh_port: int
+    ssh_username: str
+    ssh_private_key_file: str
+    ssh_timeout: str
+    test_command: str
+
+
+def parse_version(text: str) -> Version:
+    """Returns the version from what `packer version` prints, which may be followed by advice to upgrade."""
+    if found := re.search(r"\bv(\d+\.\d+\.\d+\S*)", text):
+        return Version(found[1])
+    raise RigforgeError(f"cannot tell Packer's version from: {text.strip()!r}", "see what `packer version` prints")
+
+
+def version() -> Version:
+    """Returns the version of the Packer that is installed."""
+    return parse_version(process.run(["packer", "version"], env=_environment()).stdout)
+
+
+def wants_plugins(packer: Version) -> bool:
+    """Tells whether this Packer knows `required_plugins`; 1.6 has the qemu builder built in and refuses the word."""
+    return packer.release[:2] >= _PLUGINS_SINCE
+
+
+def render(directory: Path, variables: Variables, packer: Version) -> Path:
+    """Makes `directory` a complete Packer project (`packer build DIRECTORY`) and returns it."""
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    shutil.copy(TEMPLATES / "machine.pkr.hcl", directory)
+    if wants_plugins(packer):
+        shutil.copy(TEMPLATES / "plugins.pkr.hcl", directory)
+    text = json.dumps(asdict(variables), indent=2) + "\n"
+    (directory / "machine.auto.pkrvars.json").write_text(text)
+    return directory
+
+
+def validate(directory: Path, packer: Version) -> None:
+    """Has Packer check the project in `directory`; fetches the qemu plugin first where it is not built in.
+
+    Raises RigforgeError with Packer's own words.
+    """
+    if wants_plugins(packer):
+        found = process.run(["packer", "init", directory], env=_environment(), check=False)
+        if found.returncode:
+            raise RigforgeError(
+                f"Packer {packer} has no qemu plugin, and could not fetch it:\n{found.stdout}{found.stderr}".rstrip(),
+                "fetch it once where there is a network: packer plugins install github.com/hashicorp/qemu",
+            )
+    process.run(["packer", "validate", directory], env=_environment(directory))
+
+
+def build(directory: Path, log: Path) -> None:
+    """Runs the project in `directory`; what Packer says goes to `log`. Raises CommandFailed."""
+    process.run(["packer", "build", "-color=false", directory], env=_environment(directory), log=log)
+
+
+def stop(qemu: int) -> None:
+    """Asks the Packer that started the process `qemu` to clean up and end.
+
+    Packer waits for SSH until its time is over, even when the machine has long failed.
+    """
+    child = qemu
+    while (parent := _parent(child)) not in (None, 0, 1, os.getpid()):
+        assert parent is not None
+        child = parent
+    if parent == os.getpid():
+        os.kill(child, signal.SIGTERM)
+
+
+def _parent(pid: int) -> int | None:
+    try:
+        # The name in brackets may itself hold brackets and spaces: proc(5).
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return int(fields[1])
+
+
+def _environment(directory: Path | None = None) -> Mapping[str, str]:
+    """Packer's own variables as the user has set them, nothing asked over the network, no state in $HOME."""
+    own = {name: value for name, value in os.environ.items() if name.startswith("PACKER_")}
+    cache = {"PACKER_CACHE_DIR": str(directory / "cache")} if directory else {}
+    return {**own, "CHECKPOINT_DISABLE": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(PROJECT), **cache}

@@ -1,0 +1,83 @@
+"""The outcome of a verification: how long it took, what passed, and where the machine is."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ElementTree
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rigforge.errors import RigforgeError
+from rigforge.verify.serial import Stage
+
+
+@dataclass(frozen=True)
+class Results:
+    """What pytest wrote into its JUnit file; `failures` are names of tests with the first line of what went wrong."""
+
+    passed: int
+    failures: tuple[str, ...]
+    skipped: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """One medium, installed and tested under one firmware. Times are seconds.
+
+    `seconds_to_ssh` runs from power-on of the installer to the installed machine's answer over SSH.
+    """
+
+    stack: str
+    firmware: str
+    accelerator: str
+    seconds_to_ssh: float
+    seconds_of_tests: float
+    passed: int
+    failed: int
+    failures: tuple[str, ...]
+    skipped: int
+    stages: tuple[Stage, ...]
+    disk: Path
+    private_key: Path
+    serial_log: Path
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=2, default=str)
+
+
+class ImageTestsError(RigforgeError):
+    """The machine came up and is not as it should be; `report` has the numbers."""
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        total = report.passed + report.failed + report.skipped
+        lines = "\n".join(f"  {failure}" for failure in report.failures)
+        super().__init__(
+            f"{report.failed} of {total} image tests failed on {report.stack} ({report.firmware}):\n{lines}",
+            f"the whole output is in {report.serial_log.parent / 'packer.log'}",
+        )
+
+
+def read_junit(path: Path) -> Results:
+    """Reads the JUnit file of one pytest run. Raises RigforgeError where the tests did not get that far."""
+    try:
+        suite = ElementTree.parse(path).getroot().find("testsuite")
+    except (OSError, ElementTree.ParseError) as error:
+        raise RigforgeError(f"the image tests left no results in {path}: {error}") from error
+    if suite is None or not int(suite.get("tests", "0")):
+        raise RigforgeError(f"no image test was run, according to {path}")
+    failures = tuple(_failures(suite))
+    skipped = int(suite.get("skipped", "0"))
+    passed = int(suite.get("tests", "0")) - len(failures) - skipped
+    return Results(passed, failures, skipped, float(suite.get("time", "0")))
+
+
+def _failures(suite: ElementTree.Element) -> list[str]:
+    found = []
+    for case in suite.iter("testcase"):
+        wrong = [child for child in case if child.tag in ("failure", "error")]
+        if wrong:
+            first = (wrong[0].get("message") or "").strip().split("\n")[0]
+            found.append(f"{case.get('classname')}::{case.get('name')}: {first}")
+    return found

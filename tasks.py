@@ -1,0 +1,265 @@
+"""The tasks of `./bootstrap TASK`, `invoke TASK` and `rigforge TASK`: they parse, call the package and report.
+
+Standard output carries results only; what is said on the way goes to standard error. The package is
+imported inside the tasks, so that a listing need not wait for it.
+"""
+
+from __future__ import annotations
+
+import json as to_json
+from collections.abc import Sequence
+from pathlib import Path
+
+from invoke.context import Context
+
+from rigforge.cli import task
+from rigforge.errors import RigforgeError, UsageError
+from rigforge.state import PROJECT, home
+
+STACK = "stack to use: a name from `stacks`, or the path of a TOML file (default: the first whose archives answer)"
+JSON = "print the result as JSON"
+MIRROR = {"mirror": "folder that is looked into before any archive: DIR/debian/pool/…, DIR/pypi/NAME.whl"}
+SITE = {
+    "set": "site value as KEY=VALUE, e.g. hostname=gpu1, user=ada, ssh_key='ssh-ed25519 …', disk=/dev/nvme0n1; "
+    "may be given several times",
+    "site": "TOML file with site values (default: site.toml in the current folder, where there is one)",
+}
+
+
+@task(
+    iterable=["set_"],
+    help={
+        "stack": STACK,
+        **SITE,
+        **MIRROR,
+        "offline": "use only what earlier runs have downloaded",
+        "out": "folder for the ISO (default: out)",
+    },
+)
+def build_iso(
+    context: Context,
+    stack: str = "",
+    set_: Sequence[str] = (),
+    site: str = "",
+    offline: bool = False,
+    mirror: str = "",
+    out: str = "",
+) -> None:
+    """
+    Make the install ISO of a stack, and print where it is.
+
+    Example: invoke build-iso --stack debian-12 --set hostname=gpu1 --set ssh_key="$(cat ~/.ssh/id_ed25519.pub)"
+    """
+    from rigforge import console
+    from rigforge.options import the_iso, the_mirrors, the_stack
+
+    mirrors = the_mirrors(mirror)
+    iso = the_iso(the_stack(stack, mirrors, set_, site, offline=offline), mirrors, offline=offline, out=out)
+    console.say(f"{iso.name} has {iso.stat().st_size / 1e9:.2f} GB. To write it to a USB stick (which this erases):")
+    console.say(f"  sudo dd if={iso} of=/dev/sdX bs=4M status=progress conv=fsync")
+    console.say("or with a program such as balenaEtcher or usb-creator; a DVD is burnt from it as an image.")
+    print(f"iso: {iso}")
+
+
+@task(
+    help={
+        "stack": STACK,
+        **MIRROR,
+        "upgrade": "take the newest versions that the stack allows; without it a lock that still fits stays as it is",
+        "json": JSON,
+    },
+)
+def lock(context: Context, stack: str = "", upgrade: bool = False, json: bool = False, mirror: str = "") -> None:
+    """
+    Resolve a stack to exact files, and write them down beside it.
+
+    Example: invoke lock --stack debian-12 --upgrade
+    """
+    from rigforge import console
+    from rigforge.lock import model, resolve
+    from rigforge.options import the_mirrors, the_previous_lock, the_stack
+
+    mirrors = the_mirrors(mirror)
+    wanted = the_stack(stack, mirrors)
+    previous = the_previous_lock(wanted)
+    made = resolve.resolve(wanted, mirrors, previous=previous, upgrade=upgrade)
+    if made != previous:
+        model.write(made, wanted.lock_path)
+    size = sum(file.size for file in made.files)
+    console.say(f"{len(made.files)} files, {size / 1e9:.2f} GB, {'as before' if made == previous else 'changed'}")
+    console.say("\n".join(f"  {name} {version}" for name, version in made.versions.items()))
+    if json:
+        result = {"stack": wanted.name, "lock": str(wanted.lock_path), "changed": made != previous}
+        print(to_json.dumps({**result, "files": len(made.files), "bytes": size, "versions": made.versions}))
+    else:
+        print(f"lock: {wanted.lock_path}")
+
+
+@task(
+    iterable=["set_"],
+    help={
+        "stack": STACK,
+        **SITE,
+        **MIRROR,
+        "iso": "ISO to test (default: the stack's, built first where that is needed)",
+        "firmware": "bios, uefi, secureboot or all",
+        "out": "folder for the tested disks and the logs (default: out/verify)",
+        "json": JSON,
+    },
+)
+def verify_iso(
+    context: Context,
+    stack: str = "",
+    set_: Sequence[str] = (),
+    site: str = "",
+    iso: str = "",
+    firmware: str = "all",
+    json: bool = False,
+    mirror: str = "",
+    out: str = "",
+) -> None:
+    """
+    Boot an ISO in QEMU, let it install, and test the machine that comes out.
+
+    Example: invoke verify-iso --stack smoke --firmware uefi
+    """
+    from rigforge.options import the_iso, the_lock, the_mirrors, the_stack
+    from rigforge.verify import iso as verify
+    from rigforge.verify.qemu import FIRMWARES
+    from rigforge.verify.report import ImageTestsError
+
+    firmwares = [name for name in FIRMWARES if firmware in (name, "all")]
+    if not firmwares:
+        raise UsageError(f"unknown firmware: {firmware}", f"it is one of: {', '.join(FIRMWARES)}, all")
+    mirrors = the_mirrors(mirror)
+    of_medium = verify.read_medium(Path(iso))["stack"] if iso else ""
+    wanted = the_stack(stack or of_medium, mirrors, set_, site)
+    path = Path(iso) if iso else the_iso(wanted, mirrors)
+    reports, failures = [], []
+    for name in firmwares:
+        folder = Path(out or PROJECT / "out" / "verify") / f"{wanted.name}-{name}"
+        try:
+            reports.append(verify.verify_iso(path, wanted, the_lock(wanted), name, folder))
+        except ImageTestsError as failed:
+            reports.append(failed.report)
+            failures.append(failed)
+    if json:
+        print(to_json.dumps([to_json.loads(report.to_json()) for report in reports], indent=2))
+    else:
+        for report in reports:
+            counts = f"{report.passed} passed, {report.failed} failed, {report.skipped} skipped"
+            print(f"{report.firmware}: {counts}, {report.seconds_to_ssh:.0f} s to SSH, disk: {report.disk}")
+    if failures:
+        raise RigforgeError("\n".join(failed.message for failed in failures), failures[0].hint)
+
+
+@task(iterable=["set_"], help={"out": "file to write", "stack": STACK, **SITE})
+def seed(context: Context, out: str, stack: str = "", set_: Sequence[str] = (), site: str = "") -> None:
+    """
+    Make a CIDATA volume: the answers for one machine, beside an ISO that serves many.
+
+    Write it to a second stick, or attach it to the machine as a disk.
+
+    Example: invoke seed gpu7.img --stack debian-12 --set hostname=gpu7
+    """
+    from rigforge.autoinstall.document import render
+    from rigforge.autoinstall.seed_image import make_cidata
+    from rigforge.options import the_mirrors, the_stack
+
+    make_cidata(render(the_stack(stack, the_mirrors(""), set_, site)), Path(out))
+    print(f"seed: {out}")
+
+
+@task(help={"file": "autoinstall document (YAML)"})
+def validate(context: Context, file: str) -> None:
+    """
+    Check that an autoinstall document is one that the installer can carry out.
+
+    Example: invoke validate my-autoinstall.yaml
+    """
+    from rigforge.target.document import DocumentError, parse
+
+    try:
+        parse(Path(file).read_text(encoding="utf-8"), file)
+    except (OSError, UnicodeDecodeError) as error:
+        raise RigforgeError(f"{file} cannot be read: {error}") from error
+    except DocumentError as error:
+        raise RigforgeError(error.message, error.hint) from error
+    print(f"valid: {file}")
+
+
+@task()
+def stacks(context: Context) -> None:
+    """
+    List the stacks there are, with what they are for.
+
+    Example: invoke stacks
+    """
+    from rigforge.stack.load import load, names
+
+    for name in names():
+        print(f"{name:<14}  {load(name).description}")
+
+
+@task(help={"full": "build, install and test the whole debian-12 stack as well (over an hour)"})
+def test(context: Context, full: bool = False) -> None:
+    """
+    Run the unit tests and linters, then build, install and test the small stack.
+
+    Example: invoke test --full
+    """
+    _pytest("-n", "auto", "-m", "not boot and not full", "tests")
+    # Uncaptured, because minutes pass between two results.
+    end_to_end = ["tests/end_to_end/test_smoke.py", *(["tests/end_to_end/test_full.py"] if full else [])]
+    _pytest("-s", "-v", "-m", "boot or full", *end_to_end)
+
+
+@task()
+def lint(context: Context) -> None:
+    """
+    Run the linters of every language here.
+
+    Example: invoke lint
+    """
+    _pytest("tests/test_lint.py")
+
+
+@task(help={"upgrade": "take the newest versions that pyproject.toml allows"})
+def requirements(context: Context, upgrade: bool = False) -> None:
+    """
+    Pin what pyproject.toml asks for, with hashes, in requirements.txt.
+
+    Example: invoke requirements --upgrade
+    """
+    from rigforge.requirements import pin
+
+    pin(upgrade=upgrade)
+    print("requirements: requirements.txt")
+
+
+@task(help={"all": "remove the state directory too: downloads, layers, reports of bugs"})
+def clean(context: Context, all: bool = False) -> None:
+    """
+    Remove what was built; with --all also what was downloaded.
+
+    Example: invoke clean --all
+    """
+    from rigforge.exclusive import exclusive
+    from rigforge.namespace import remove_tree
+
+    with exclusive():
+        remove_tree(PROJECT / "out")
+        if all:
+            remove_tree(home())
+
+
+def _pytest(*arguments: str) -> None:
+    """Runs tests in this process; what they print is the result."""
+    import os
+
+    import pytest
+
+    os.chdir(PROJECT)
+    code = pytest.main(list(arguments))
+    if code:
+        raise SystemExit(130 if code == pytest.ExitCode.INTERRUPTED else 1)

@@ -1,0 +1,109 @@
+"""A small signed apt archive, made with the tools that make the real ones: dpkg-deb, apt-ftparchive, gpg."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+
+class Key:
+    """A throwaway signing key in a GNUPGHOME of its own; `keyring` is the file for apt."""
+
+    def __init__(self) -> None:
+        # A short path: gpg-agent's sockets lie there, and the name of a socket has at most 108 bytes.
+        self._home = Path(tempfile.mkdtemp(prefix="key-"))
+        self.keyring = self._home / "archive-keyring.gpg"
+        self._gpg("--quick-gen-key", "Test Archive <archive@example.org>", "ed25519", "sign", "never")
+        self._gpg("--output", str(self.keyring), "--export")
+
+    def sign(self, release: Path, *, apart: bool = False) -> None:
+        """Makes InRelease beside Release, or with `apart` Release.gpg."""
+        how, name = ("--detach-sign", "Release.gpg") if apart else ("--clearsign", "InRelease")
+        self._gpg("--yes", "--output", str(release.with_name(name)), how, str(release))
+
+    def close(self) -> None:
+        subprocess.run(["gpgconf", "--kill", "all"], env=self._environment(), check=False)
+        shutil.rmtree(self._home)
+
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, "GNUPGHOME": str(self._home)}
+
+    def _gpg(self, *words: str) -> None:
+        argv = ["gpg", "--batch", "--quiet", "--pinentry-mode=loopback", "--passphrase=", *words]
+        subprocess.run(argv, env=self._environment(), check=True, capture_output=True)
+
+
+@pytest.fixture(scope="session")
+def key() -> Iterator[Key]:
+    made = Key()
+    yield made
+    made.close()
+
+
+class SignedArchive:
+    """An archive in a directory, with `dists/` and `pool/`, as a mirror serves it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def add(self, suite: str, name: str, version: str = "1.0-1", *, component: str = "main", **fields: str) -> Path:
+        """Builds a package into the pool of a suite; `fields` are further ones of its control file (`_` for `-`)."""
+        pool = self.path / "pool" / suite / component
+        pool.mkdir(parents=True, exist_ok=True)
+        control = {"Package": name, "Version": version, "Architecture": "amd64", "Maintainer": "A <a@example.org>"}
+        control |= {"Priority": "optional", "Description": "test"}
+        control |= {field.replace("_", "-"): value for field, value in fields.items()}
+        with tempfile.TemporaryDirectory() as root:
+            (Path(root) / "DEBIAN").mkdir()
+            (Path(root) / "DEBIAN/control").write_text("".join(f"{k}: {v}\n" for k, v in control.items()))
+            deb = pool / f"{name}_{version.partition(':')[2] or version}_amd64.deb"
+            _command(["dpkg-deb", "--root-owner-group", "-Znone", "--build", root, str(deb)])
+        return deb
+
+    def publish(self, suite: str, key: Key | None, *, apart: bool = False, **fields: str) -> Path:
+        """Writes the suite's indices and Release file, signed with `key`; returns the suite's directory in `dists/`.
+
+        `fields` are set in the Release file (`_` for `-`).
+        """
+        dist = self.path / "dists" / suite
+        components = sorted(path.name for path in (self.path / "pool" / suite).iterdir())
+        for component in components:
+            index = dist / component / "binary-amd64/Packages"
+            index.parent.mkdir(parents=True, exist_ok=True)
+            index.write_text(self._ftparchive("packages", f"pool/{suite}/{component}"))
+        for old in ("Release", "InRelease", "Release.gpg"):
+            (dist / old).unlink(missing_ok=True)
+        made = dict(line.split(": ", 1) for line in self._release(suite) if not line.startswith(" ") and ": " in line)
+        sums = [line for line in self._release(suite) if line.startswith(" ") or ": " not in line]
+        head = {"Suite": suite, "Codename": suite, "Architectures": "amd64", "Components": " ".join(components)}
+        head |= {"Date": made["Date"], **{field.replace("_", "-"): value for field, value in fields.items()}}
+        (dist / "Release").write_text("\n".join([*(f"{k}: {v}" for k, v in head.items()), *sums, ""]))
+        if key:
+            key.sign(dist / "Release", apart=apart)
+        return dist
+
+    def _release(self, suite: str) -> list[str]:
+        return self._ftparchive("release", f"dists/{suite}").splitlines()
+
+    def _ftparchive(self, *words: str) -> str:
+        return _command(["apt-ftparchive", *words], self.path)
+
+
+def minimal_system(archive: SignedArchive, suite: str, key: Key, extra: Mapping[str, str] | None = None) -> None:
+    """Publishes what every root begins with: an essential package, a required one, and apt."""
+    archive.add(suite, "bash", "1:5.2+dfsg-1", Essential="yes", Priority="required", Depends="libc6 (>= 2.36)")
+    archive.add(suite, "libc6", "2.36-9+deb12u1")
+    archive.add(suite, "tzdata", "2026a-1", Priority="required")
+    archive.add(suite, "apt", "2.6.1", Depends="libc6", Recommends="ca-certificates")
+    archive.add(suite, "ca-certificates", "20230311")
+    archive.publish(suite, key)
+
+
+def _command(argv: list[str], cwd: Path | None = None) -> str:
+    return subprocess.run(argv, cwd=cwd, check=True, capture_output=True, text=True).stdout

@@ -1,0 +1,270 @@
+"""`bootstrap` from an empty machine to a running task.
+
+Each test has a checkout of its own and a PATH that holds only what the test put there: `apt-get`,
+`sudo`, `id` and the system tools are stand-ins that write down how they were called.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from rigforge.state import PROJECT
+
+BASICS = ("sh", "cat", "chmod", "cksum", "dirname", "env", "flock", "mkdir", "readlink", "rm", "sed", "touch", "cp")
+
+PYTHON = """\
+#!/bin/sh
+case "$*" in
+*version_info*) exit 0 ;;
+*ensurepip*) [ -e "{bin}/no-ensurepip" ] && exit 1; exit 0 ;;
+"-m venv"*)
+    echo venv >>"{log}"
+    mkdir -p "$3/bin" "$3/lib/python3.11/site-packages"
+    cp "{bin}/python3" "$3/bin/python"
+    ;;
+"-m pip"*) echo pip >>"{log}" ;;
+"-P -m rigforge.cli"*) shift 3; echo "task: $*" ;;
+esac
+"""
+
+APT_GET = """\
+#!/bin/sh
+echo "apt-get $*" >>"{log}"
+[ "$1" = install ] || exit 0
+while [ $# -gt 0 ]; do
+    case $1 in
+    install | -*) ;;
+    python3-venv) rm "{bin}/no-ensurepip" ;;
+    *) {install} ;;
+    esac
+    shift
+done
+"""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A checkout, and all the programs there are."""
+
+    checkout: Path
+    bin: Path
+    log: Path
+
+    def program(self, name: str, text: str = "#!/bin/sh\n") -> None:
+        path = self.bin / name
+        path.write_text(text.replace("{bin}", str(self.bin)).replace("{log}", str(self.log)))
+        path.chmod(0o755)
+
+    def run(self, *arguments: str, ci: str = "") -> subprocess.CompletedProcess[str]:
+        """Without a terminal."""
+        return subprocess.run(
+            [str(self.checkout / "bootstrap"), *arguments],
+            env={"PATH": str(self.bin), "CI": ci},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run_on_terminal(self, command: str, answer: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [shutil.which("script") or "script", "-qec", f"'{self.checkout}/bootstrap' {command}", "/dev/null"],
+            env={"PATH": str(self.bin), "SHELL": "/bin/sh"},
+            input=answer,
+            capture_output=True,
+            text=True,
+        )
+
+    def calls(self) -> list[str]:
+        return self.log.read_text().splitlines() if self.log.exists() else []
+
+
+def rows(task: str) -> dict[str, str]:
+    """Package by what shows that it is there."""
+    packages = subprocess.run(
+        [str(PROJECT / "bootstrap"), "--packages", task], capture_output=True, text=True, check=True
+    ).stdout.split()
+    rows = [line.split("=") for line in (PROJECT / "bootstrap").read_text().splitlines() if line.count("=") == 1]
+    return {probe: package for package, probe in rows if package in packages}
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    """A machine that has everything; tests take away."""
+    machine = Machine(tmp_path / "check out", tmp_path / "bin", tmp_path / "log")
+    machine.checkout.mkdir()
+    machine.bin.mkdir()
+    shutil.copy(PROJECT / "bootstrap", machine.checkout)
+    (machine.checkout / "requirements.txt").write_text("one==1\n")
+    for name in BASICS:
+        (machine.bin / name).symlink_to(shutil.which(name) or name)
+    for probe in rows("test"):
+        if not probe.startswith("/"):
+            machine.program(probe)
+    machine.program("id", "#!/bin/sh\necho 0\n")
+    machine.program("python3", PYTHON)
+    machine.program("apt-get", APT_GET.replace("{install}", ':>"{bin}/$1"; chmod +x "{bin}/$1"'))
+    return machine
+
+
+def test_the_task_runs_with_its_arguments_as_they_are(machine: Machine) -> None:
+    done = machine.run("build-iso", "--set", "full_name=Ada  Lovelace")
+    assert done.stdout == "task: build-iso --set full_name=Ada  Lovelace\n"
+    assert done.returncode == 0
+
+
+def test_without_a_task_the_tasks_are_listed(machine: Machine) -> None:
+    assert machine.run().stdout == "task: --list\n"
+
+
+def test_a_second_run_makes_nothing_again(machine: Machine) -> None:
+    machine.run("stacks")
+    assert machine.calls() == ["venv", "pip"]
+    start = time.monotonic()
+    machine.run("build-iso")
+    assert time.monotonic() - start < 1
+    assert machine.calls() == ["venv", "pip"]
+
+
+def test_changed_requirements_make_the_environment_anew(machine: Machine) -> None:
+    machine.run("stacks")
+    (machine.checkout / "requirements.txt").write_text("one==2\n")
+    machine.run("stacks")
+    assert machine.calls() == ["venv", "pip"] * 2
+
+
+def test_a_half_made_environment_is_made_anew(machine: Machine) -> None:
+    machine.program("python3", PYTHON.replace('"-m pip"*) echo pip', '"-m pip"*) exit 1; echo pip'))
+    assert machine.run("stacks").returncode == 1
+    machine.program("python3", PYTHON)
+    assert machine.run("stacks").stdout == "task: stacks\n"
+
+
+def test_a_moved_checkout_gets_an_environment_of_its_own(machine: Machine) -> None:
+    machine.run("stacks")
+    moved = Machine(machine.checkout.with_name("moved"), machine.bin, machine.log)
+    shutil.copytree(machine.checkout, moved.checkout)
+    assert moved.run("stacks").stdout == "task: stacks\n"
+    assert machine.calls() == ["venv", "pip"] * 2
+
+
+def test_root_installs_what_is_missing_without_a_question(machine: Machine) -> None:
+    (machine.bin / "xorriso").unlink()
+    (machine.bin / "zstd").unlink()
+    done = machine.run("build-iso", ci="true")
+    assert "apt-get install -q --yes --no-install-recommends xorriso zstd" in machine.calls()
+    assert done.stdout == "task: build-iso\n"
+
+
+def test_an_archive_that_does_not_answer_is_not_the_end(machine: Machine) -> None:
+    (machine.bin / "zstd").unlink()
+    failing_update = APT_GET.replace('[ "$1" = install ] || exit 0', '[ "$1" = install ] || exit 100')
+    machine.program("apt-get", failing_update.replace("{install}", ':>"{bin}/$1"; chmod +x "{bin}/$1"'))
+    done = machine.run("build-iso")
+    assert "warning: not every source of packages answered" in done.stderr
+    assert done.stdout == "task: build-iso\n"
+
+
+def test_debians_python_gets_its_venv_module(machine: Machine) -> None:
+    (machine.bin / "no-ensurepip").touch()
+    done = machine.run("stacks")
+    assert "apt-get install -q --yes --no-install-recommends python3-venv" in machine.calls()
+    assert done.stdout == "task: stacks\n"
+
+
+def test_a_build_does_not_need_the_tools_of_the_tests(machine: Machine) -> None:
+    (machine.bin / "packer").unlink()
+    assert machine.run("build-iso").returncode == 0
+    assert not any("apt-get" in call for call in machine.calls())
+    machine.run("verify-iso")
+    assert "apt-get install -q --yes --no-install-recommends packer" in machine.calls()
+
+
+def test_an_installed_package_without_its_program_is_an_error(machine: Machine) -> None:
+    (machine.bin / "zstd").unlink()
+    machine.program("apt-get", APT_GET.replace("{install}", ":"))
+    done = machine.run("build-iso")
+    assert done.returncode == 1
+    assert "still not found: zstd" in done.stderr
+
+
+def test_an_ordinary_user_without_a_terminal_is_told_the_command(machine: Machine) -> None:
+    (machine.bin / "zstd").unlink()
+    machine.program("id", "#!/bin/sh\necho 1000\n")
+    machine.program("sudo", "#!/bin/sh\necho sudo >>'{log}'\n")
+    done = machine.run("build-iso")
+    assert done.returncode == 1
+    assert "run as root: apt-get install --no-install-recommends zstd" in done.stderr
+    assert machine.calls() == []
+
+
+@pytest.mark.parametrize("answer", ["\n", "y\n", "Yes\n"])
+def test_an_ordinary_user_is_asked_before_sudo(machine: Machine, answer: str) -> None:
+    (machine.bin / "zstd").unlink()
+    machine.program("id", "#!/bin/sh\necho 1000\n")
+    machine.program("sudo", '#!/bin/sh\necho sudo >>"{log}"\nexec "$@"\n')
+    done = machine.run_on_terminal("build-iso", answer)
+    assert "Use sudo to install: zstd? [Y/n]" in done.stdout
+    assert machine.calls()[:4] == [
+        "sudo",
+        "apt-get update -q",
+        "sudo",
+        "apt-get install -q --yes --no-install-recommends zstd",
+    ]
+    assert "task: build-iso" in done.stdout
+
+
+@pytest.mark.parametrize("answer", ["n\n", "no\n", "\x04"])
+def test_a_no_installs_nothing(machine: Machine, answer: str) -> None:
+    (machine.bin / "zstd").unlink()
+    machine.program("id", "#!/bin/sh\necho 1000\n")
+    machine.program("sudo", '#!/bin/sh\necho sudo >>"{log}"\n')
+    done = machine.run_on_terminal("build-iso", answer)
+    assert done.returncode == 1
+    assert machine.calls() == []
+
+
+def test_another_package_manager_gets_the_names_and_the_container(machine: Machine) -> None:
+    (machine.bin / "zstd").unlink()
+    (machine.bin / "apt-get").unlink()
+    machine.program("dnf")
+    done = machine.run("build-iso")
+    assert done.returncode == 1
+    assert "error: not installed: zstd" in done.stderr
+    assert "docker build -t rigforge-builder" in done.stderr
+    assert "rigforge-builder ./bootstrap build-iso" in done.stderr
+
+
+def test_an_old_python_is_named(machine: Machine) -> None:
+    machine.program("python3", '#!/bin/sh\n[ "$1" = --version ] && echo Python 3.9.2 || exit 1\n')
+    done = machine.run("build-iso")
+    assert done.returncode == 1
+    assert "Rigforge needs Python 3.11 or newer; here is Python 3.9.2" in done.stderr
+    assert machine.calls() == []
+
+
+def test_a_newer_python_beside_an_old_one_is_taken(machine: Machine) -> None:
+    machine.program("python3", "#!/bin/sh\nexit 1\n")
+    machine.program("python3.12", PYTHON.replace("{bin}/python3", "{bin}/python3.12"))
+    assert machine.run("stacks").stdout == "task: stacks\n"
+
+
+def test_the_environment_is_a_real_one(tmp_path: Path) -> None:
+    """With the real Python, and a package that only the environment can see."""
+    shutil.copy(PROJECT / "bootstrap", tmp_path)
+    (tmp_path / "requirements.txt").write_text("# none\n")
+    (tmp_path / "rigforge").mkdir()
+    (tmp_path / "rigforge/__init__.py").touch()
+    (tmp_path / "rigforge/cli.py").write_text("import sys; print(sys.prefix, sys.argv[1:])\n")
+    done = subprocess.run([tmp_path / "bootstrap", "stacks"], cwd="/", capture_output=True, text=True)
+    assert done.stdout == f"{tmp_path}/.venv ['stacks']\n", done.stderr
+    again = subprocess.run([tmp_path / ".venv/bin/rigforge"], cwd="/", capture_output=True, text=True)
+    assert again.stdout == f"{tmp_path}/.venv []\n"
+    assert sys.prefix not in done.stdout

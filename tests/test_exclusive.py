@@ -1,0 +1,77 @@
+"""Two builds at once: the second waits, and says for whom."""
+
+from __future__ import annotations
+
+import fcntl
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from rigforge.errors import RigforgeError
+from rigforge.exclusive import exclusive
+
+HOLDER = """
+import sys, time
+from rigforge import state
+from rigforge.exclusive import exclusive
+sys.argv = ["rigforge", "build-iso", "--stack", "smoke"]
+with exclusive():
+    print("held", flush=True)
+    time.sleep({seconds})
+    {at_the_end}
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("RIGFORGE_HOME", str(tmp_path / "state"))
+    return tmp_path / "state"
+
+
+def hold(seconds: float, at_the_end: str = "pass") -> subprocess.Popen[str]:
+    """Another process that holds the lock for so long."""
+    program = HOLDER.format(seconds=seconds, at_the_end=at_the_end)
+    holder = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout and holder.stdout.readline() == "held\n"
+    return holder
+
+
+def test_the_second_waits_and_says_who_holds_the_lock(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with hold(0.5) as holder:
+        start = time.monotonic()
+        with exclusive():
+            assert time.monotonic() - start > 0.3
+    said = capsys.readouterr().err
+    assert f"'rigforge build-iso --stack smoke' (pid {holder.pid}, at work since" in said
+    assert time.strftime(" %Y-%m-%d ") in said
+
+
+def test_a_killed_holder_leaves_nothing_to_wait_for(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with hold(60) as holder:
+        holder.send_signal(signal.SIGKILL)
+        holder.wait()
+    with exclusive():
+        pass
+    assert capsys.readouterr().err == ""
+
+
+def test_a_lock_that_was_cleaned_away_while_waiting_is_taken_anew(home: Path) -> None:
+    with (
+        hold(0.5, at_the_end="(state.home() / 'lock').unlink()"),
+        exclusive(),
+        (home / "lock").open() as third,
+        pytest.raises(BlockingIOError),
+    ):
+        fcntl.flock(third, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_a_home_that_cannot_be_written_is_the_users_to_mend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("RIGFORGE_HOME", str(tmp_path / "file" / "state"))
+    with pytest.raises(RigforgeError, match="cannot be written") as caught, exclusive():
+        pass
+    assert "RIGFORGE_HOME" in caught.value.hint

@@ -1,0 +1,78 @@
+"""What a machine is compared with, and how the stack is installed for a test."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from rigforge.autoinstall import document
+from rigforge.lock.model import Lock
+from rigforge.stack.load import load
+from rigforge.stack.model import Stack
+from rigforge.target.document import parse
+from rigforge.verify.expectations import ENVIRONMENT, Expectations, expectations, stand_in
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGqqPSJzRZIlLw4VGhDFVUO0M6N1tBAwWeKDLkjnGOF3 test"
+MEDIUM = {"id": "c0ffee", "layers": ["base.squashfs", "host.squashfs"], "rootfs_bytes": 1}
+LOCK = Lock("smoke", "", 0, {"kernel": "6.1.0-56-amd64"}, (), ())
+
+
+def stack(*sets: str) -> Stack:
+    return load("smoke", sets=sets)
+
+
+def test_what_is_expected_comes_from_stack_lock_and_medium() -> None:
+    found = expectations(stand_in(stack("machine.timezone=Europe/Berlin"), KEY), LOCK, "uefi", MEDIUM)
+    assert (found.stack, found.firmware, found.medium_id) == ("smoke", "uefi", "c0ffee")
+    assert (found.hostname, found.username, found.timezone) == ("rigforge-test", "rigforge", "Europe/Berlin")
+    assert found.layers == ("base", "host")
+    assert found.versions == LOCK.versions
+    assert "ssh" in found.services
+
+
+def test_parts_are_what_there_is_to_test() -> None:
+    smoke = expectations(stack(), LOCK, "bios", MEDIUM)
+    assert smoke.parts == {"kernel", "base", "host", "machine"}
+    assert smoke.env == ""
+    full = expectations(stack(), replace(LOCK, versions={"python": "3.11.2", "driver": "535"}), "", MEDIUM)
+    assert full.parts == {"python", "driver", "base", "host"}
+    assert full.env == ENVIRONMENT
+
+
+def test_expectations_survive_the_file_between_builder_and_tests() -> None:
+    found = expectations(stack(), LOCK, "bios", MEDIUM)
+    assert Expectations.model_validate_json(found.model_dump_json()) == found
+
+
+def test_a_misspelt_expectation_is_refused() -> None:
+    text = expectations(stack(), LOCK, "bios", MEDIUM).model_dump_json().replace('"hostname"', '"host_name"')
+    with pytest.raises(ValueError, match="host_name"):
+        Expectations.model_validate_json(text)
+
+
+def test_test_install_has_our_key_only_and_takes_any_disk() -> None:
+    theirs = stack(
+        "ssh_key=ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA owner",
+        "disk=/dev/disk/by-id/nvme-their-own",
+        "install.shutdown=poweroff",
+        "hostname=theirs",
+    )
+    installed = parse(document.render(stand_in(theirs, KEY)), "test")
+    assert installed.ssh.authorized_keys == (KEY,)
+    assert installed.identity.hostname == "rigforge-test"
+    assert installed.identity.password is None
+    assert installed.storage.match == ()
+    assert installed.shutdown == "reboot"
+
+
+def test_an_encrypted_disk_is_verified_without_its_passphrase() -> None:
+    encrypted = stack("storage.layout=luks", "storage.passphrase=a long secret")
+    installed = stand_in(encrypted, KEY)
+    assert installed.storage.layout == "lvm"
+    assert "a long secret" not in document.render(installed)
+
+
+def test_what_is_built_stays_as_it_is() -> None:
+    assert stand_in(stack(), KEY).build_part() == stack().build_part()
+    assert stand_in(stack(), KEY).name == "smoke"

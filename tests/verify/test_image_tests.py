@@ -1,0 +1,90 @@
+"""The image tests choose themselves by what was built; what does not apply is left out when they are collected."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rigforge.state import PROJECT
+from rigforge.verify.expectations import Expectations
+
+SMOKE = Expectations(
+    stack="smoke",
+    firmware="bios",
+    hostname="rigforge-test",
+    username="rigforge",
+    locale="C.UTF-8",
+    timezone="Etc/UTC",
+    layout="direct",
+    env="",
+    medium_id="c0ffee",
+    module_signed=False,
+    versions={"kernel": "6.1.0-56-amd64"},
+    layers=("base", "host"),
+)
+GPU = {"driver": "535", "cuda": "12.8.90", "cudnn": "9.10.2.21", "pytorch": "2.10.0", "python": "3.11.2"}
+FULL = SMOKE.model_copy(
+    update={"versions": {**SMOKE.versions, **GPU, "jupyterlab": "4.6.6"}, "layers": ("base", "python", "devel", "host")}
+)
+IN_CONTAINER = {name: version for name, version in FULL.versions.items() if name not in ("kernel", "driver")}
+CONTAINER = FULL.model_copy(update={"firmware": "", "versions": IN_CONTAINER, "layers": ("base", "python")})
+
+
+def pytest_run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        "-o",
+        "addopts=",
+        PROJECT / "image_tests",
+        *arguments,
+    ]
+    return subprocess.run([str(word) for word in command], cwd=PROJECT, capture_output=True, text=True)
+
+
+def collected(folder: Path, expected: Expectations) -> tuple[set[str], str]:
+    """The tests that apply, as file::name, and pytest's last line."""
+    file = folder / "expectations.json"
+    file.write_text(expected.model_dump_json())
+    run = pytest_run("--collect-only", "-q", "--hosts=local://", f"--expectations={file}")
+    assert run.returncode == 0, run.stdout + run.stderr
+    lines = run.stdout.strip().splitlines()
+    return {line.removeprefix("image_tests/").split("[")[0] for line in lines if "::" in line}, lines[-1]
+
+
+def test_a_stack_without_gpu_software_is_tested_without_it(tmp_path: Path) -> None:
+    tests, last = collected(tmp_path, SMOKE)
+    assert {test.split("::")[0] for test in tests} == {"test_boot.py", "test_disk.py", "test_ssh.py", "test_system.py"}
+    assert "test_system.py::test_driver_is_held_with_the_kernel" not in tests
+    assert "deselected" in last
+
+
+def test_the_full_stack_leaves_nothing_out(tmp_path: Path) -> None:
+    tests, last = collected(tmp_path, FULL)
+    assert "test_cuda.py::test_compiler_is_of_the_same_cuda" in tests
+    assert "deselected" not in last
+
+
+def test_a_container_is_tested_for_what_it_holds(tmp_path: Path) -> None:
+    tests, _ = collected(tmp_path, CONTAINER)
+    assert "test_python.py::test_pytorch_uses_the_locked_cudnn" in tests
+    assert "test_cuda.py::test_compiler_is_of_the_same_cuda" not in tests
+    assert "test_cuda.py::test_driver_misses_nothing_but_a_gpu" not in tests
+    assert not [test for test in tests if test.startswith(("test_boot", "test_disk", "test_ssh", "test_driver"))]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [((), "--expectations=FILE"), (("--expectations=/none.json",), "cannot read expectations from /none.json")],
+)
+def test_without_expectations_the_tests_say_what_they_need(arguments: tuple[str, ...], said: str) -> None:
+    run = pytest_run("--hosts=local://", *arguments)
+    assert run.returncode == 4
+    assert said in run.stderr
+    assert "Traceback" not in run.stderr
