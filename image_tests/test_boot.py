@@ -55,3 +55,9 @@ def test_boot_menu_starts_the_locked_kernel(host: Host, expected: Expectations) 
 def test_medium_can_tell_that_it_is_installed(host: Host, expected: Expectations) -> None:
     with host.sudo():
         assert host.file(f"/boot/efi/EFI/rigforge/{expected.medium_id}").exists
+
+
+def test_report_says_how_it_booted(host: Host, expected: Expectations) -> None:
+    state = "on" if expected.firmware == "secureboot" else "off"
+    report = host.file("/var/lib/rigforge/report").content_string
+    assert report.startswith(f"kernel {expected.versions['kernel']}, Secure Boot {state}\n")

@@ -61,6 +61,24 @@ def test_module_loads_as_far_as_the_hardware_lets_it(host: Host, has_gpu: bool, 
         assert "No such device" in loading.stderr
 
 
+def test_report_says_what_became_of_the_driver(host: Host, has_gpu: bool, expected: Expectations) -> None:
+    report = host.file("/var/lib/rigforge/report").content_string
+    if expected.firmware == "secureboot" and not expected.module_signed:
+        assert "BLOCKED BY SECURE BOOT" in report
+    else:
+        assert ("NVIDIA driver: loaded" if has_gpu else "NVIDIA driver: ready") in report
+
+
+def test_kernel_and_driver_are_held_together(host: Host, module: str, expected: Expectations) -> None:
+    """An upgrade of one without the other leaves a machine whose GPU is gone."""
+    libraries = host.check_output("/sbin/ldconfig -p").splitlines()
+    libcuda = next(line.split()[-1] for line in libraries if "libcuda.so.1 " in line)
+    files = [host.check_output("readlink -f %s", libcuda), module]
+    owners = {host.check_output("dpkg-query --search %s", file).split(":")[0] for file in files}
+    held = {name.split(":")[0] for name in host.check_output("apt-mark showhold").split()}
+    assert {f"linux-image-{expected.versions['kernel']}", *owners} <= held
+
+
 def test_nouveau_stays_away(host: Host) -> None:
     assert host.run("lsmod | grep -w ^nouveau").rc != 0
     assert "blacklist nouveau" in host.check_output("/usr/sbin/modprobe --showconfig").splitlines()

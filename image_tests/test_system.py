@@ -96,15 +96,3 @@ def made_here(host: Host, path: str) -> bool:
         file = int(host.check_output("stat --format=%%Y %s", path))
     assert file_system > 0, "the root file system does not say when it was made"
     return file >= file_system
-
-
-def test_kernel_is_held(host: Host, expected: Expectations) -> None:
-    assert f"linux-image-{expected.versions['kernel']}" in host.check_output("apt-mark showhold").split()
-
-
-@pytest.mark.needs("driver")
-def test_driver_is_held_with_the_kernel(host: Host) -> None:
-    """An upgrade of one without the other leaves a machine whose GPU is gone."""
-    library = host.check_output("readlink -f \"$(ldconfig -p 2>/dev/null | awk '/libcuda.so.1 / {print $NF; exit}')\"")
-    owner = host.check_output("dpkg-query --search %s", library).split(":")[0]
-    assert owner in [name.split(":")[0] for name in host.check_output("apt-mark showhold").split()]

@@ -94,7 +94,7 @@ def build(layer: Layer, store: Store, cache: Cache) -> None:
 
 def link(file: LockedFile, store: Store, directory: Path) -> None:
     """Gives a file of the store its own name in `directory`, without a copy where the file system allows it."""
-    os.link(store.path(file.sha256), directory / Path(file.file).name)
+    os.link(store.path(file.sha256), directory / file.basename)
 
 
 def squash(layer: Layer, cache: Cache, level: int) -> Squashfs:

@@ -28,6 +28,7 @@ SHARED = {
     "cuda": ("layers/wheels.py", "layers/cuda_tree.py"),
     "python": ("layers/wheels.py",),
     "devel": ("layers/wheels.py", "layers/cuda_tree.py"),
+    "host": ("target/report.py", "target/units/rigforge-report.service"),
     "medium": ("target/*.py", "target/units/*"),
 }
 
@@ -54,7 +55,7 @@ class Layer:
             "name": self.name,
             "parent": self.parent.key if self.parent else "",
             "uses": [used.key for used in self.uses],
-            "files": [[Path(file.file).name, file.sha256] for file in self.files],
+            "files": [[file.basename, file.sha256] for file in self.files],
             "options": dict(self.options),
             "recipe": recipe_digest(self.name),
         }

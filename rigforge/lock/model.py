@@ -46,6 +46,11 @@ class LockedFile:
     size: int
     sha256: str
 
+    @property
+    def basename(self) -> str:
+        """The name of the file itself, without role and directories."""
+        return self.file.partition(":")[2].rpartition("/")[2]
+
 
 @dataclass(frozen=True, order=True)
 class LockedArchive:

@@ -141,9 +141,9 @@ class Root:
             return ()
         given = {file.name: file.version for file in below}
         exact = [f"{name}={version}" for name, version in given.items()]
-        result = self._apt("apt-get", "install", "--print-uris", "-qq", "-y", "--", *exact, *wishes)
+        result = self._apt("apt-get", "install", "--print-uris", "-q", "-y", "--", *exact, *wishes)
         if result.returncode:
-            raise self._unresolved(layer, wishes, result.stderr + result.stdout)
+            raise self._unresolved(layer, wishes, result.stdout + result.stderr)
         files = [self._locked(layer, line) for line in result.stdout.splitlines() if line.startswith("'")]
         return tuple(sorted(file for file in files if file.name not in given))
 
@@ -183,8 +183,10 @@ class Root:
                 f"did you mean {' or '.join(near)}?" if near else "correct the name, or add the archive that has it",
             )
         asked = ", ".join(sorted(set(wishes.values())))
+        # What comes before is apt's progress, and its guesses about people who mix suites.
+        reason = output[max(output.find("The following packages have unmet"), 0) :].strip()
         return RigforgeError(
-            f"the packages of layer {layer} cannot be installed together:\n{output.strip()}",
+            f"the packages of layer {layer} cannot be installed together:\n{reason}",
             f"they are asked for by {asked}; the layers below are part of the question",
         )
 

@@ -89,10 +89,19 @@ def copy(layers: Sequence[Layer], target: Path, progress: Callable[[int], None])
         make_way(target, notes)
         caches = ["-data-queue", CACHE, "-frag-queue", CACHE]
         run(["unsquashfs", "-quiet", "-no-progress", *caches, "-force", "-dest", target, layer.file], watch=watch)
-        for path in notes.whiteouts:
-            (target / path).unlink()
-        for path, name in notes.attributes:
-            os.removexattr(target / path, name, follow_symlinks=False)
+        forget_notes(target, layer.mount, notes)
+
+
+def forget_notes(target: Path, layer: Path, notes: Notes) -> None:
+    """Removes below `target` what was unpacked but is a note of overlayfs, no file or attribute of the system."""
+    for path in notes.whiteouts:
+        (target / path).unlink()
+    for folder in {os.path.dirname(path) for path in notes.whiteouts}:  # noqa: PTH120
+        # It got a new time just now.
+        status = (layer / folder).stat()
+        os.utime(target / folder, ns=(status.st_atime_ns, status.st_mtime_ns))
+    for path, name in notes.attributes:
+        os.removexattr(target / path, name, follow_symlinks=False)
 
 
 def read_notes(layer: Path) -> Notes:

@@ -25,7 +25,10 @@ RUN = Path("/run/rigforge")
 LOG = RUN / "install.log"
 TARGET = Path("/target")
 
-STAGES = 9
+#: In the live system's memory as well, but not below /run, from which nothing can be executed.
+PROGRAMS = Path("/var/lib/rigforge/bin")
+
+STAGES = 10
 #: How much of the log is shown when the installation fails, in lines.
 LOG_END = 15
 
@@ -99,10 +102,12 @@ def fill(screen: Screen, medium: Medium, document: Document, volumes: partition.
             with screen.stage("installing the boot loader"):
                 boot.install(TARGET, volumes, screen.say)
             with screen.stage("running late-commands"):
-                run_late_commands(document.late_commands, RUN / "bin")
-        # Once more: a late-command may have replaced it.
-        boot.check_configuration(TARGET, volumes.root.uuid)
-        configure.write_secret(TARGET / "var/log/rigforge/install.log", LOG.read_text(errors="replace"))
+                run_late_commands(document.late_commands, PROGRAMS)
+        with screen.stage("writing what is still in memory"):
+            # Once more: a late-command may have replaced it.
+            boot.check_configuration(TARGET, volumes.root.uuid)
+            configure.write_secret(TARGET / "var/log/rigforge/install.log", LOG.read_text(errors="replace"))
+            run(["sync", "--file-system", TARGET])
 
 
 def mounted_volume(made: partition.Filesystem) -> AbstractContextManager[Path]:

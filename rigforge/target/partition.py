@@ -145,13 +145,14 @@ def lay_out(disk: str, storage: Storage) -> Volumes:
 
 
 def _filesystems(root: str, paths: Mapping[str, str]) -> Iterator[Filesystem]:
-    yield _ext4(root, "/")
+    yield make_ext4(root, "/")
     if "rigforge-boot" in paths:
-        yield _ext4(paths["rigforge-boot"], "/boot")
-    yield _fat(paths["rigforge-esp"], "/boot/efi")
+        yield make_ext4(paths["rigforge-boot"], "/boot")
+    yield make_fat(paths["rigforge-esp"], "/boot/efi")
 
 
-def _ext4(device: str, mountpoint: str) -> Filesystem:
+def make_ext4(device: str, mountpoint: str) -> Filesystem:
+    """Makes an ext4 file system on the device, for the installed system to mount at `mountpoint`."""
     made = Filesystem(device, mountpoint, "ext4", new_uuid())
     # The kernel zeroes tables and journal later, in the background.
     options = ["-E", "lazy_itable_init=1,lazy_journal_init=1"]
@@ -159,7 +160,8 @@ def _ext4(device: str, mountpoint: str) -> Filesystem:
     return made
 
 
-def _fat(device: str, mountpoint: str) -> Filesystem:
+def make_fat(device: str, mountpoint: str) -> Filesystem:
+    """Makes a FAT32 file system on the device, for the installed system to mount at `mountpoint`."""
     serial = new_uuid()[:8].upper()
     run(["mkfs.vfat", "-F", "32", "-n", "EFI", "-i", serial, device])
     return Filesystem(device, mountpoint, "vfat", f"{serial[:4]}-{serial[4:]}")

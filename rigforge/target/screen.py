@@ -28,13 +28,20 @@ def consoles(active: Path = Path("/sys/class/tty/console/active")) -> tuple[Path
 
 
 class Screen:
-    """Writes lines to `terminals` and to standard output (the log). A terminal that is not there is left out."""
+    """Writes lines to `terminals` and to standard output (the log). A terminal that is not there is left out.
 
-    def __init__(self, terminals: Sequence[Path], stages: int, clock: Callable[[], float] = time.monotonic) -> None:
+    One that takes nothing for `patience` seconds (a serial line held by flow control) misses lines: it must not stop
+    the installation.
+    """
+
+    def __init__(
+        self, terminals: Sequence[Path], stages: int, clock: Callable[[], float] = time.monotonic, patience: float = 2.0
+    ) -> None:
         self._stages = stages
         self._stage = 0
         self._name = ""
         self._clock = clock
+        self._patience = patience
         self._shown = float("-inf")
         self._files: list[int] = []
         for terminal in terminals:
@@ -46,10 +53,10 @@ class Screen:
         """Shows `text`; each of its lines begins with `rigforge: `."""
         lines = [f"rigforge: {line}" for line in text.splitlines()]
         print("\n".join(lines), flush=True)
-        data = "".join(f"{line}\r\n" for line in lines).encode(errors="replace")
+        data = "".join(f"{line}\n" for line in lines).encode(errors="replace")
         for file in self._files:
             with suppress(OSError):
-                _write(file, data)
+                self._write(file, data)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -70,10 +77,6 @@ class Screen:
         self._shown = now
         self.say(f"[{self._stage}/{self._stages}] {self._name} {min(done, total) // MB}/{total // MB} MB")
 
-
-def _write(file: int, data: bytes) -> None:
-    while data:
-        # A terminal that takes nothing for this long (a serial line held by flow control) must not stop the install.
-        if not select.select([], [file], [], 2.0)[1]:
-            return
-        data = data[os.write(file, data) :]
+    def _write(self, file: int, data: bytes) -> None:
+        while data and select.select([], [file], [], self._patience)[1]:
+            data = data[os.write(file, data) :]

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import math
 import shlex
-import shutil
 import socket
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ from rigforge.state import PROJECT
 from rigforge.verify import firmware as uefi
 from rigforge.verify import packer, qemu, serial
 from rigforge.verify.expectations import expectations, stand_in
+from rigforge.verify.files import Files
 from rigforge.verify.report import ImageTestsError, Report, read_junit
 from rigforge.verify.watch import Watch, watching
 
@@ -85,24 +84,9 @@ def verify_iso(
     )
     with console.step(f"install {iso.name} under {firmware} ({machine.accelerator}) and test the machine"):
         watch = _build(files, machine, installed.machine.username, disk_bytes(medium["rootfs_bytes"]), timeout_minutes)
-    results = read_junit(files.results)
-    report = Report(
-        stack=stack.name,
-        firmware=firmware,
-        accelerator=machine.accelerator,
-        seconds_to_ssh=watch.seconds_to_ssh or 0.0,
-        seconds_of_tests=results.seconds,
-        passed=results.passed,
-        failed=len(results.failures),
-        failures=results.failures,
-        skipped=results.skipped,
-        stages=tuple(watch.stages),
-        disk=files.disk,
-        private_key=files.private_key,
-        serial_log=files.serial_log,
-    )
-    if results.failures:
-        raise ImageTestsError(report)
+        report = _report(stack.name, machine, files, watch)
+        if report.failed:
+            raise ImageTestsError(report)
     return report
 
 
@@ -123,59 +107,6 @@ def read_medium(iso: Path) -> dict[str, Any]:
 def disk_bytes(rootfs_bytes: int) -> int:
     """Returns the size of the empty disk for a root file system of `rootfs_bytes`: room for it, and to work."""
     return max(_SMALLEST_DISK, math.ceil((1.25 * rootfs_bytes + 6 * _GIB) / _GIB) * _GIB)
-
-
-@dataclass(frozen=True)
-class Files:
-    """The files of one verification, all in one folder."""
-
-    out: Path
-
-    @property
-    def private_key(self) -> Path:
-        return self.out / "id_ed25519"
-
-    @property
-    def cidata(self) -> Path:
-        return self.out / "cidata.img"
-
-    @property
-    def variables(self) -> Path:
-        return self.out / "variables.fd"
-
-    @property
-    def disk(self) -> Path:
-        return self.out / "disk" / "machine.qcow2"
-
-    @property
-    def serial_log(self) -> Path:
-        return self.out / "serial.log"
-
-    @property
-    def packer_log(self) -> Path:
-        return self.out / "packer.log"
-
-    @property
-    def results(self) -> Path:
-        return self.out / "tests.xml"
-
-    @property
-    def expectations(self) -> Path:
-        return self.out / "expectations.json"
-
-    @property
-    def pidfile(self) -> Path:
-        return self.out / "qemu.pid"
-
-    def prepare(self) -> str:
-        """Removes what an earlier run left, makes a key pair for this one and returns its public key."""
-        self.out.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(self.disk.parent, ignore_errors=True)
-        public = self.private_key.with_suffix(".pub")
-        for old in (self.private_key, public, self.cidata, self.serial_log, self.packer_log, self.results):
-            old.unlink(missing_ok=True)
-        process.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "rigforge verify", "-f", self.private_key])
-        return public.read_text().strip()
 
 
 def _flash(firmware: qemu.Firmware, stack: Stack, variables: Path) -> uefi.Flash | None:
@@ -208,14 +139,39 @@ def _build(files: Files, machine: qemu.Machine, username: str, disk: int, timeou
         project = packer.render(files.out / "packer", variables, version)
         packer.validate(project, version)
         with watching(files.serial_log, files.packer_log, files.pidfile) as watch:
-            try:
-                packer.build(project, files.packer_log)
-            except process.CommandFailed as error:
-                if watch.seconds_to_ssh is None:
-                    raise _not_up(watch, files, timeout_minutes) from error
-                if not files.results.exists() or not read_junit(files.results).failures:
-                    raise
-        return watch
+            failure = _failure(project, files.packer_log)
+    if watch.seconds_to_ssh is None:
+        raise _not_up(watch, files, timeout_minutes) from failure
+    if failure and not (files.results.exists() and read_junit(files.results).failures):
+        raise failure
+    return watch
+
+
+def _failure(project: Path, log: Path) -> process.CommandFailed | None:
+    try:
+        packer.build(project, log)
+    except process.CommandFailed as failure:
+        return failure
+    return None
+
+
+def _report(stack: str, machine: qemu.Machine, files: Files, watch: Watch) -> Report:
+    results = read_junit(files.results)
+    return Report(
+        stack=stack,
+        firmware=machine.firmware,
+        accelerator=machine.accelerator,
+        seconds_to_ssh=watch.seconds_to_ssh or 0.0,
+        seconds_of_tests=results.seconds,
+        passed=results.passed,
+        failed=len(results.failures),
+        failures=results.failures,
+        skipped=results.skipped,
+        stages=tuple(watch.stages),
+        disk=files.disk if files.disk.exists() else None,
+        private_key=files.private_key,
+        serial_log=files.serial_log,
+    )
 
 
 def _test_command(files: Files, host: str, ssh_config: Path) -> str:
@@ -226,11 +182,12 @@ def _test_command(files: Files, host: str, ssh_config: Path) -> str:
 
 
 def _not_up(watch: Watch, files: Files, timeout_minutes: int) -> RigforgeError:
-    what = watch.fatal or f"it did not answer over SSH within {timeout_minutes} minutes"
-    shown = serial.tail(files.serial_log) or serial.tail(files.packer_log)
+    where = f"the whole serial console is in {files.serial_log}, what Packer said in {files.packer_log}"
+    if watch.fatal is None and "Timeout waiting for SSH" not in files.packer_log.read_text(errors="replace"):
+        return RigforgeError(f"Packer could not run the machine:\n{serial.tail(files.packer_log)}", where)
+    reason = watch.fatal or f"it did not answer over SSH within {timeout_minutes} minutes"
     return RigforgeError(
-        f"the machine could not be tested: {what}\nThe last it said:\n{shown}",
-        f"the whole serial console is in {files.serial_log}, what Packer said in {files.packer_log}",
+        f"the machine could not be tested: {reason}\nThe last it said:\n{serial.tail(files.serial_log)}", where
     )
 
 

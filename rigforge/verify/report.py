@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+import textwrap
 import xml.etree.ElementTree as ElementTree
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rigforge.errors import RigforgeError
 from rigforge.verify.serial import Stage
+
+_LONGEST = 200
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,8 @@ class Results:
 class Report:
     """One medium, installed and tested under one firmware. Times are seconds.
 
-    `seconds_to_ssh` runs from power-on of the installer to the installed machine's answer over SSH.
+    `seconds_to_ssh` runs from power-on of the installer to the installed machine's answer over SSH. `disk` is the
+    tested machine; Packer keeps none that failed.
     """
 
     stack: str
@@ -38,7 +43,7 @@ class Report:
     failures: tuple[str, ...]
     skipped: int
     stages: tuple[Stage, ...]
-    disk: Path
+    disk: Path | None
     private_key: Path
     serial_log: Path
 
@@ -79,5 +84,7 @@ def _failures(suite: ElementTree.Element) -> list[str]:
         wrong = [child for child in case if child.tag in ("failure", "error")]
         if wrong:
             first = (wrong[0].get("message") or "").strip().split("\n")[0]
-            found.append(f"{case.get('classname')}::{case.get('name')}: {first}")
+            # testinfra adds the host to each name.
+            name = re.sub(r"\[\w+://[^]]*\]", "", case.get("name", ""))
+            found.append(f"{case.get('classname')}::{name}: {textwrap.shorten(first, _LONGEST)}")
     return found

@@ -9,13 +9,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-_ESCAPES = re.compile(r"\x1b(\[[0-9;?]*[A-Za-z]|[()][A-Z0-9]|[=>78])")
+_ESCAPES = re.compile(r"\x1b(\[[0-9;?=]*[A-Za-z]|[()][A-Z0-9]|[=>78])")
 # The kernel's log puts "[   12.345678] " before a line that was written to /dev/kmsg.
 _STAGE = re.compile(r"^(?:\[ *\d+\.\d+\] )?rigforge: (?P<text>.+)$")
 _PROGRESS = re.compile(r"\d+/\d+ MB$")
 _FATAL = re.compile(
-    r"(?:^|\] )rigforge: FAILED\b|Kernel panic - not syncing|^error: you need to load the kernel first|^grub rescue>"
+    r"\brigforge: FAILED\b|Kernel panic - not syncing|^error: you need to load the kernel first|^grub rescue>"
 )
+
+_WIDTH = 160
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ def tail(log: Path, lines: int = 25) -> str:
     """Returns the last lines of a console log, or "" where there is none."""
     if not log.exists():
         return ""
-    text = (plain(line) for line in log.read_text(errors="replace").split("\n"))
+    # A boot menu is one line of a thousand blanks.
+    text = (" ".join(plain(line).split())[:_WIDTH] for line in log.read_text(errors="replace").split("\n"))
     return "\n".join([line for line in text if line][-lines:])
 
 

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,8 +24,8 @@ class Key:
 
     def sign(self, release: Path, *, apart: bool = False) -> None:
         """Makes InRelease beside Release, or with `apart` Release.gpg."""
-        how, name = ("--detach-sign", "Release.gpg") if apart else ("--clearsign", "InRelease")
-        self._gpg("--yes", "--output", str(release.with_name(name)), how, str(release))
+        how, name = ("--armor --detach-sign", "Release.gpg") if apart else ("--clearsign", "InRelease")
+        self._gpg("--yes", "--output", str(release.with_name(name)), *how.split(), str(release))
 
     def close(self) -> None:
         subprocess.run(["gpgconf", "--kill", "all"], env=self._environment(), check=False)
@@ -79,30 +79,30 @@ class SignedArchive:
             index.write_text(self._ftparchive("packages", f"pool/{suite}/{component}"))
         for old in ("Release", "InRelease", "Release.gpg"):
             (dist / old).unlink(missing_ok=True)
-        made = dict(line.split(": ", 1) for line in self._release(suite) if not line.startswith(" ") and ": " in line)
-        sums = [line for line in self._release(suite) if line.startswith(" ") or ": " not in line]
+        made = self._ftparchive("release", f"dists/{suite}").splitlines()
+        sums = made[made.index("SHA256:") :]
         head = {"Suite": suite, "Codename": suite, "Architectures": "amd64", "Components": " ".join(components)}
-        head |= {"Date": made["Date"], **{field.replace("_", "-"): value for field, value in fields.items()}}
+        date = next(line for line in made if line.startswith("Date: "))
+        head |= {
+            "Date": date.removeprefix("Date: "),
+            **{field.replace("_", "-"): value for field, value in fields.items()},
+        }
         (dist / "Release").write_text("\n".join([*(f"{k}: {v}" for k, v in head.items()), *sums, ""]))
         if key:
             key.sign(dist / "Release", apart=apart)
         return dist
 
-    def _release(self, suite: str) -> list[str]:
-        return self._ftparchive("release", f"dists/{suite}").splitlines()
-
     def _ftparchive(self, *words: str) -> str:
         return _command(["apt-ftparchive", *words], self.path)
 
 
-def minimal_system(archive: SignedArchive, suite: str, key: Key, extra: Mapping[str, str] | None = None) -> None:
-    """Publishes what every root begins with: an essential package, a required one, and apt."""
+def minimal_system(archive: SignedArchive, suite: str) -> None:
+    """Builds what every root begins with: an essential package, a required one, and apt."""
     archive.add(suite, "bash", "1:5.2+dfsg-1", Essential="yes", Priority="required", Depends="libc6 (>= 2.36)")
     archive.add(suite, "libc6", "2.36-9+deb12u1")
     archive.add(suite, "tzdata", "2026a-1", Priority="required")
     archive.add(suite, "apt", "2.6.1", Depends="libc6", Recommends="ca-certificates")
     archive.add(suite, "ca-certificates", "20230311")
-    archive.publish(suite, key)
 
 
 def _command(argv: list[str], cwd: Path | None = None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,10 +21,18 @@ __all__ = ["key"]
 BASE = dict.fromkeys(MINIMAL, "the minimal system")
 
 
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory, key: Key) -> Path:
+    archive = SignedArchive(tmp_path_factory.mktemp("archive"))
+    minimal_system(archive, "bookworm")
+    archive.publish("bookworm", key)
+    return archive.path
+
+
 @pytest.fixture
-def pool(tmp_path: Path) -> SignedArchive:
+def pool(tmp_path: Path, built: Path) -> SignedArchive:
     """The archive of role debian, in a folder whose name apt has to escape."""
-    return SignedArchive(tmp_path / "served_~1/debian")
+    return SignedArchive(Path(shutil.copytree(built, tmp_path / "served_~1/debian")))
 
 
 @pytest.fixture
@@ -34,8 +43,7 @@ def url(tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def debian(pool: SignedArchive, url: str, key: Key) -> Archive:
-    minimal_system(pool, "bookworm", key)
-    return Archive("debian", f"{url}/debian", "bookworm", ("main",), key.keyring)
+    return Archive("debian", f"{url}/{pool.path.name}", "bookworm", ("main",), key.keyring)
 
 
 def resolve(*archives: Archive, wishes: dict[str, str] = BASE, below: tuple[LockedFile, ...] = ()) -> tuple[LockedFile, ...]:  # fmt: skip # noqa: E501
@@ -223,7 +231,7 @@ def test_a_release_signed_with_another_key_is_refused_even_when_its_age_is_accep
 def test_indices_that_are_not_those_of_the_release_are_refused(debian: Archive, pool: SignedArchive) -> None:
     index = pool.path / "dists/bookworm/main/binary-amd64/Packages"
     index.write_text(index.read_text().replace("Package: tzdata", "Package: badata"))
-    with pytest.raises(RigforgeError, match="archive debian .* is damaged, or just being updated"):
+    with pytest.raises(RigforgeError, match=r"archive debian .* is damaged, or just being updated"):
         resolve(debian)
 
 
@@ -255,6 +263,6 @@ def test_an_archive_that_does_not_answer_is_named_by_role_and_address_without_it
     with pytest.raises(
         RigforgeError, match=rf"archive debian-security \({NOBODY}/debian-security .*does not answer"
     ) as error:
-        resolve(debian, dead)
+        resolve(dead)
     assert "mirror of role debian-security" in error.value.hint
     assert "secret" not in error.value.message + error.value.hint

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 
 import pytest
 from http_mirror import Answer, HttpMirror
@@ -162,9 +163,11 @@ def test_a_file_swapped_twice_is_named_with_both_checksums(store, mirror, file):
 
 
 def test_an_endless_file_is_given_up_once_it_is_too_long(store, mirror, file):
-    mirror.always = Answer(body=bytes(50_000_000))
+    mirror.always = Answer(body=bytes(5_000_000), stall=30)
+    start = time.monotonic()
     with pytest.raises(WrongContentError, match="more bytes than that"):
         store.fetch([file], mirror.mirrors)
+    assert time.monotonic() - start < 30
 
 
 def test_a_damaged_mirror_directory_is_named(store, file, tmp_path):

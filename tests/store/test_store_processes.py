@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -95,8 +96,30 @@ def test_two_processes_that_want_the_same_files_fetch_each_once(store, mirror):
     assert not list(store.root.rglob("*.part"))
 
 
+@pytest.mark.parametrize("moment", ["before it opens the part", "after it opened the part"])
+def test_a_file_that_another_process_finishes_at_the_last_moment_is_taken_from_it(store, mirror, monkeypatch, moment):
+    file = mirror.add("bash", b"content")
+    part = store.part_path(file)
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"content")
+
+    def other_process_finishes() -> None:
+        if not store.has(file):
+            part.rename(store.path(file.sha256))
+
+    opens, locks = os.open, fcntl.flock
+    if moment.startswith("before"):
+        monkeypatch.setattr(os, "open", lambda *a: (other_process_finishes(), opens(*a))[1])
+    else:
+        monkeypatch.setattr(fcntl, "flock", lambda *a: (other_process_finishes(), locks(*a))[1])
+    store.fetch([file], mirror.mirrors)
+    assert store.path(file.sha256).read_bytes() == b"content"
+    assert not part.exists()
+    assert not mirror.requests
+
+
 def test_memory_does_not_grow_with_the_file(store, mirror):
-    file = mirror.add("big", bytes(200_000_000))
+    file = mirror.add("big", bytes(100_000_000))
     process = fetching(store, mirror, [file])
     output, _ = process.communicate(timeout=60)
     assert int(output) < 120_000  # kB, of which Python and its libraries take about 50,000

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import resources
 
 from rigforge.layers.root import Root
 
@@ -53,6 +54,7 @@ def build(root: Root) -> None:
     root.chroot(["systemctl", "mask", "systemd-networkd-wait-online.service"])
     if root.options["driver"]:
         root.write("etc/systemd/system/nvidia-persistenced.service.d/rigforge.conf", WITH_GPU)
+    _report(root)
     _hold(root)
     for verb in ("enable", "disable"):
         if units := root.options[verb]:
@@ -70,6 +72,18 @@ def _without_initramfs(root: Root) -> Iterator[None]:
     finally:
         (root.path / tool.lstrip("/")).unlink()
         root.chroot(["dpkg-divert", "--local", "--rename", "--remove", tool])
+
+
+def _report(root: Root) -> None:
+    """Adds the report that each boot makes, as part of the package `rigforge.target` under /usr/lib/rigforge."""
+    target = resources.files("rigforge.target")
+    place = "usr/lib/rigforge/rigforge"
+    for package in (place, f"{place}/target"):
+        root.write(f"{package}/__init__.py", "")
+    root.write(f"{place}/target/report.py", target.joinpath("report.py").read_text())
+    unit = "rigforge-report.service"
+    root.write(f"etc/systemd/system/{unit}", target.joinpath("units", unit).read_text())
+    root.chroot(["systemctl", "enable", unit])
 
 
 def _hold(root: Root) -> None:

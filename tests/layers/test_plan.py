@@ -1,0 +1,74 @@
+"""Which layers a stack has, and what makes a layer be built anew."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rigforge.errors import RigforgeError
+from rigforge.layers.plan import Layer, plan
+from rigforge.lock.model import Lock, LockedFile
+from rigforge.stack.load import load
+from rigforge.stack.model import Stack
+
+
+def locked(layer: str, name: str, sha256: str = "0" * 64) -> LockedFile:
+    return LockedFile(layer, "deb", name, "1", f"debian:pool/{name}_1_all.deb", 1, sha256)
+
+
+def lock(*files: LockedFile) -> Lock:
+    versions = {"kernel": "6.1.0-56-amd64", "kernel_package_version": "6.1.192-2", "driver": "535.309.01"}
+    return Lock("debian-12", "", 1_700_000_000, versions, (), files)
+
+
+SMALL = lock(locked("base", "apt"), locked("host", "linux-image"))
+WHOLE = lock(*(locked(layer, f"of-{layer}") for layer in ("base", "cuda", "python", "devel", "module", "host")))
+
+
+@pytest.fixture
+def stack() -> Stack:
+    return load("debian-12")
+
+
+def keys(layers: tuple[Layer, ...]) -> dict[str, str]:
+    return {layer.name: layer.key for layer in layers}
+
+
+def test_a_layer_without_files_is_left_out(stack: Stack) -> None:
+    assert [layer.name for layer in plan(stack, SMALL)] == ["base", "host", "boot", "medium"]
+
+
+def test_layers_stand_on_each_other_in_order(stack: Stack) -> None:
+    host = next(layer for layer in plan(stack, WHOLE) if layer.name == "host")
+    assert [layer.name for layer in host.chain()] == ["base", "cuda", "python", "devel", "host"]
+    assert [layer.name for layer in host.uses] == ["module"]
+
+
+def test_what_only_serves_the_build_is_not_shipped(stack: Stack) -> None:
+    assert [layer.name for layer in plan(stack, WHOLE) if not layer.shipped] == ["module", "boot"]
+
+
+@pytest.mark.parametrize("setting", ["hostname=other", "user=ada", "machine.locale=de_DE.UTF-8", "disk=/dev/sda"])
+def test_no_value_of_the_site_rebuilds_a_layer(stack: Stack, setting: str) -> None:
+    assert keys(plan(load("debian-12", sets=[setting]), WHOLE)) == keys(plan(stack, WHOLE))
+
+
+def test_another_file_rebuilds_its_layer_and_those_above_only(stack: Stack) -> None:
+    changed = replace(WHOLE, files=tuple(replace(f, sha256="1" * 64) if f.layer == "devel" else f for f in WHOLE.files))
+    before, after = keys(plan(stack, WHOLE)), keys(plan(stack, changed))
+    assert [name for name in before if before[name] != after[name]] == ["devel", "module", "host", "boot", "medium"]
+
+
+def test_the_owners_key_rebuilds_the_module_and_what_holds_it(stack: Stack, tmp_path: Path) -> None:
+    for name in ("mok.key", "mok.pem"):
+        (tmp_path / name).write_text(name)
+    settings = [f"secure_boot.key={tmp_path / 'mok.key'}", f"secure_boot.certificate={tmp_path / 'mok.pem'}"]
+    before, after = keys(plan(stack, WHOLE)), keys(plan(load("debian-12", sets=settings), WHOLE))
+    assert [name for name in before if before[name] != after[name]] == ["module", "host", "boot", "medium"]
+
+
+def test_a_missing_owners_key_is_named(tmp_path: Path) -> None:
+    settings = [f"secure_boot.key={tmp_path / 'no.key'}", f"secure_boot.certificate={tmp_path / 'no.pem'}"]
+    with pytest.raises(RigforgeError, match=r"no\.key"):
+        plan(load("debian-12", sets=settings), WHOLE)

@@ -1,0 +1,89 @@
+"""What makes the installed system start."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from rigforge.target.boot import GRUB_SETTINGS, check_configuration, crypttab, distribution_id, fstab, write_tables
+from rigforge.target.errors import InstallError
+from rigforge.target.partition import Filesystem, Volumes
+
+ROOT = Filesystem("/dev/sda3", "/", "ext4", "0a1b2c3d-0000-4000-8000-000000000001")
+ESP = Filesystem("/dev/sda2", "/boot/efi", "vfat", "ABCD-1234")
+
+
+def test_fstab_names_file_systems_by_uuid() -> None:
+    assert fstab((ROOT, ESP)).splitlines()[1:] == [
+        "UUID=0a1b2c3d-0000-4000-8000-000000000001 / ext4 errors=remount-ro 0 1",
+        "UUID=ABCD-1234 /boot/efi vfat umask=0077 0 2",
+    ]
+
+
+def test_fstab_is_one_that_mount_understands(tmp_path: Path) -> None:
+    file = tmp_path / "fstab"
+    file.write_text(fstab((ROOT, ESP)))
+    listing = ["findmnt", "--tab-file", file, "--noheadings", "--raw", "--output", "TARGET,FSTYPE,PASSNO"]
+    found = subprocess.run(listing, capture_output=True, text=True, check=True).stdout
+    assert found.splitlines() == ["/ ext4 1", "/boot/efi vfat 2"]
+
+
+def test_crypttab_is_written_for_an_encrypted_disk_only(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    write_tables(tmp_path, Volumes("/dev/sda", (ROOT, ESP)))
+    assert (tmp_path / "etc/fstab").read_text() == fstab((ROOT, ESP))
+    assert not (tmp_path / "etc/crypttab").exists()
+    write_tables(tmp_path, Volumes("/dev/sda", (ROOT, ESP), luks_uuid="1234"))
+    assert (tmp_path / "etc/crypttab").read_text() == crypttab("1234")
+
+
+def test_crypttab_asks_for_the_passphrase_in_the_initramfs() -> None:
+    assert crypttab("1234").splitlines()[1] == "rigforge-crypt UUID=1234 none luks,discard,initramfs"
+
+
+def test_grub_settings_add_to_what_the_stack_put_there() -> None:
+    script = f'GRUB_CMDLINE_LINUX="from_the_stack"\n{GRUB_SETTINGS}\necho "$GRUB_CMDLINE_LINUX|$GRUB_TERMINAL"'
+    output = subprocess.run(["sh", "-euc", script], capture_output=True, text=True, check=True).stdout
+    assert output == "from_the_stack console=tty0 console=ttyS0,115200n8|console serial\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "name"), [("ID=debian\n", "debian"), ('NAME="U"\nVERSION_ID="24"\nID="ubuntu"', "ubuntu")]
+)
+def test_the_boot_folder_has_the_distributions_name(text: str, name: str, tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/os-release").write_text(text)
+    assert distribution_id(tmp_path) == name
+
+
+def configured(root: Path, root_option: str, kernel: str = "/boot/vmlinuz-6.1") -> Path:
+    (root / "boot/grub").mkdir(parents=True)
+    (root / "boot/vmlinuz-6.1").write_text("kernel")
+    (root / "boot/grub/grub.cfg").write_text(f"menuentry x {{\n\tlinux\t{kernel} {root_option} ro\n}}\n")
+    return root
+
+
+@pytest.mark.parametrize(
+    ("root_option", "kernel"),
+    [
+        (f"root=UUID={ROOT.uuid}", "/boot/vmlinuz-6.1"),
+        ("root=/dev/mapper/rigforge-root", "/boot/vmlinuz-6.1"),
+        ("root=/dev/mapper/rigforge-root", "/vmlinuz-6.1"),
+    ],
+)
+def test_a_configuration_that_starts_the_new_root_is_good(root_option: str, kernel: str, tmp_path: Path) -> None:
+    check_configuration(configured(tmp_path, root_option, kernel), ROOT.uuid)
+
+
+def test_a_configuration_for_another_root_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InstallError, match="does not start from the new root"):
+        check_configuration(configured(tmp_path, "root=UUID=of-another-disk"), ROOT.uuid)
+
+
+def test_a_configuration_without_a_kernel_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InstallError, match="starts no kernel"):
+        check_configuration(tmp_path, ROOT.uuid)
+    with pytest.raises(InstallError, match="starts no kernel"):
+        check_configuration(configured(tmp_path, f"root=UUID={ROOT.uuid}", "/boot/vmlinuz-gone"), ROOT.uuid)
