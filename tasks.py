@@ -39,7 +39,7 @@ SITE = {
 def build_iso(
     context: Context,
     stack: str = "",
-    set_: Sequence[str] = (),
+    set_: Sequence[str] | None = None,
     site: str = "",
     offline: bool = False,
     mirror: str = "",
@@ -54,7 +54,7 @@ def build_iso(
     from rigforge.options import the_iso, the_mirrors, the_stack
 
     mirrors = the_mirrors(mirror)
-    iso = the_iso(the_stack(stack, mirrors, set_, site, offline=offline), mirrors, offline=offline, out=out)
+    iso = the_iso(the_stack(stack, mirrors, set_ or (), site, offline=offline), mirrors, offline=offline, out=out)
     console.say(f"{iso.name} has {iso.stat().st_size / 1e9:.2f} GB. To write it to a USB stick (which this erases):")
     console.say(f"  sudo dd if={iso} of=/dev/sdX bs=4M status=progress conv=fsync")
     console.say("or with a program such as balenaEtcher or usb-creator; a DVD is burnt from it as an image.")
@@ -110,7 +110,7 @@ def lock(context: Context, stack: str = "", upgrade: bool = False, json: bool = 
 def verify_iso(
     context: Context,
     stack: str = "",
-    set_: Sequence[str] = (),
+    set_: Sequence[str] | None = None,
     site: str = "",
     iso: str = "",
     firmware: str = "all",
@@ -133,7 +133,7 @@ def verify_iso(
         raise UsageError(f"unknown firmware: {firmware}", f"it is one of: {', '.join(FIRMWARES)}, all")
     mirrors = the_mirrors(mirror)
     of_medium = verify.read_medium(Path(iso))["stack"] if iso else ""
-    wanted = the_stack(stack or of_medium, mirrors, set_, site)
+    wanted = the_stack(stack or of_medium, mirrors, set_ or (), site)
     path = Path(iso) if iso else the_iso(wanted, mirrors)
     reports, failures = [], []
     for name in firmwares:
@@ -154,7 +154,7 @@ def verify_iso(
 
 
 @task(iterable=["set_"], help={"out": "file to write", "stack": STACK, **SITE})
-def seed(context: Context, out: str, stack: str = "", set_: Sequence[str] = (), site: str = "") -> None:
+def seed(context: Context, out: str, stack: str = "", set_: Sequence[str] | None = None, site: str = "") -> None:
     """
     Make a CIDATA volume: the answers for one machine, beside an ISO that serves many.
 
@@ -166,7 +166,7 @@ def seed(context: Context, out: str, stack: str = "", set_: Sequence[str] = (), 
     from rigforge.autoinstall.seed_image import make_cidata
     from rigforge.options import the_mirrors, the_stack
 
-    make_cidata(render(the_stack(stack, the_mirrors(""), set_, site)), Path(out))
+    make_cidata(render(the_stack(stack, the_mirrors(""), set_ or (), site)), Path(out))
     print(f"seed: {out}")
 
 

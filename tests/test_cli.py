@@ -157,3 +157,9 @@ def test_an_error_has_its_own_code(error: RigforgeError, code: int, capsys: pyte
         raise error
     assert end.value.code == code
     assert capsys.readouterr().err == "error: wrong\nhint: mend it\n"
+
+
+def test_a_site_value_can_be_given_several_times() -> None:
+    done = run(RIGFORGE, "build-iso", "--stack", "smoke", "--set", "hostname=gpu1", "--set", "no_such_key=x")
+    assert done.returncode == 1
+    assert "no_such_key" in done.stderr

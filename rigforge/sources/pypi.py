@@ -160,6 +160,12 @@ def _preference(filename: str, tags: Mapping[Tag, int]) -> tuple[int, BuildTag]:
 
 
 def _size(url: str) -> int:
-    """Asks for a file's size, which indices that have only HTML pages do not tell."""
-    response = requests.head(url, timeout=TIMEOUT, allow_redirects=True)
-    return int(response.headers["Content-Length"])
+    """Asks for a file's size (bytes), which indices that have only HTML pages do not tell."""
+    try:
+        response = requests.head(url, timeout=TIMEOUT, allow_redirects=True)
+        response.raise_for_status()
+        return int(response.headers["Content-Length"])
+    except (requests.RequestException, KeyError) as error:
+        raise RigforgeError(
+            f"the size of {without_credentials(url)} is not to be had ({error})", "use another mirror for role pypi"
+        ) from error

@@ -18,7 +18,7 @@ from rigforge.target.document import Document, DocumentError, parse
 from rigforge.target.errors import InstallError
 from rigforge.target.late_commands import run_late_commands
 from rigforge.target.mounts import mounted, system_folders, unmount
-from rigforge.target.screen import Screen, consoles
+from rigforge.target.screen import FAILED_AFTER, Screen, consoles
 
 #: In the live system's memory: where the log and what the installer needs for itself are.
 RUN = Path("/run/rigforge")
@@ -143,7 +143,7 @@ def keep_log() -> None:
 def show_failure(screen: Screen, error: Exception) -> None:
     """Shows what went wrong, what can be done, and the end of the log."""
     with suppress(OSError):
-        end = LOG.read_text(errors="replace").splitlines()[-LOG_END:]
+        end = log_end(LOG.read_text(errors="replace").splitlines())
         screen.say("\n".join(["the end of the log:", *(f"| {line}" for line in end)]))
     if isinstance(error, InstallError | DocumentError):
         screen.say(f"FAILED: {error.message}")
@@ -154,6 +154,13 @@ def show_failure(screen: Screen, error: Exception) -> None:
     screen.say(f"log: {LOG}; try again: systemctl restart rigforge-install; there is a root shell below")
 
 
+def log_end(log: list[str]) -> list[str]:
+    """Returns the last lines before the failure; what was unmounted after it is of no interest."""
+    failed = [number for number, line in enumerate(log) if line.startswith("rigforge: ") and FAILED_AFTER in line]
+    end = failed[-1] if failed else len(log)
+    return log[max(0, end - LOG_END) : end]
+
+
 def main() -> int:
     """Installs, and restarts the machine or switches it off; returns 1 when it failed."""
     keep_log()
@@ -161,8 +168,9 @@ def main() -> int:
     try:
         then = install(screen)
     except Exception as error:
-        traceback.print_exc()
         show_failure(screen, error)
+        if not isinstance(error, InstallError | DocumentError):
+            traceback.print_exc()
         return 1
     screen.say("installed, switching off" if then == "poweroff" else "installed, rebooting")
     # Everything is unmounted, so there is nothing that services would have to save.

@@ -24,8 +24,8 @@ def unmount(at: Path) -> None:
     """Unmounts the folder and all that is mounted below it."""
     if run(["umount", "--recursive", at], check=False):
         # Something still has a file open there, what a late-command left running for instance.
-        run(["sync", "--file-system", at])
-        run(["umount", "--recursive", "--lazy", at])
+        run(["sync", "--file-system", at], check=False)
+        run(["umount", "--recursive", "--lazy", at], check=False)
 
 
 @contextmanager

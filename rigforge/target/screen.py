@@ -12,6 +12,9 @@ from pathlib import Path
 #: Seconds between two lines of progress: a serial console is slow, and people log it.
 INTERVAL = 5.0
 
+#: In the line that ends a stage which failed; what comes after it in the log is only the clearing up.
+FAILED_AFTER = "failed after"
+
 MB = 1_000_000
 
 
@@ -60,14 +63,19 @@ class Screen:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Announces the next stage, and says how many seconds it took when it is over."""
+        """Announces the next stage, and says how many seconds it took when it is over or has failed."""
         self._stage += 1
         self._name = name
         self._shown = float("-inf")
         begin = self._clock()
-        self.say(f"[{self._stage}/{self._stages}] {name}")
-        yield
-        self.say(f"[{self._stage}/{self._stages}] {name}: {self._clock() - begin:.1f} s")
+        where = f"[{self._stage}/{self._stages}] {name}"
+        self.say(where)
+        try:
+            yield
+        except BaseException:
+            self.say(f"{where}: {FAILED_AFTER} {self._clock() - begin:.1f} s")
+            raise
+        self.say(f"{where}: {self._clock() - begin:.1f} s")
 
     def progress(self, done: int, total: int) -> None:
         """Shows how many of `total` bytes of this stage are done, every `INTERVAL` seconds at most."""

@@ -2,156 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-
 import pytest
 
 from rigforge.distributions import debian
 from rigforge.errors import RigforgeError
 from rigforge.lock.model import Lock, to_text
-from rigforge.lock.resolve import resolve
 from rigforge.sources.mirrors import Mirrors
-from rigforge.stack.load import load
-from rigforge.stack.model import Stack
-from tests.sources.serving import NOBODY, served
-from tests.sources.signed_archive import Key, SignedArchive, key, minimal_system
+from tests.lock.workshop import GPU, OLD, Workshop
+from tests.sources.serving import NOBODY
 from tests.sources.wheel_index import WheelIndex
-
-__all__ = ["key"]
-
-OLD, NEW = "535.261.03-1", "535.309.01-1~deb12u1"
-
-STACK = """
-[system]
-distribution = "debian"
-suite = "bookworm"
-
-[[archives]]
-role = "debian"
-suite = "bookworm"
-components = ["main"]
-keyring = "KEYRING"
-
-[[archives]]
-role = "debian-security"
-suite = "bookworm-security"
-components = ["main"]
-keyring = "KEYRING"
-
-[kernel]
-package = "linux-image-amd64"
-
-[packages]
-base = ["python3"]
-host = ["openssh-server"]
-devel = ["g++"]
-"""
-
-GPU = """
-[driver]
-provider = "apt"
-version = "535.309.01"
-[cuda]
-provider = "pypi"
-version = "12.8"
-[cudnn]
-version = "9.10.2.21"
-[pytorch]
-provider = "pypi"
-version = "2.10.0"
-[python]
-provider = "system"
-version = "3.11"
-packages = ["jupyterlab"]
-[devel]
-python_packages = ["nvidia-cuda-nvcc-cu12"]
-"""
-
-
-def written(folder: Path, keyring: Path, *parts: str) -> Stack:
-    path = folder / "rig.toml"
-    path.write_text("".join([STACK, *parts]).replace("KEYRING", str(keyring)))
-    return load(path)
-
-
-@dataclass
-class Workshop:
-    """A stack file, and the mirrors that serve what it asks for."""
-
-    folder: Path
-    keyring: Path
-    mirrors: Mirrors
-
-    def stack(self, *parts: str) -> Stack:
-        """Writes the stack `rig`: the least that a stack has, and `parts`."""
-        return written(self.folder, self.keyring, *parts)
-
-    def change(self, stack: Stack, old: str, new: str) -> Stack:
-        """Replaces a piece of the stack's file."""
-        text = stack.path.read_text()
-        assert old in text
-        stack.path.write_text(text.replace(old, new))
-        return load(stack.path)
-
-    def lock(self, stack: Stack, *, previous: Lock | None = None, upgrade: bool = False) -> Lock:
-        return resolve(stack, self.mirrors, previous=previous, upgrade=upgrade)
-
-
-@pytest.fixture(scope="session")
-def archives(tmp_path_factory: pytest.TempPathFactory, key: Key) -> Path:
-    """What Debian has, as far as it is asked for here: Rigforge's own lists, and two kernels and drivers."""
-    place = tmp_path_factory.mktemp("archives")
-    stack = written(place, key.keyring, GPU)
-    main, security = SignedArchive(place / "debian"), SignedArchive(place / "debian-security")
-    minimal_system(main, "bookworm")
-    main.add("bookworm", "python3", "3.11.2-1+b1", Depends="python3.11")
-    main.add("bookworm", "python3.11", "3.11.2-6+deb12u9")
-    main.add("bookworm", "openssh-server", "1:9.2p1-2")
-    main.add("bookworm", "g++", "4:12.2.0-3")
-    for name in debian.medium_packages(stack):
-        main.add("bookworm", name)
-    for archive, suite, abi in ((main, "bookworm", 55), (security, "bookworm-security", 56)):
-        for package in ("image", "headers"):
-            archive.add(suite, f"linux-{package}-6.1.0-{abi}-amd64", f"6.1.{abi}-1")
-            archive.add(suite, f"linux-{package}-amd64", f"6.1.{abi}-1", Depends=f"linux-{package}-6.1.0-{abi}-amd64")
-    for archive, suite, version in ((main, "bookworm", OLD), (security, "bookworm-security", NEW)):
-        built = {"Source": "nvidia-graphics-drivers"}
-        archive.add(suite, "nvidia-alternative", version, **built)
-        for name in {*debian.driver_packages(stack), "nvidia-kernel-dkms"} - {"nvidia-persistenced", "nvidia-modprobe"}:
-            archive.add(suite, name, version, Depends=f"nvidia-alternative (= {version})", **built)
-    main.add("bookworm", "nvidia-persistenced", "535.171.04-1~deb12u1")
-    main.add("bookworm", "nvidia-modprobe", "535.161.07-1~deb12u1")
-    main.publish("bookworm", key, Date="Sat, 11 Jul 2026 10:00:00 UTC")
-    security.publish("bookworm-security", key, Date="Sat, 21 Nov 2026 00:00:00 UTC")
-    return place
-
-
-@pytest.fixture
-def wheels(tmp_path: Path) -> WheelIndex:
-    """PyTorch 2.10.0 as on PyPI: it pins its CUDA libraries, and newer parts of the toolkit are there too."""
-    index = WheelIndex(tmp_path / "pypi")
-    index.add("nvidia-cuda-runtime-cu12", "12.8.90")
-    index.add("nvidia-cudnn-cu12", "9.10.2.21")
-    pins = ["nvidia-cuda-runtime-cu12==12.8.90", "nvidia-cudnn-cu12==9.10.2.21", "numpy"]
-    index.add("torch", "2.10.0", requires=pins)
-    index.add("jupyterlab", "4.6.6", requires=["numpy"])
-    index.add("numpy", "2.4.0")
-    index.add("nvidia-cuda-nvcc-cu12", "12.8.93", requires=["nvidia-cuda-crt-cu12"])
-    index.add("nvidia-cuda-nvcc-cu12", "12.9.86")
-    index.add("nvidia-cuda-crt-cu12", "12.8.93")
-    return index
-
-
-@pytest.fixture
-def workshop(
-    archives: Path, wheels: WheelIndex, key: Key, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Workshop]:
-    monkeypatch.setenv("RIGFORGE_HOME", str(tmp_path / "home"))
-    with served(archives) as debs, served(wheels.path) as index:
-        urls = {role: f"{debs}/{role}" for role in ("debian", "debian-security")}
-        yield Workshop(tmp_path, key.keyring, Mirrors({**urls, "pypi": f"{index}/simple"}))
 
 
 def names(lock: Lock, layer: str) -> set[str]:

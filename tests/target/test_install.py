@@ -11,7 +11,7 @@ from documents import document
 
 from rigforge.target import install
 from rigforge.target.errors import InstallError
-from rigforge.target.install import Medium, read_medium, show_failure
+from rigforge.target.install import Medium, log_end, read_medium, show_failure
 from rigforge.target.screen import Screen
 from rigforge.target.section import DocumentError
 
@@ -65,6 +65,12 @@ def test_a_failure_is_shown_with_its_cure_and_the_end_of_the_log(
     assert "rigforge: | line 100" in shown and "rigforge: | line 50" not in shown
     assert shown[-len(lines) - 1 : -1] == [f"rigforge: {line}" for line in lines]
     assert str(log) in shown[-1]
+
+
+def test_the_end_of_the_log_is_what_came_before_the_failure() -> None:
+    log = ["+ mkfs", "no space", "rigforge: [4/10] partitioning: failed after 0.1 s", "+ umount /target"]
+    assert log_end(log) == ["+ mkfs", "no space"]
+    assert log_end(["+ mkfs"]) == ["+ mkfs"]
 
 
 def medium_of_one_file(root: Path) -> Path:

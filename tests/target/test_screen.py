@@ -89,10 +89,13 @@ def test_stages_are_numbered_and_timed(terminals: list[Path], clock: Clock) -> N
     ]
 
 
-def test_a_failed_stage_is_not_shown_as_done(terminals: list[Path]) -> None:
-    with pytest.raises(OSError), Screen(terminals[:1], 9).stage("copying"):
+def test_a_failed_stage_says_so(terminals: list[Path], clock: Clock) -> None:
+    with pytest.raises(OSError), Screen(terminals[:1], 9, clock).stage("copying"):
         raise OSError
-    assert terminals[0].read_text() == "rigforge: [1/9] copying\n"
+    assert terminals[0].read_text().splitlines() == [
+        "rigforge: [1/9] copying",
+        "rigforge: [1/9] copying: failed after 0.0 s",
+    ]
 
 
 def test_progress_is_shown_now_and_then_only(terminals: list[Path], clock: Clock) -> None:
