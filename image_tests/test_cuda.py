@@ -54,14 +54,32 @@ def test_library_is_there_once(host: Host, library: str) -> None:
     assert len(copies) == 1, found
 
 
+@pytest.fixture(scope="module")
+def nvrtc(probe: Callable[[str], Any]) -> dict[str, Any]:
+    """A kernel that was compiled on the machine."""
+    found: dict[str, Any] = probe("nvrtc")
+    return found
+
+
+def test_run_time_compiler_is_of_the_same_cuda(nvrtc: dict[str, Any], expected: Expectations) -> None:
+    assert number(nvrtc["version"]) == number(expected.versions["cuda"])
+
+
+def test_run_time_compiler_makes_machine_code_for_every_architecture(nvrtc: dict[str, Any]) -> None:
+    assert [name for name, size in nvrtc["cubin_bytes"].items() if size == 0] == []
+
+
 @pytest.mark.needs("devel")
-def test_compiler_is_of_the_same_cuda(host: Host, expected: Expectations) -> None:
-    said = host.check_output("/usr/local/cuda/bin/nvcc --version")
+def test_assembler_is_of_the_same_cuda(host: Host, expected: Expectations) -> None:
+    said = host.check_output("/usr/local/cuda/bin/ptxas --version")
     release = re.search(r"release (\d+\.\d+)", said)
     assert release
     assert number(release[1]) == number(expected.versions["cuda"])
 
 
 @pytest.mark.needs("devel")
-def test_compiler_finds_its_headers(host: Host) -> None:
-    assert host.run("test -e /usr/local/cuda/include/cuda_runtime.h").rc == 0
+@pytest.mark.parametrize(
+    "file", ["include/cuda_runtime.h", "include/cublas_v2.h", "include/cub/cub.cuh", "lib64/libcudart.so"]
+)
+def test_what_compilers_need_is_in_the_tree(host: Host, file: str) -> None:
+    assert host.run("test -e %s", f"/usr/local/cuda/{file}").rc == 0

@@ -37,6 +37,7 @@ INSTALLER = (
     "lvm2",
     "python3-yaml",
     "rsync",
+    "squashfs-tools",
     "zstd",
 )
 

@@ -14,6 +14,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rigforge import distributions
 from rigforge.errors import RigforgeError
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class LockedArchive:
 class Lock:
     """All files of one stack.
 
-    `stack_sha256` is the checksum of the stack's build part, `source_date_epoch` the newest Date of
+    `stack_sha256` is what `asked` returned for the stack, `source_date_epoch` the newest Date of
     the archives (seconds since 1970). `versions` names what people ask for: kernel,
     kernel_package_version, driver, cuda, cudnn, pytorch, python, jupyterlab, as far as they apply.
     """
@@ -137,6 +138,18 @@ def write(lock: Lock, path: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def asked(stack: Stack) -> str:
+    """Returns the SHA-256 (hex) of all that a lock answers: the stack, and what its distribution adds by itself."""
+    distribution = distributions.of(stack)
+    added = [
+        distribution.kernel_packages(stack),
+        distribution.driver_packages(stack),
+        distribution.module_packages(stack),
+        distribution.medium_packages(stack),
+    ]
+    return _sha256(json.dumps([stack.checksum(), added]))
+
+
 def check(lock: Lock, stack: Stack, path: Path) -> None:
     """Checks that a lock read from `path` was made from this stack as it is now.
 
@@ -144,7 +157,7 @@ def check(lock: Lock, stack: Stack, path: Path) -> None:
     """
     if lock.stack != stack.name:
         reason = f"it was made for stack {lock.stack}"
-    elif lock.stack_sha256 != stack.checksum():
+    elif lock.stack_sha256 != asked(stack):
         reason = f"stack {stack.name} has changed since it was made"
     else:
         return

@@ -10,7 +10,7 @@ from rigforge.console import step
 from rigforge.distributions import Distribution
 from rigforge.lock import target
 from rigforge.lock.driver import driver_version, pin_driver
-from rigforge.lock.model import Lock, LockedFile, in_order
+from rigforge.lock.model import Lock, LockedFile, asked, in_order
 from rigforge.lock.wheels import resolve_wheels, wheel_versions
 from rigforge.sources import apt
 from rigforge.sources.mirrors import Mirrors
@@ -28,7 +28,7 @@ def resolve(stack: Stack, mirrors: Mirrors, *, previous: Lock | None = None, upg
     """
     if upgrade or (previous and previous.stack != stack.name):
         previous = None
-    if previous and previous.stack_sha256 == stack.checksum():
+    if previous and previous.stack_sha256 == asked(stack):
         return previous
     archives = [
         apt.Archive(
@@ -58,7 +58,7 @@ def resolve(stack: Stack, mirrors: Mirrors, *, previous: Lock | None = None, upg
         files += wheels
     return Lock(
         stack=stack.name,
-        stack_sha256=stack.checksum(),
+        stack_sha256=asked(stack),
         source_date_epoch=max(int(parsedate_to_datetime(state.date).timestamp()) for state in states),
         versions=dict(sorted(versions.items())),
         archives=tuple(sorted(states)),

@@ -12,7 +12,8 @@ from pathlib import Path
 _ESCAPES = re.compile(r"\x1b(\[[0-9;?=]*[A-Za-z]|[()][A-Z0-9]|[=>78])")
 # The kernel's log puts "[   12.345678] " before a line that was written to /dev/kmsg.
 _STAGE = re.compile(r"^(?:\[ *\d+\.\d+\] )?rigforge: (?P<text>.+)$")
-_PROGRESS = re.compile(r"\d+/\d+ MB$")
+# "[5/9] copying the system", and not how far that has come or how long it took.
+_BEGINS = re.compile(r"\[\d+/\d+\] (?!.*(?:\d+/\d+ MB|\d s)$)")
 _FATAL = re.compile(
     r"\brigforge: FAILED\b|Kernel panic - not syncing|^error: you need to load the kernel first|^grub rescue>"
 )
@@ -39,9 +40,9 @@ def stage(line: str) -> str | None:
     return found["text"] if found else None
 
 
-def progress(text: str) -> bool:
-    """Tells whether the installer only says how far a stage has come, and not that another one begins."""
-    return _PROGRESS.search(text) is not None
+def begins(text: str) -> bool:
+    """Tells whether with this line of the installer another stage begins."""
+    return _BEGINS.match(text) is not None
 
 
 def fatal(line: str) -> bool:

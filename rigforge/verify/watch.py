@@ -41,7 +41,7 @@ class Watch:
     def hear_serial(self, line: str) -> None:
         """Takes a line of the machine's serial console."""
         if text := serial.stage(line):
-            if not serial.progress(text):
+            if serial.begins(text):
                 self.stages.append(serial.Stage(self._seconds(), text))
             console.say(f"  {self._seconds():4.0f} s  {text}")
         if self.fatal is None and serial.fatal(line):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rigforge.errors import RigforgeError
-from rigforge.lock.model import Lock, LockedArchive, LockedFile, check, in_order, read, to_text, write
+from rigforge.lock.model import Lock, LockedArchive, LockedFile, asked, check, in_order, read, to_text, write
 from rigforge.stack.load import load
 
 BASH = LockedFile("base", "deb", "bash", "5.2.15-2+b8", "debian:pool/main/b/bash/bash_5.2.15-2+b8_amd64.deb", 1494176, "b" * 64)  # fmt: skip # noqa: E501
@@ -163,7 +163,7 @@ def test_a_lock_of_the_stack_as_it_is_passes_and_one_of_a_changed_stack_does_not
     toml = tmp_path / "small.toml"
     toml.write_text(STACK)
     stack = load(toml)
-    lock = replace(LOCK, stack_sha256=stack.checksum())
+    lock = replace(LOCK, stack_sha256=asked(stack))
     check(lock, stack, stack.lock_path)
 
     toml.write_text(STACK + '[packages]\nhost = ["sudo"]\n')
@@ -177,4 +177,4 @@ def test_a_lock_copied_from_another_stack_does_not_pass(tmp_path: Path) -> None:
     toml.write_text(STACK)
     stack = load(toml)
     with pytest.raises(RigforgeError, match="made for stack small"):
-        check(replace(LOCK, stack_sha256=stack.checksum()), stack, stack.lock_path)
+        check(replace(LOCK, stack_sha256=asked(stack)), stack, stack.lock_path)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from rigforge.layers.root import Root
 from rigforge.process import run
 
+#: Merges /usr before the first package is unpacked, as new installations have it.
+MERGED_USR = "/usr/share/mmdebstrap/hooks/merged-usr"
+
 #: Left out of every package: what a server's users read on the web, and translations of messages.
 #: Licences (copyright) stay, and so does what a package names explicitly below.
 EXCLUDED = ("/usr/share/doc/*", "/usr/share/info/*", "/usr/share/lintian/*", "/usr/share/locale/*")
@@ -23,7 +26,7 @@ def build(root: Root) -> None:
     rules = [f"path-exclude={pattern}" for pattern in EXCLUDED] + [f"path-include={pattern}" for pattern in INCLUDED]
     root.write("etc/dpkg/dpkg.cfg.d/rigforge", "\n".join([*rules, ""]))
     run(
-        ["mmdebstrap", "--mode=root", "--variant=required", "--format=directory", "--skip=check/empty"]
+        ["mmdebstrap", "--mode=root", "--variant=required", "--format=directory", "--skip=check/empty", f"--hook-dir={MERGED_USR}"]
         + [f"--include={','.join(names)}", "--dpkgopt=force-unsafe-io"]
         + ["--aptopt=APT::Install-Recommends false", "--aptopt=Acquire::Languages none"]
         + [suite, root.path, f"deb [trusted=yes] copy://{archive} ./"],
