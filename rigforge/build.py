@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from rigforge import process
 from rigforge.autoinstall.document import render
 from rigforge.console import step
 from rigforge.images import iso
-from rigforge.images.medium import Medium, lay_out
+from rigforge.images.medium import lay_out
 from rigforge.layers.build import Cache, Squashfs, build, missing, squash
 from rigforge.layers.plan import Layer, plan
 from rigforge.lock.model import Lock
@@ -34,10 +33,14 @@ def build_iso(stack: Stack, lock: Lock, mirrors: Mirrors, *, offline: bool = Fal
     boot = cache.rootfs(next(layer for layer in layers if layer.name == "boot")) / "medium"
     medium = lay_out(stack, lock.versions["kernel"], images, boot, document)
     output = out / f"rigforge-{stack.name}.iso"
-    if not is_made(output, medium):
+    made = Stamp.of(output)
+    if made != Stamp(medium.id, medium.layout):
         with step(f"writing {output.name}"):
-            iso.write(medium, boot, stack.medium.volume_id, lock.source_date_epoch, output)
-            _stamp(output).write_text(_fingerprint(output, medium))
+            if made and made.layout == medium.layout:
+                iso.rewrite(output, medium)
+            else:
+                iso.write(medium, boot, stack.medium.volume_id, lock.source_date_epoch, output)
+            Stamp(medium.id, medium.layout).put(output)
     return output
 
 
@@ -67,16 +70,31 @@ def make_layers(
             raise
 
 
-def is_made(output: Path, medium: Medium) -> bool:
-    """Says whether `output` is the ISO of `medium` already, and untouched since."""
-    return output.exists() and _stamp(output).exists() and _stamp(output).read_text() == _fingerprint(output, medium)
+@dataclass(frozen=True)
+class Stamp:
+    """What an ISO was made of: the id and the layout of its medium; kept in a hidden file beside it."""
+
+    id: str
+    layout: str
+
+    @classmethod
+    def of(cls, output: Path) -> Stamp | None:
+        """Returns the stamp of an ISO, or None where there is none or the ISO is not as it was left."""
+        file = _stamp_file(output)
+        if not (output.exists() and file.exists()):
+            return None
+        identity, layout, state = file.read_text().split(maxsplit=2)
+        return cls(identity, layout) if state == _state(output) else None
+
+    def put(self, output: Path) -> None:
+        """Stamps a finished ISO."""
+        _stamp_file(output).write_text(f"{self.id} {self.layout} {_state(output)}")
 
 
-def _stamp(output: Path) -> Path:
+def _stamp_file(output: Path) -> Path:
     return output.with_name(f".{output.name}.made")
 
 
-def _fingerprint(output: Path, medium: Medium) -> str:
+def _state(output: Path) -> str:
     status = output.stat()
-    texts = hashlib.sha256(json.dumps(dict(medium.texts), sort_keys=True).encode()).hexdigest()
-    return f"{texts} {status.st_size} {status.st_mtime_ns}\n"
+    return f"{status.st_size} {status.st_mtime_ns}"

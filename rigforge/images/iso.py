@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,3 +43,28 @@ def write(medium: Medium, boot: Path, volume_id: str, epoch: int, output: Path) 
             partial.rename(output)
         finally:
             partial.unlink(missing_ok=True)
+
+
+def rewrite(output: Path, medium: Medium) -> None:
+    """Puts the texts of `medium` into an ISO of the same layout; the result is what `write` would make.
+
+    The ISO is hidden while it is neither the old nor the new one.
+    """
+    partial = output.with_name(f".{output.name}.part")
+    places = _places(output)
+    output.rename(partial)
+    try:
+        with partial.open("r+b") as file:
+            for place, text in medium.texts.items():
+                file.seek(places[f"/{place}"])
+                file.write(text.encode())
+        partial.rename(output)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _places(image: Path) -> dict[str, int]:
+    """Returns where the content of each file of an ISO begins, in bytes."""
+    listing = run(["xorriso", "-indev", image, "-find", "/", "-type", "f", "-exec", "report_lba", "--"]).stdout
+    found = re.findall(r"^File data lba: +\d+ , +(\d+) , +\d+ , +\d+ , '(.*)'$", listing, flags=re.MULTILINE)
+    return {path: 2048 * int(block) for block, path in found}

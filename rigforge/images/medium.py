@@ -13,17 +13,22 @@ import jinja2
 from rigforge.layers.build import Squashfs
 from rigforge.stack.model import Stack
 
+#: Bytes; see `rigforge.images.iso.rewrite`.
+PADDING = 16384
+
 
 @dataclass(frozen=True)
 class Medium:
     """All files of a medium: `large` are taken from where they are, `texts` are written for it.
 
-    `id` names this very content; two media with the same id are the same.
+    `id` names this very content; two media with the same id are the same. `layout` names what decides where on the
+    ISO each file is: media that have it in common differ in nothing but the words of their texts.
     """
 
     id: str
     large: Mapping[str, Path]
     texts: Mapping[str, str]
+    layout: str
 
 
 def lay_out(stack: Stack, kernel: str, images: tuple[Squashfs, ...], boot: Path, document: str) -> Medium:
@@ -43,6 +48,7 @@ def lay_out(stack: Stack, kernel: str, images: tuple[Squashfs, ...], boot: Path,
         large[place] = boot / name
     digests = {f"live/{image.layer}.squashfs": image.sha256 for image in images}
     digests |= {place: _sha256(path) for place, path in large.items() if place not in digests}
+    large_digests = dict(digests)
     content = json.dumps([digests, document, stack.medium.countdown], sort_keys=True)
     identity = hashlib.sha256(content.encode()).hexdigest()[:16]
     description = {
@@ -54,14 +60,21 @@ def lay_out(stack: Stack, kernel: str, images: tuple[Squashfs, ...], boot: Path,
     }
     texts = {
         ".disk/info": f"Rigforge {stack.name} {identity}\n",
-        "autoinstall.yaml": document,
-        "boot/grub/grub.cfg": menu(stack, identity),
+        "autoinstall.yaml": padded(document),
+        "boot/grub/grub.cfg": padded(menu(stack, identity)),
         "live/filesystem.module": "".join(f"{image.layer}.squashfs\n" for image in images),
         "rigforge/medium.json": json.dumps(description, indent=2) + "\n",
     }
     digests |= {place: hashlib.sha256(text.encode()).hexdigest() for place, text in texts.items()}
     texts["SHA256SUMS"] = "".join(f"{digest}  {place}\n" for place, digest in sorted(digests.items()))
-    return Medium(identity, large, texts)
+    sizes = {place: len(text.encode()) for place, text in texts.items()}
+    layout = json.dumps([large_digests, sizes, stack.medium.volume_id], sort_keys=True)
+    return Medium(identity, large, texts, hashlib.sha256(layout.encode()).hexdigest())
+
+
+def padded(text: str) -> str:
+    """Returns the text with empty lines up to a multiple of `PADDING` bytes, so that a small change keeps its size."""
+    return text + "\n" * (-len(text.encode()) % PADDING)
 
 
 def menu(stack: Stack, identity: str) -> str:

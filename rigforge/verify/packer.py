@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -87,17 +88,21 @@ def build(directory: Path, log: Path) -> None:
     process.run(["packer", "build", "-color=false", directory], env=_environment(directory), log=log)
 
 
-def stop(qemu: int) -> None:
-    """Asks the Packer that started the process `qemu` to clean up and end.
-
-    Packer waits for SSH until its time is over, even when the machine has long failed.
-    """
-    child = qemu
-    while (parent := _parent(child)) not in (None, 0, 1, os.getpid()):
-        assert parent is not None
+def owner(qemu: int) -> int | None:
+    """Returns the process id of the Packer, started by this process, that runs the process `qemu`."""
+    child: int | None = qemu
+    while child and (parent := _parent(child)) != os.getpid():
         child = parent
-    if parent == os.getpid():
-        os.kill(child, signal.SIGTERM)
+    return child or None
+
+
+def stop(packer: int) -> None:
+    """Asks Packer to clean up and end.
+
+    By itself it waits for SSH until its time is over, even when the machine has long failed.
+    """
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(packer, signal.SIGTERM)
 
 
 def _parent(pid: int) -> int | None:

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from rigforge.images import iso
 from rigforge.images.medium import Medium, lay_out, target_disk
 from rigforge.layers.build import Squashfs
@@ -101,6 +102,25 @@ def test_the_same_medium_is_the_same_bytes_at_another_time(medium: Medium, boot:
         file.touch()
     iso.write(medium, boot, "RIGFORGE_TEST", EPOCH, second)
     assert first.read_bytes() == second.read_bytes()
+
+
+def test_new_words_in_an_iso_give_what_writing_it_anew_gives(
+    medium: Medium, images: tuple[Squashfs, ...], boot: Path, tmp_path: Path
+) -> None:
+    other = lay_out(load("smoke"), "6.1.0-56-amd64", images, boot, "version: 1\nlocale: C.UTF-8\n")
+    assert other.layout == medium.layout
+    changed, anew = tmp_path / "changed.iso", tmp_path / "anew.iso"
+    iso.write(medium, boot, "RIGFORGE_TEST", EPOCH, changed)
+    iso.rewrite(changed, other)
+    iso.write(other, boot, "RIGFORGE_TEST", EPOCH, anew)
+    assert changed.read_bytes() == anew.read_bytes()
+
+
+def test_a_text_that_outgrows_its_place_is_another_layout(
+    medium: Medium, images: tuple[Squashfs, ...], boot: Path
+) -> None:
+    other = lay_out(load("smoke"), "6.1.0-56-amd64", images, boot, "version: 1\n" + "#" * 20_000)
+    assert other.layout != medium.layout
 
 
 def xorriso(image: Path, *arguments: str) -> str:

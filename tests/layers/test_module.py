@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from rigforge.layers.recipes.module import first_error
 
 #: The end of a real log: driver 550.163.01 against a kernel whose pci_resize_resource takes one more argument.

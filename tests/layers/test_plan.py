@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from rigforge.errors import RigforgeError
 from rigforge.layers.plan import Layer, plan
 from rigforge.lock.model import Lock, LockedFile

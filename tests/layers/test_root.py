@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from rigforge import namespace
 from rigforge.errors import RigforgeError
 from rigforge.layers.inside import content_bytes

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from rigforge.target.report import Loading, lines, load_driver, secure_boot
 
 KERNEL = "6.1.0-56-amd64"

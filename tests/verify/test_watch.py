@@ -23,6 +23,11 @@ machine = subprocess.Popen([*guest, str(folder / "qemu.pid")])
 (folder / "serial.log").write_bytes(says.encode())
 if "login:" in says:
     print("==> qemu.machine: Connected to SSH!", flush=True)
+elif "killed" in says:
+    time.sleep(1)
+    machine.kill()
+    machine.wait()
+    time.sleep(60)
 else:
     machine.wait()
 """
@@ -31,6 +36,7 @@ else:
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(watch, "_LAST_WORDS", 0.1)
+    monkeypatch.setattr(watch, "_INTERVAL", 0.1)
     yield
 
 
@@ -54,6 +60,14 @@ def test_a_failed_installation_is_not_waited_for(tmp_path: Path) -> None:
     seen = run(tmp_path, "rigforge: FAILED: there is no disk\r\nrigforge: attach one\r\n")
     assert seen.fatal == "rigforge: FAILED: there is no disk"
     assert seen.seconds_to_ssh is None
+    assert time.monotonic() - begin < 20
+
+
+def test_a_machine_that_is_gone_is_not_waited_for(tmp_path: Path) -> None:
+    """Packer itself goes on trying its port for the whole time-out."""
+    begin = time.monotonic()
+    seen = run(tmp_path, "killed")
+    assert seen.fatal == "QEMU has ended before the machine answered"
     assert time.monotonic() - begin < 20
 
 

@@ -26,8 +26,8 @@ def build(root: Root) -> None:
     rules = [f"path-exclude={pattern}" for pattern in EXCLUDED] + [f"path-include={pattern}" for pattern in INCLUDED]
     root.write("etc/dpkg/dpkg.cfg.d/rigforge", "\n".join([*rules, ""]))
     run(
-        ["mmdebstrap", "--mode=root", "--variant=required", "--format=directory", "--skip=check/empty", f"--hook-dir={MERGED_USR}"]
-        + [f"--include={','.join(names)}", "--dpkgopt=force-unsafe-io"]
+        ["mmdebstrap", "--mode=root", "--variant=required", "--format=directory", "--skip=check/empty"]
+        + [f"--hook-dir={MERGED_USR}", f"--include={','.join(names)}", "--dpkgopt=force-unsafe-io"]
         + ["--aptopt=APT::Install-Recommends false", "--aptopt=Acquire::Languages none"]
         + [suite, root.path, f"deb [trusted=yes] copy://{archive} ./"],
         env={"SOURCE_DATE_EPOCH": str(root.options["source_date_epoch"])},
