@@ -46,6 +46,21 @@ def write_tables(target: Path, volumes: Volumes) -> None:
         (target / "etc/crypttab").write_text(crypttab(volumes.luks_uuid))
 
 
+def start_script(volumes: Volumes) -> str:
+    """Returns what another GRUB reads to start this disk.
+
+    A GRUB that was started through shim cannot start a second shim (16.1 finds no file system then), so the medium's own
+    takes over the disk's menu; the kernel is checked by the same shim either way.
+    """
+    kernels = volumes.filesystems[-2]
+    folder = "/boot/grub" if kernels.mountpoint == "/" else "/grub"
+    return (
+        f"search --no-floppy --fs-uuid --set=root {kernels.uuid}\n"
+        f"set prefix=($root){folder}\n"
+        "configfile $prefix/grub.cfg\n"
+    )
+
+
 def install(target: Path, volumes: Volumes, note: Callable[[str], None]) -> None:
     """Installs GRUB and its configuration in the system at `target`, whose /dev, /proc and /sys are mounted.
 

@@ -79,7 +79,7 @@ def install(screen: Screen) -> str:
     finally:
         partition.take_down(disk.path)
     with screen.stage("marking the disk as installed"):
-        mark(volumes.esp, medium.id)
+        mark(volumes, medium.id)
     return document.shutdown
 
 
@@ -115,12 +115,16 @@ def mounted_volume(made: partition.Filesystem) -> AbstractContextManager[Path]:
     return mounted("--types", made.type, made.device, at=TARGET / made.mountpoint.lstrip("/"))
 
 
-def mark(esp: partition.Filesystem, medium_id: str) -> None:
-    """Writes the file by which the medium knows this disk as installed: the very last thing that is written."""
+def mark(volumes: partition.Volumes, medium_id: str) -> None:
+    """Writes the file by which the medium knows this disk as installed: the very last thing that is written.
+
+    The medium's menu starts the disk by it.
+    """
+    esp = volumes.esp
     with mounted("--types", esp.type, esp.device, at=RUN / "esp") as folder:
         marker = folder / "EFI/rigforge" / medium_id
         marker.parent.mkdir(parents=True, exist_ok=True)
-        marker.write_text("installed\n")
+        marker.write_text(boot.start_script(volumes))
 
 
 def clean_up() -> None:

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from rigforge.target.boot import GRUB_SETTINGS, check_configuration, crypttab, distribution_id, fstab, write_tables
+from rigforge.target.boot import (
+    GRUB_SETTINGS,
+    check_configuration,
+    crypttab,
+    distribution_id,
+    fstab,
+    start_script,
+    write_tables,
+)
 from rigforge.target.errors import InstallError
 from rigforge.target.partition import Filesystem, Volumes
 
@@ -87,3 +95,20 @@ def test_a_configuration_without_a_kernel_is_refused(tmp_path: Path) -> None:
         check_configuration(tmp_path, ROOT.uuid)
     with pytest.raises(InstallError, match="starts no kernel"):
         check_configuration(configured(tmp_path, f"root=UUID={ROOT.uuid}", "/boot/vmlinuz-gone"), ROOT.uuid)
+
+
+def test_the_mediums_menu_finds_the_kernels_of_the_disk() -> None:
+    root = Filesystem("/dev/vda3", "/", "ext4", "1111")
+    esp = Filesystem("/dev/vda2", "/boot/efi", "vfat", "2222")
+    script = start_script(Volumes("/dev/vda", (root, esp)))
+    assert "--fs-uuid --set=root 1111\n" in script
+    assert "prefix=($root)/boot/grub\n" in script
+
+
+def test_the_mediums_menu_finds_the_kernels_beside_an_encrypted_root() -> None:
+    root = Filesystem("/dev/mapper/root", "/", "ext4", "1111")
+    kernels = Filesystem("/dev/vda3", "/boot", "ext4", "3333")
+    esp = Filesystem("/dev/vda2", "/boot/efi", "vfat", "2222")
+    script = start_script(Volumes("/dev/vda", (root, kernels, esp), "4444"))
+    assert "--fs-uuid --set=root 3333\n" in script
+    assert "prefix=($root)/grub\n" in script

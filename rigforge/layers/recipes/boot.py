@@ -16,6 +16,7 @@ MODULES = (
     *("biosdisk", "iso9660", "part_gpt", "part_msdos", "fat", "search", "search_fs_file", "search_label"),
     *("normal", "configfile", "linux", "linux16", "chain", "regexp", "test", "echo", "sleep", "halt", "reboot"),
     *("serial", "terminal", "all_video", "gfxterm", "font", "ls", "cat"),
+    *("ext2", "lvm", "search_fs_uuid", "gzio", "loadenv", "minicmd"),
 )
 
 #: Finds the medium the image was started from, also where the firmware calls it a hard disk.
