@@ -19,11 +19,9 @@ import tempfile
 import time
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(PROJECT))
-
 from rigforge.lock.model import read
 from rigforge.sources.mirrors import Mirrors
+from rigforge.state import PROJECT
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl bench"
 
@@ -45,11 +43,17 @@ def main() -> None:
             changed = ours(options.stack, home, "--set", "hostname=other")
             iso = next((home / "out").glob("*.iso"))
             copied = timed(["cp", str(iso), str(home / "copy.iso")])
-            print(f"changed hostname: {changed:.2f} s, cp of the ISO: {copied:.2f} s ({changed / copied:.2f} x)", flush=True)
+            print(
+                f"changed hostname: {changed:.2f} s, cp of the ISO: {copied:.2f} s ({changed / copied:.2f} x)",
+                flush=True,
+            )
         if not options.skip_live_build:
             with tempfile.TemporaryDirectory(prefix="live-build-", dir="/var/tmp") as directory:
                 theirs = live_build(options.stack, Path(directory))
-                print(f"live-build: {theirs:.1f} s, {megabytes(Path(directory))} MB, ratio {cold / theirs:.2f}", flush=True)
+                print(
+                    f"live-build: {theirs:.1f} s, {megabytes(Path(directory))} MB, ratio {cold / theirs:.2f}",
+                    flush=True,
+                )
 
 
 def ours(stack: str, home: Path, *extra: str) -> float:
@@ -64,7 +68,14 @@ def live_build(stack: str, directory: Path) -> float:
     lock = read(PROJECT / "stacks" / f"{stack}.lock")
     mirrors = Mirrors.from_environment()
     archive, security = mirrors.url("debian"), mirrors.url("debian-security")
-    config = ["lb", "config", "--distribution", "bookworm", "--archive-areas", "main contrib non-free non-free-firmware"]
+    config = [
+        "lb",
+        "config",
+        "--distribution",
+        "bookworm",
+        "--archive-areas",
+        "main contrib non-free non-free-firmware",
+    ]
     config += ["--debian-installer", "none", "--apt-recommends", "false", "--apt-indices", "false", "--memtest", "none"]
     config += ["--mirror-bootstrap", archive, "--mirror-chroot", archive, "--mirror-binary", archive]
     config += ["--mirror-chroot-security", security, "--mirror-binary-security", security]

@@ -14,6 +14,9 @@ from rigforge.layers.plan import Layer
 from rigforge.lock.model import LockedFile
 from rigforge.store.store import Store
 
+#: Block size of the squashfs files: larger ones are smaller, and slower where little is read of them.
+BLOCK = "256K"
+
 
 @dataclass(frozen=True)
 class Squashfs:
@@ -41,7 +44,7 @@ class Cache:
 
     def squashfs(self, layer: Layer, level: int) -> Path:
         """Returns where the squashfs of a layer is, compressed with zstd at `level`."""
-        return self.directory / "squashfs" / f"{layer.key}-{level}.squashfs"
+        return self.directory / "squashfs" / f"{layer.key}-{level}-{BLOCK}.squashfs"
 
     def log(self, name: str) -> Path:
         """Returns the file for the log of one step; emptied."""
@@ -107,6 +110,7 @@ def squash(layer: Layer, cache: Cache, level: int) -> Squashfs:
             "source": str(cache.rootfs(layer)),
             "output": str(output),
             "level": level,
+            "block": BLOCK,
             "epoch": layer.options["source_date_epoch"],
         }
         with step(f"squashfs {layer.name}"):

@@ -42,14 +42,14 @@ def build(request: dict[str, Any]) -> None:
 def squash(request: dict[str, Any]) -> None:
     """Makes the squashfs `output` of the directory `source`, and beside it a .json file with what is known of it.
 
-    `level` is zstd's, `epoch` (seconds since 1970) the time of the file system itself.
+    `level` is zstd's, `block` the block size, `epoch` (seconds since 1970) the time of the file system itself.
     """
     source, output = Path(request["source"]), Path(request["output"])
     partial = output.with_suffix(".part")
     partial.unlink(missing_ok=True)
     # The memory limit keeps the figure independent of how much the machine has.
     level, epoch = str(request["level"]), str(request["epoch"])
-    compression = ["-comp", "zstd", "-Xcompression-level", level, "-mem", "512M"]
+    compression = ["-comp", "zstd", "-Xcompression-level", level, "-b", request["block"], "-mem", "512M"]
     run(["mksquashfs", source, partial, "-noappend", "-no-progress", "-quiet", "-mkfs-time", epoch, *compression])
     with partial.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()

@@ -49,8 +49,8 @@ def write_tables(target: Path, volumes: Volumes) -> None:
 def start_script(volumes: Volumes) -> str:
     """Returns what another GRUB reads to start this disk.
 
-    A GRUB that was started through shim cannot start a second shim (16.1 finds no file system then), so the medium's own
-    takes over the disk's menu; the kernel is checked by the same shim either way.
+    A GRUB that was started through shim cannot start a second shim (16.1 finds no file system then), so the medium's
+    own takes over the disk's menu; the kernel is checked by the same shim either way.
     """
     kernels = volumes.filesystems[-2]
     folder = "/boot/grub" if kernels.mountpoint == "/" else "/grub"

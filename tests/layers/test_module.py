@@ -8,9 +8,9 @@ from rigforge.layers.recipes.module import first_error
 
 #: The end of a real log: driver 550.163.01 against a kernel whose pci_resize_resource takes one more argument.
 REAL = """\
-  CC [M]  /var/lib/dkms/nvidia-open/550.163.01/build/nvidia/nv-pci.o
-/var/lib/dkms/nvidia-open/550.163.01/build/nvidia/nv-pci.c: In function 'nv_resize_pcie_bars':
-/var/lib/dkms/nvidia-open/550.163.01/build/nvidia/nv-pci.c:211:9: error: too few arguments to function 'pci_resize_resource'
+  CC [M]  nvidia/nv-pci.o
+nvidia/nv-pci.c: In function 'nv_resize_pcie_bars':
+nvidia/nv-pci.c:211:9: error: too few arguments to function 'pci_resize_resource'
   211 |     r = pci_resize_resource(pci_dev, NV_GPU_BAR1, requested_size);
 make[3]: *** [scripts/Makefile.build:249: nv-pci.o] Error 1
 """
