@@ -111,7 +111,8 @@ def arguments(machine: Machine) -> list[list[str]]:
 
 def _board(machine: Machine) -> list[list[str]]:
     smm = ",smm=on" if machine.firmware == "secureboot" else ""
-    cpu = "host" if machine.accelerator == KVM else "max"
+    # TCG translates `rep movsb` byte by byte, so the guest's kernel must not take it for the fast way to copy.
+    cpu = "host" if machine.accelerator == KVM else "max,-erms,-fsrm"
     return [["-machine", f"q35{smm}"], ["-accel", machine.accelerator], ["-cpu", cpu]]
 
 

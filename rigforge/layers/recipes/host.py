@@ -14,6 +14,11 @@ blacklist nouveau
 options nouveau modeset=0
 """
 
+#: What the document says of passwords, the first boot adds (cloud-init's ssh_pwauth).
+SSH = """\
+PermitRootLogin no
+"""
+
 #: Security updates come by themselves; what is held stays, and nobody reboots the machine under a training run.
 UPGRADES = """\
 Unattended-Upgrade::Automatic-Reboot "false";
@@ -28,7 +33,7 @@ WITH_GPU = """\
 ConditionPathExists=/proc/driver/nvidia/version
 """
 
-#: Debian's own hook prints this before each login.
+#: Debian's PAM prints this before each login.
 MOTD = """\
 #!/bin/sh
 cat /var/lib/rigforge/report 2>/dev/null || true
@@ -46,6 +51,7 @@ def build(root: Root) -> None:
     root.chroot(["depmod", "-a", kernel])
     root.chroot(["update-initramfs", "-c", "-k", kernel])
     root.write("etc/apt/apt.conf.d/52rigforge", UPGRADES)
+    root.write("etc/ssh/sshd_config.d/rigforge.conf", SSH)
     root.write("etc/update-motd.d/50-rigforge", MOTD, 0o755)
     root.write("etc/locale.gen", f"{LOCALE} UTF-8\n")
     root.chroot(["locale-gen"])
