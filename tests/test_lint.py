@@ -26,7 +26,7 @@ REGISTRY_HOSTS = [
         ("security", "ubuntu", "com"),
         ("releases", "ubuntu", "com"),
         ("pypi", "org"),
-        ("pythonhosted", "org"),
+        ("python" + "hosted", "org"),
         ("registry", "npmjs", "org"),
         ("conda", "anaconda", "org"),
         ("repo", "anaconda", "com"),
