@@ -78,6 +78,14 @@ def test_first_boot_went_through(host: Host) -> None:
     assert "status: done" in status.stdout, status.stdout
 
 
+def test_security_updates_have_somewhere_to_come_from(host: Host) -> None:
+    suites = [
+        line.split()[2]
+        for line in host.check_output("apt-get indextargets --format '$(REPO_URI) x $(RELEASE)'").splitlines()
+    ]
+    assert [suite for suite in suites if suite.endswith("-security")]
+
+
 def test_machine_id_is_this_machines_own(host: Host) -> None:
     assert re.fullmatch(r"[0-9a-f]{32}\n", host.file("/etc/machine-id").content_string)
     assert made_here(host, "/etc/machine-id")

@@ -91,8 +91,11 @@ def test_a_locale_that_needs_no_making_is_not_made() -> None:
 def test_nothing_is_fetched_and_no_disk_changed() -> None:
     config = user_data()
     assert not [key for key in config if key.startswith("package")]
-    assert config["apt"] == {"preserve_sources_list": True}
     assert (config["growpart"], config["resize_rootfs"]) == ({"mode": "off"}, False)
+
+
+def test_the_machine_gets_its_distributions_archives_on_the_first_boot() -> None:
+    assert user_data()["apt"] == {"preserve_sources_list": False}
 
 
 def test_the_network_is_that_of_the_document() -> None:
@@ -114,7 +117,7 @@ def test_the_documents_own_user_data_is_merged_in() -> None:
     assert [user["name"] for user in config["users"]] == ["rig", "second"]
     assert {"/etc/motd", "/etc/hosts"} <= set(written(config))
     assert config["runcmd"] == [["touch", "/ran"]]
-    assert config["apt"] == {"preserve_sources_list": True, "conf": "x"}
+    assert config["apt"] == {"preserve_sources_list": False, "conf": "x"}
     assert config["resize_rootfs"] is True
     assert config["ssh_genkeytypes"] == ["ed25519"]
 
