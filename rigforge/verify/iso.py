@@ -48,13 +48,14 @@ def verify_iso(
     out: Path,
     *,
     cpus: int = 2,
-    memory_mib: int = 2048,
-    timeout_minutes: int = 30,
+    memory_mib: int | None = None,
+    timeout_minutes: int | None = None,
 ) -> Report:
     """Installs `iso` on an empty disk under `firmware`, tests the machine and leaves its disk in `out`.
 
     The medium's own autoinstall document is overridden by a volume labelled CIDATA, with a key made for this run,
-    so nobody's own key is needed. `timeout_minutes` is for installing and the first boot together.
+    so nobody's own key is needed. `timeout_minutes` is for installing and the first boot together; it and
+    `memory_mib` go by the size of the system where they are not given.
 
     Raises ImageTestsError (with the report) when a test fails, and RigforgeError with the last lines of the serial
     console when the machine does not get as far as being tested.
@@ -80,10 +81,12 @@ def verify_iso(
         serial_log=files.serial_log,
         pidfile=files.pidfile,
         cpus=cpus,
-        memory_mib=memory_mib,
+        memory_mib=memory_mib or memory(medium["rootfs_bytes"]),
     )
     with console.step(f"install {iso.name} under {firmware} ({machine.accelerator}) and test the machine"):
-        watch = _build(files, machine, installed.machine.username, disk_bytes(medium["rootfs_bytes"]), timeout_minutes)
+        size = disk_bytes(medium["rootfs_bytes"])
+        minutes = timeout_minutes or patience(medium["rootfs_bytes"])
+        watch = _build(files, machine, installed.machine.username, size, minutes)
         report = _report(stack.name, machine, files, watch)
         if report.failed:
             raise ImageTestsError(report)
@@ -107,6 +110,16 @@ def read_medium(iso: Path) -> dict[str, Any]:
 def disk_bytes(rootfs_bytes: int) -> int:
     """Returns the size of the empty disk for a root file system of `rootfs_bytes`: room for it, and to work."""
     return max(_SMALLEST_DISK, math.ceil((1.25 * rootfs_bytes + 6 * _GIB) / _GIB) * _GIB)
+
+
+def patience(rootfs_bytes: int) -> int:
+    """Returns the minutes after which an emulated machine that has not answered is given up."""
+    return 30 + math.ceil(8 * rootfs_bytes / _GIB)
+
+
+def memory(rootfs_bytes: int) -> int:
+    """Returns the memory of the machine in MiB: PyTorch, in the large systems, wants more than a small server has."""
+    return 2048 if rootfs_bytes < 4 * _GIB else 4096
 
 
 def _flash(firmware: qemu.Firmware, stack: Stack, variables: Path) -> uefi.Flash | None:

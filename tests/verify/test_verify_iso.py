@@ -14,7 +14,7 @@ from rigforge.errors import RigforgeError
 from rigforge.lock.model import Lock
 from rigforge.process import CommandFailed
 from rigforge.stack.load import load
-from rigforge.verify.iso import disk_bytes, read_medium, verify_iso
+from rigforge.verify.iso import disk_bytes, memory, patience, read_medium, verify_iso
 from rigforge.verify.report import ImageTestsError, Report
 
 GIB = 1 << 30
@@ -140,3 +140,9 @@ def test_nothing_of_an_earlier_run_is_taken_for_this_ones(tmp_path: Path, a_pack
     a_packer("echo 'Failed creating Qemu driver'; exit 1")
     with pytest.raises(RigforgeError, match="Failed creating Qemu driver"):
         verified(tmp_path)
+
+
+def test_a_larger_system_gets_more_time_and_memory() -> None:
+    small, large = 1 << 30, 10 << 30
+    assert patience(small) < patience(large)
+    assert memory(small) < memory(large)
