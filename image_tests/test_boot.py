@@ -61,3 +61,4 @@ def test_report_says_how_it_booted(host: Host, expected: Expectations) -> None:
     state = "on" if expected.firmware == "secureboot" else "off"
     report = host.file("/var/lib/rigforge/report").content_string
     assert report.startswith(f"kernel {expected.versions['kernel']}, Secure Boot {state}\n")
+    assert ("NVIDIA" in report) == ("driver" in expected.versions)

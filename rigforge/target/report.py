@@ -14,6 +14,9 @@ REPORT = Path("/var/lib/rigforge/report")
 #: The kernel's answers to a module whose signature it does not trust (modprobe prints them).
 REJECTED = ("Key was rejected by service", "Required key not available", "Operation not permitted")
 
+#: Names of the module's file: NVIDIA's and Debian's. (nvidiafb is the kernel's own and something else.)
+MODULES = ("nvidia", "nvidia-current")
+
 #: The fifth byte says whether Secure Boot is on (UEFI specification 2.10, 3.3: global variables).
 SECURE_BOOT = Path("/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c")
 
@@ -37,7 +40,8 @@ def secure_boot(variable: Path = SECURE_BOOT) -> bool:
 
 def load_driver(kernel: str, modules: Path = Path("/lib/modules")) -> Loading:
     """Loads the NVIDIA module, if this kernel has one."""
-    if not any((modules / kernel).rglob("nvidia*.ko*")):
+    found = [path for name in MODULES for path in (modules / kernel).rglob(f"{name}.ko*")]
+    if not found:
         return Loading(tried=False)
     result = subprocess.run(["modprobe", "nvidia"], capture_output=True, text=True, check=False)
     return Loading(tried=True, ok=result.returncode == 0, error=result.stderr.strip())

@@ -34,7 +34,9 @@ def test_a_machine_without_driver_reports_none() -> None:
 
 
 def test_no_module_is_loaded_where_the_kernel_has_none(tmp_path: Path) -> None:
-    (tmp_path / KERNEL).mkdir()
+    framebuffer = tmp_path / KERNEL / "kernel/drivers/video/fbdev/nvidia/nvidiafb.ko"
+    framebuffer.parent.mkdir(parents=True)
+    framebuffer.touch()
     assert load_driver(KERNEL, tmp_path) == Loading(tried=False)
 
 
