@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import filecmp
-import time
 
 import pytest
 from chain import Medium, make, rigforge
@@ -25,8 +24,6 @@ def test_it_installs_itself_and_the_machine_passes_its_tests(medium: Medium, fir
 
 def test_a_second_build_needs_no_network_and_gives_the_same_bytes(medium: Medium) -> None:
     again = medium.iso.parent / "again"
-    start = time.monotonic()
     printed = rigforge("build-iso", "--stack", medium.stack, *medium.site, "--offline", "--out", again)
-    assert time.monotonic() - start < 30
     assert printed == f"iso: {again / medium.iso.name}\n"
     assert filecmp.cmp(again / medium.iso.name, medium.iso, shallow=False)
