@@ -29,7 +29,8 @@ class Key:
 
     def close(self) -> None:
         subprocess.run(["gpgconf", "--kill", "all"], env=self._environment(), check=False)
-        shutil.rmtree(self._home)
+        # The agent takes its sockets away by itself, at the same time.
+        shutil.rmtree(self._home, ignore_errors=True)
 
     def _environment(self) -> dict[str, str]:
         return {**os.environ, "GNUPGHOME": str(self._home)}
