@@ -33,6 +33,12 @@ WITH_GPU = """\
 ConditionPathExists=/proc/driver/nvidia/version
 """
 
+#: The driver's packages ask for its module at every boot; without a GPU that is no failure, and the report says so.
+MODULES_LOAD = """\
+[Service]
+SuccessExitStatus=1
+"""
+
 #: Debian's PAM prints this before each login.
 MOTD = """\
 #!/bin/sh
@@ -60,6 +66,7 @@ def build(root: Root) -> None:
     root.chroot(["systemctl", "mask", "systemd-networkd-wait-online.service"])
     if root.options["driver"]:
         root.write("etc/systemd/system/nvidia-persistenced.service.d/rigforge.conf", WITH_GPU)
+        root.write("etc/systemd/system/systemd-modules-load.service.d/rigforge.conf", MODULES_LOAD)
     _report(root)
     _hold(root)
     for verb in ("enable", "disable"):
