@@ -138,7 +138,7 @@ def interfaces(path: Path, files: Path) -> Iterator[None]:
 
 
 def clean(root: Path) -> None:
-    """Removes `LEFTOVERS` from a root in which nothing is mounted, and empties its machine-id."""
+    """Removes from a root in which nothing is mounted what building left: `LEFTOVERS`, the machine-id, an owner."""
     for pattern in LEFTOVERS:
         for path in root.glob(pattern):
             if path.is_dir() and not path.is_symlink():
@@ -146,6 +146,10 @@ def clean(root: Path) -> None:
             else:
                 path.unlink()
     (root / "etc/machine-id").write_text("")
+    # apt gives it to its own user where it runs as real root, and only there.
+    downloads = root / "var/cache/apt/archives/partial"
+    if downloads.exists():
+        os.chown(downloads, 0, 0)
 
 
 def settle(upper: Path, lowers: Sequence[Path], epoch: int) -> None:
