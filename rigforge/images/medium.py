@@ -13,6 +13,9 @@ import jinja2
 from rigforge.layers.build import Squashfs
 from rigforge.stack.model import Stack
 
+#: What firmware starts: on the ISO, but not among its files.
+BOOT_IMAGES = ("bios.img", "boot_hybrid.img", "efi.img")
+
 #: Bytes; see `rigforge.images.iso.rewrite`.
 PADDING = 16384
 
@@ -48,8 +51,8 @@ def lay_out(stack: Stack, kernel: str, images: tuple[Squashfs, ...], boot: Path,
         large[place] = boot / name
     digests = {f"live/{image.layer}.squashfs": image.sha256 for image in images}
     digests |= {place: _sha256(path) for place, path in large.items() if place not in digests}
-    large_digests = dict(digests)
-    content = json.dumps([digests, document, stack.medium.countdown], sort_keys=True)
+    large_digests = digests | {name: _sha256(boot / name) for name in BOOT_IMAGES}
+    content = json.dumps([large_digests, document, menu(stack, "")], sort_keys=True)
     identity = hashlib.sha256(content.encode()).hexdigest()[:16]
     description = {
         "id": identity,

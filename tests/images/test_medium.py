@@ -62,6 +62,23 @@ def test_another_document_is_another_medium(medium: Medium, images: tuple[Squash
     assert lay_out(load("smoke"), "6.1.0-56-amd64", images, boot, "version: 1 \n").id != medium.id
 
 
+@pytest.mark.parametrize("name", ["bios.img", "boot_hybrid.img", "efi.img"])
+def test_another_boot_image_is_another_medium_and_layout(
+    medium: Medium, images: tuple[Squashfs, ...], boot: Path, name: str
+) -> None:
+    (boot / name).write_bytes(b"\1" * (boot / name).stat().st_size)
+    other = lay_out(load("smoke"), "6.1.0-56-amd64", images, boot, "version: 1\n")
+    assert other.id != medium.id
+    assert other.layout != medium.layout
+
+
+def test_another_menu_is_another_medium(
+    medium: Medium, images: tuple[Squashfs, ...], boot: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rigforge.images.medium.target_disk", lambda stack: "another disk")
+    assert lay_out(load("smoke"), "6.1.0-56-amd64", images, boot, "version: 1\n").id != medium.id
+
+
 def test_the_menu_counts_down_and_knows_what_it_installed(medium: Medium) -> None:
     menu = medium.texts["boot/grub/grub.cfg"]
     assert "set timeout=5\n" in menu
