@@ -7,6 +7,7 @@ Documentation/filesystems/overlayfs.rst.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -127,11 +128,21 @@ def read_notes(layer: Path) -> Notes:
 
 
 def _read_attributes(layer: Path, path: str, notes: Notes) -> None:
-    for name in os.listxattr(layer / path, follow_symlinks=False):
+    for name in _attributes(layer / path):
         if name.startswith(NOTES):
             notes.attributes.append((path, name))
             if name.endswith(".opaque"):
                 notes.opaque.append(path)
+
+
+def _attributes(path: Path) -> list[str]:
+    try:
+        return os.listxattr(path, follow_symlinks=False)
+    except OSError as error:
+        # A squashfs in which no file has any attribute answers every question for them like this.
+        if error.errno == errno.EOPNOTSUPP:
+            return []
+        raise
 
 
 def is_whiteout(status: os.stat_result) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 from collections.abc import Callable
@@ -180,6 +181,17 @@ def flip_a_byte_of_the_kernel(target: Path) -> None:
     kernel = target / "boot/vmlinuz"
     kernel.write_text("kernal")
     os.utime(kernel, (LONG_AGO, LONG_AGO))
+
+
+def test_a_squashfs_in_which_nothing_has_attributes_has_no_notes_in_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(*_: object, **__: object) -> list[str]:
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(os, "listxattr", answer)
+    assert read_notes(tmp_path) == Notes(folders=["."], covers=["./file"])
 
 
 @pytest.mark.parametrize(
