@@ -28,7 +28,7 @@ SHARED = {
     "cuda": ("layers/wheels.py", "layers/cuda_tree.py"),
     "python": ("layers/wheels.py",),
     "devel": ("layers/wheels.py", "layers/cuda_tree.py"),
-    "host": ("target/report.py", "target/units/rigforge-report.service"),
+    "host": ("target/cdi.py", "target/report.py", "target/units/rigforge-cdi.*", "target/units/rigforge-report.*"),
     "medium": ("target/*.py", "target/units/*"),
 }
 

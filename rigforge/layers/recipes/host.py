@@ -67,7 +67,8 @@ def build(root: Root) -> None:
     if root.options["driver"]:
         root.write("etc/systemd/system/nvidia-persistenced.service.d/rigforge.conf", WITH_GPU)
         root.write("etc/systemd/system/systemd-modules-load.service.d/rigforge.conf", MODULES_LOAD)
-    _report(root)
+        _at_boot(root, "cdi")
+    _at_boot(root, "report")
     _hold(root)
     for verb in ("enable", "disable"):
         if units := root.options[verb]:
@@ -87,14 +88,14 @@ def _without_initramfs(root: Root) -> Iterator[None]:
         root.chroot(["dpkg-divert", "--local", "--rename", "--remove", tool])
 
 
-def _report(root: Root) -> None:
-    """Adds the report that each boot makes, as part of the package `rigforge.target` under /usr/lib/rigforge."""
+def _at_boot(root: Root, module: str) -> None:
+    """Adds a module of `rigforge.target` under /usr/lib/rigforge, and the unit that runs it at each boot."""
     target = resources.files("rigforge.target")
     place = "usr/lib/rigforge/rigforge"
     for package in (place, f"{place}/target"):
         root.write(f"{package}/__init__.py", "")
-    root.write(f"{place}/target/report.py", target.joinpath("report.py").read_text())
-    unit = "rigforge-report.service"
+    root.write(f"{place}/target/{module}.py", target.joinpath(f"{module}.py").read_text())
+    unit = f"rigforge-{module}.service"
     root.write(f"etc/systemd/system/{unit}", target.joinpath("units", unit).read_text())
     root.chroot(["systemctl", "enable", unit])
 
