@@ -9,12 +9,16 @@ from __future__ import annotations
 import json as to_json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
 from rigforge.cli import task
 from rigforge.errors import RigforgeError, UsageError
 from rigforge.state import PROJECT, home
+
+if TYPE_CHECKING:
+    from rigforge.verify.report import ImageReport, ImageTestsError, Report
 
 STACK = "stack to use: a name from `stacks`, or the path of a TOML file (default: the first whose archives answer)"
 JSON = "print the result as JSON"
@@ -59,6 +63,55 @@ def build_iso(
     console.say(f"  sudo dd if={iso} of=/dev/sdX bs=4M status=progress conv=fsync")
     console.say("or with a program such as balenaEtcher or usb-creator; a DVD is burnt from it as an image.")
     print(f"iso: {iso}")
+
+
+@task(
+    help={
+        "stack": STACK,
+        **MIRROR,
+        "image": "base, runtime or dev (default: all that the stack has)",
+        "compression": "zstd, or gzip for registries and engines from before 2023 (Docker below 23)",
+        "load": "bring the images into this machine's engine",
+        "engine": "docker or podman, with --load (default: the first of them that answers)",
+        "push": "copy the images to a registry: registry.lab:5000/gpu makes registry.lab:5000/gpu:dev, …",
+        "offline": "use only what earlier runs have downloaded",
+        "out": "folder for the OCI layouts (default: out/images)",
+    },
+)
+def build_images(
+    context: Context,
+    stack: str = "",
+    image: str = "",
+    compression: str = "zstd",
+    load: bool = False,
+    engine: str = "",
+    push: str = "",
+    offline: bool = False,
+    mirror: str = "",
+    out: str = "",
+) -> None:
+    """
+    Make the container images of a stack, of the same layers as its machines, and print where they are.
+
+    Example: invoke build-images --stack debian-12 --image dev --load
+    """
+    from rigforge.engine.find import find
+    from rigforge.engine.image import reference, repository
+    from rigforge.engine.load import load as load_into
+    from rigforge.engine.load import push as push_to
+    from rigforge.options import the_images, the_mirrors, the_stack
+
+    target = repository(push) if push else ""
+    loader = find(engine) if load else None
+    mirrors = the_mirrors(mirror)
+    wanted = the_stack(stack, mirrors, offline=offline)
+    images, layout = the_images(wanted, mirrors, image, compression, offline=offline, out=out)
+    for name, made in images.items():
+        if loader:
+            load_into(loader, made.image, layout, name, reference(wanted.name, name))
+        if target:
+            push_to(layout, name, f"{target}:{name}")
+        print(f"image: {reference(wanted.name, name)} {made.image.digest} {layout}")
 
 
 @task(
@@ -135,7 +188,8 @@ def verify_iso(
     of_medium = verify.read_medium(Path(iso))["stack"] if iso else ""
     wanted = the_stack(stack or of_medium, mirrors, set_ or (), site)
     path = Path(iso) if iso else the_iso(wanted, mirrors)
-    reports, failures = [], []
+    reports: list[Report | ImageReport] = []
+    failures: list[ImageTestsError] = []
     for name in firmwares:
         folder = Path(out or PROJECT / "out" / "verify") / f"{wanted.name}-{name}"
         try:
@@ -143,14 +197,50 @@ def verify_iso(
         except ImageTestsError as failed:
             reports.append(failed.report)
             failures.append(failed)
-    if json:
-        print(to_json.dumps([to_json.loads(report.to_json()) for report in reports], indent=2))
-    else:
-        for report in reports:
-            counts = f"{report.passed} passed, {report.failed} failed, {report.skipped} skipped"
-            print(f"{report.firmware}: {counts}, {report.seconds_to_ssh:.0f} s to SSH, disk: {report.disk}")
-    if failures:
-        raise RigforgeError("\n".join(failed.message for failed in failures), failures[0].hint)
+    _tell(reports, failures, json)
+
+
+@task(
+    help={
+        "stack": STACK,
+        **MIRROR,
+        "image": "base, runtime or dev (default: all that the stack has)",
+        "out": "folder for the OCI layouts and the logs (default: out/images)",
+        "json": JSON,
+    },
+)
+def verify_images(
+    context: Context, stack: str = "", image: str = "", json: bool = False, mirror: str = "", out: str = ""
+) -> None:
+    """
+    Load the container images into Docker, and test them with this machine's GPUs or the files of the locked driver.
+
+    Example: invoke verify-images --stack debian-12 --image dev
+    """
+    from rigforge.engine.find import find
+    from rigforge.engine.image import reference
+    from rigforge.engine.load import load
+    from rigforge.options import the_images, the_lock, the_mirrors, the_stack
+    from rigforge.store.store import Store
+    from rigforge.verify.image import injection, verify_image
+    from rigforge.verify.report import ImageTestsError
+
+    mirrors = the_mirrors(mirror)
+    docker = find("docker")
+    wanted = the_stack(stack, mirrors)
+    images, layout = the_images(wanted, mirrors, image, "zstd", out=out)
+    reports: list[Report | ImageReport] = []
+    failures: list[ImageTestsError] = []
+    with injection(docker, wanted, the_lock(wanted), mirrors, Store(home() / "store")) as injected:
+        for name, made in images.items():
+            load(docker, made.image, layout, name, reference(wanted.name, name))
+            logs = layout.with_name(f"{wanted.name}-{name}-tests")
+            try:
+                reports.append(verify_image(reference(wanted.name, name), made.description, injected, logs))
+            except ImageTestsError as failed:
+                reports.append(failed.report)
+                failures.append(failed)
+    _tell(reports, failures, json)
 
 
 @task(iterable=["set_"], help={"out": "file to write", "stack": STACK, **SITE})
@@ -186,6 +276,62 @@ def validate(context: Context, file: str) -> None:
     except DocumentError as error:
         raise RigforgeError(error.message, error.hint) from error
     print(f"valid: {file}")
+
+
+@task(
+    help={
+        "stack": "stack whose image to run (default: the first, in the order of preference, whose image is loaded)",
+        "image": "base, runtime or dev",
+        "engine": "docker or podman (default: the first of them that answers)",
+        "port": "port of this machine, on the loopback address, that leads to Jupyter where that is the command",
+        "print": "print the engine's command instead of running it",
+    }
+)
+def run(
+    context: Context,
+    stack: str = "",
+    image: str = "dev",
+    engine: str = "",
+    port: str = "8888",
+    print_: bool = False,
+) -> None:
+    """
+    Run a command in an image, with this machine's GPUs and the current folder as /workspace.
+
+    The command comes after two dashes; without one it is the image's own, a shell.
+
+    Example: invoke run -- python train.py --epochs 3
+    """
+    import os
+    import shlex
+    import sys
+
+    from rigforge import console
+    from rigforge.engine import command, find, gpus
+    from rigforge.engine.image import loaded
+    from rigforge.stack.choose import preference
+    from rigforge.stack.load import load, names
+
+    # Invoke has these words too, but joined by spaces (context.remainder).
+    words = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
+    number = command.the_port(port)
+    chosen = find.find(engine)
+    reference = loaded(chosen, [load(stack).name] if stack else dict.fromkeys((*preference(), *names())), image)
+    hardware = gpus.look(chosen)
+    access, missing, cure = gpus.choose(chosen, hardware)
+    arguments = command.arguments(chosen, access, command.Caller.here(), reference, words, number)
+    console.say(f"Image {reference} in {chosen}")
+    if not hardware.gpu:
+        console.say("This machine has no NVIDIA GPU: the container runs on the CPU")
+    if missing:
+        console.warn(f"no GPU in the container: {missing}. The cure: {cure}")
+    if print_:
+        print(shlex.join(arguments))
+        return
+    if command.is_jupyter(words):
+        command.check_port(number)
+        console.say(f"Port {number} of 127.0.0.1 is port {command.JUPYTER_PORT} of the container")
+    os.execvp(arguments[0], arguments)
 
 
 @task()
@@ -251,6 +397,16 @@ def clean(context: Context, all: bool = False) -> None:
         remove_tree(PROJECT / "out")
         if all:
             remove_tree(home())
+
+
+def _tell(reports: Sequence[Report | ImageReport], failures: Sequence[ImageTestsError], json: bool) -> None:
+    """Prints what was tested; raises RigforgeError where a test failed."""
+    if json:
+        print(to_json.dumps([to_json.loads(report.to_json()) for report in reports], indent=2))
+    else:
+        print(*(report.summary for report in reports), sep="\n")
+    if failures:
+        raise RigforgeError("\n".join(failed.message for failed in failures), failures[0].hint)
 
 
 def _pytest(*arguments: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +39,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
-        "markers", "needs(*parts): only where these were built: a layer, a key of the lock's versions, or machine"
+        "markers",
+        "needs(*parts): only where these were built: a layer, a key of the lock's versions, machine, container",
     )
     file = config.getoption("--expectations")
     if not file:
-        raise pytest.UsageError("name what was built with --expectations=FILE; `invoke verify-iso` writes that file")
+        raise pytest.UsageError(
+            "name what was built with --expectations=FILE; verify-iso and verify-images write that file"
+        )
     try:
         config.stash[_EXPECTATIONS] = Expectations.model_validate_json(Path(file).read_text())
     except (OSError, ValueError) as error:
@@ -74,6 +78,12 @@ def settled(host: Host, expected: Expectations) -> None:
     if "machine" in expected.parts:
         host.run("command -v cloud-init && timeout %s cloud-init status --wait", str(SETTLE))
         host.run("timeout %s systemctl is-system-running --wait", str(SETTLE))
+
+
+@pytest.fixture(scope="module")
+def as_root(host: Host) -> Callable[[], AbstractContextManager[object]]:
+    """Gives commands root's rights; in a container they have them, and there need be no sudo."""
+    return nullcontext if host.check_output("id -u") == "0" else host.sudo
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from testinfra.host import Host
 
-from rigforge.verify.cuda_compatibility import number
+from rigforge.compat.cuda import number
 from rigforge.verify.expectations import Expectations
 
 pytestmark = pytest.mark.needs("python")

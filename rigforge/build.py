@@ -1,24 +1,30 @@
-"""From a stack and its lock to an ISO: fetch, build the layers that are missing, put them together."""
+"""From a stack and its lock to an ISO or container images: fetch, build the missing layers, put them together."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from rigforge import process
 from rigforge.autoinstall.document import render
 from rigforge.console import step
-from rigforge.images import iso
+from rigforge.errors import UsageError
+from rigforge.images import container, iso, oci
+from rigforge.images.container import Container
 from rigforge.images.medium import lay_out
-from rigforge.layers.build import Cache, Squashfs, build, missing, squash
+from rigforge.layers.build import Cache, build, missing, squash
 from rigforge.layers.plan import Layer, plan
 from rigforge.lock.model import Lock
 from rigforge.sources.mirrors import Mirrors
 from rigforge.stack.model import Stack
 from rigforge.state import home
 from rigforge.store.store import Store
+
+T = TypeVar("T")
 
 
 def build_iso(stack: Stack, lock: Lock, mirrors: Mirrors, *, offline: bool = False, out: Path) -> Path:
@@ -29,7 +35,8 @@ def build_iso(stack: Stack, lock: Lock, mirrors: Mirrors, *, offline: bool = Fal
     document = render(stack)
     layers = plan(stack, lock)
     cache = Cache(home())
-    images = make_layers(layers, lock, cache, mirrors, level=stack.medium.zstd_level, offline=offline)
+    squashed = partial(squash, cache=cache, level=stack.medium.zstd_level)
+    images = tuple(image for _, image in make_layers(layers, cache, mirrors, squashed, offline=offline))
     boot = cache.rootfs(next(layer for layer in layers if layer.name == "boot")) / "medium"
     medium = lay_out(stack, lock.versions["kernel"], images, boot, document)
     output = out / f"rigforge-{stack.name}.iso"
@@ -44,26 +51,59 @@ def build_iso(stack: Stack, lock: Lock, mirrors: Mirrors, *, offline: bool = Fal
     return output
 
 
-def make_layers(
-    layers: Sequence[Layer], lock: Lock, cache: Cache, mirrors: Mirrors, *, level: int, offline: bool
-) -> tuple[Squashfs, ...]:
-    """Builds what is missing of `layers` and returns the squashfs files of those that are shipped, bottom first.
+def build_images(
+    stack: Stack,
+    lock: Lock,
+    mirrors: Mirrors,
+    *,
+    image: str = "",
+    compression: str = "zstd",
+    offline: bool = False,
+    out: Path,
+) -> dict[str, Container]:
+    """Makes the container images of a stack, or the one named `image`, in the OCI layout `out`; returns them by name.
 
-    A layer is compressed (zstd `level`) while the next one is built.
+    They are made of the layers that a machine of the stack is made of. Raises RigforgeError; what was complete before
+    the error is kept for the next run.
+    """
+    layers = plan(stack, lock)
+    names = [name for name in container.offered(layers) if image in ("", name)]
+    if not names:
+        raise UsageError(
+            f"stack {stack.name} has no image {image!r}", f"it has: {', '.join(container.offered(layers))}"
+        )
+    cache = Cache(home())
+    wanted = {part for name in names for part in container.IMAGES[name]}
+    packed = partial(container.pack, cache=cache, compression=compression)
+    parts = make_layers([layer for layer in layers if layer.name in wanted], cache, mirrors, packed, offline=offline)
+    made = {}
+    for name in names:
+        own = [(layer, blob) for layer, blob in parts if layer.name in container.IMAGES[name]]
+        made[name] = container.put_together(stack, lock, name, own, cache, compression)
+    oci.write(out, {name: one.image for name, one in made.items()})
+    return made
+
+
+def make_layers(
+    layers: Sequence[Layer], cache: Cache, mirrors: Mirrors, finish: Callable[[Layer], T], *, offline: bool
+) -> list[tuple[Layer, T]]:
+    """Builds what is missing of `layers` and returns those that are shipped, bottom first, with what `finish` made.
+
+    A layer is finished (compressed) while the next one is built.
     """
     store = Store(cache.directory / "store")
     to_build = missing(layers, cache)
     if to_build:
         store.fetch([file for layer in to_build for file in layer.files], mirrors, offline=offline)
-    squashed: list[Future[Squashfs]] = []
+    finished: list[tuple[Layer, Future[T]]] = []
     with ThreadPoolExecutor(max_workers=1) as compressor:
         try:
             for layer in layers:
                 if layer in to_build:
                     build(layer, store, cache)
                 if layer.shipped:
-                    squashed.append(compressor.submit(squash, layer, cache, level))
-            return tuple(future.result() for future in squashed)
+                    finished.append((layer, compressor.submit(finish, layer)))
+            return [(layer, future.result()) for layer, future in finished]
         except BaseException:
             compressor.shutdown(wait=False, cancel_futures=True)
             process.end_all()

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rigforge import console, state
-from rigforge.build import build_iso
-from rigforge.errors import RigforgeError
+from rigforge.build import build_images, build_iso
+from rigforge.errors import RigforgeError, UsageError
 from rigforge.exclusive import exclusive
+from rigforge.images.blob import MEDIA_TYPES
+from rigforge.images.container import Container
 from rigforge.lock.model import Lock, check, read
 from rigforge.sources.mirrors import Mirrors
 from rigforge.stack.choose import choose, preference
@@ -58,6 +60,19 @@ def the_iso(stack: Stack, mirrors: Mirrors, *, offline: bool = False, out: str =
     lock = the_lock(stack)
     with exclusive():
         return build_iso(stack, lock, mirrors, offline=offline, out=Path(out) if out else state.PROJECT / "out")
+
+
+def the_images(
+    stack: Stack, mirrors: Mirrors, image: str, compression: str, *, offline: bool = False, out: str = ""
+) -> tuple[dict[str, Container], Path]:
+    """Builds the container images of a stack, one build at a time; returns them and their OCI layout's path."""
+    if compression not in MEDIA_TYPES:
+        raise UsageError(f"unknown compression: {compression}", f"it is one of: {', '.join(MEDIA_TYPES)}")
+    lock = the_lock(stack)
+    layout = (Path(out) if out else state.PROJECT / "out" / "images") / stack.name
+    with exclusive():
+        images = build_images(stack, lock, mirrors, image=image, compression=compression, offline=offline, out=layout)
+    return images, layout
 
 
 def _answering(mirrors: Mirrors) -> tuple[str, str]:

@@ -46,6 +46,12 @@ class Cache:
         """Returns where the squashfs of a layer is, compressed with zstd at `level`."""
         return self.directory / "squashfs" / f"{layer.key}-{level}-{BLOCK}.squashfs"
 
+    def blob(self, key: str, compression: str) -> Path:
+        """Returns where the tar of what `key` stands for is, compressed; its directory is there."""
+        file = self.directory / "blobs" / f"{key}-{compression}.tar"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return file
+
     def log(self, name: str) -> Path:
         """Returns the file for the log of one step; emptied."""
         file = self.directory / "logs" / f"{name}.log"

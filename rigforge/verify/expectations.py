@@ -7,12 +7,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from rigforge.images.container import Description
+from rigforge.layers.plan import ENVIRONMENT
 from rigforge.lock.model import Lock
 from rigforge.stack.model import Stack
 from rigforge.stack.site import dhcp_everywhere
-
-#: Where the Python environment is on every machine and in every image.
-ENVIRONMENT = "/opt/rigforge/python"
 
 TEST_USER = "rigforge"
 TEST_HOSTNAME = "rigforge-test"
@@ -22,29 +21,31 @@ class Expectations(BaseModel):
     """What the image tests compare a machine, or later a container, with.
 
     `versions` has the lock's keys (kernel, driver, cuda, cudnn, pytorch, python, jupyterlab), as far as they apply.
-    `firmware` is "bios", "uefi" or "secureboot", and "" where nothing boots; `layers` are names, bottom first.
+    `firmware` is "bios", "uefi" or "secureboot" for a machine, `image` the name of a container image; the other is "".
+    `layers` are names, bottom first.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     stack: str
-    firmware: str
-    hostname: str
-    username: str
-    locale: str
-    timezone: str
-    layout: str
+    firmware: str = ""
+    image: str = ""
+    hostname: str = ""
+    username: str = ""
+    locale: str = ""
+    timezone: str = ""
+    layout: str = ""
     env: str
-    medium_id: str
-    module_signed: bool
+    medium_id: str = ""
+    module_signed: bool = False
     versions: Mapping[str, str] = {}
     services: tuple[str, ...] = ()
     layers: tuple[str, ...] = ()
 
     @property
     def parts(self) -> frozenset[str]:
-        """Returns what there is to test: the keys of `versions`, the layers, and "machine" where something boots."""
-        return frozenset(self.versions) | frozenset(self.layers) | ({"machine"} if self.firmware else frozenset())
+        """Returns what there is to test: the keys of `versions`, the layers, and "machine" or "container"."""
+        return frozenset(self.versions) | frozenset(self.layers) | {"machine" if self.firmware else "container"}
 
 
 def expectations(stack: Stack, lock: Lock, firmware: str, medium: Mapping[str, Any]) -> Expectations:
@@ -63,6 +64,17 @@ def expectations(stack: Stack, lock: Lock, firmware: str, medium: Mapping[str, A
         versions=dict(lock.versions),
         services=tuple(stack.services.enable),
         layers=tuple(layer.removesuffix(".squashfs") for layer in medium["layers"]),
+    )
+
+
+def of_image(description: Description, driver: str) -> Expectations:
+    """Returns what a container must be like into which the user space of `driver` ("" for none) was put."""
+    return Expectations(
+        stack=description.stack,
+        image=description.image,
+        env=ENVIRONMENT if "python" in description.versions else "",
+        versions={**description.versions, **({"driver": driver} if driver else {})},
+        layers=tuple(description.layers),
     )
 
 

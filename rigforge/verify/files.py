@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rigforge import process
+from rigforge.state import PROJECT
+
+#: The tests of what was built, machine or container.
+IMAGE_TESTS = PROJECT / "image_tests"
 
 
 @dataclass(frozen=True)

@@ -16,15 +16,12 @@ from rigforge.autoinstall import document, seed_image
 from rigforge.errors import RigforgeError
 from rigforge.lock.model import Lock
 from rigforge.stack.model import Stack
-from rigforge.state import PROJECT
 from rigforge.verify import firmware as uefi
 from rigforge.verify import packer, qemu, serial
 from rigforge.verify.expectations import expectations, stand_in
-from rigforge.verify.files import Files
+from rigforge.verify.files import IMAGE_TESTS, Files
 from rigforge.verify.report import ImageTestsError, Report, read_junit
 from rigforge.verify.watch import Watch, watching
-
-IMAGE_TESTS = PROJECT / "image_tests"
 
 _GIB = 1 << 30
 _SMALLEST_DISK = 12 * _GIB

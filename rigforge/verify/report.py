@@ -47,20 +47,64 @@ class Report:
     private_key: Path
     serial_log: Path
 
+    @property
+    def subject(self) -> str:
+        """What was tested."""
+        return f"{self.stack} ({self.firmware})"
+
+    @property
+    def summary(self) -> str:
+        """One line for people."""
+        counts = f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+        return f"{self.firmware}: {counts}, {self.seconds_to_ssh:.0f} s to SSH, disk: {self.disk}"
+
+    @property
+    def log(self) -> Path:
+        """Where the whole output of the tests is."""
+        return self.serial_log.parent / "packer.log"
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=2, default=str)
+
+
+@dataclass(frozen=True)
+class ImageReport:
+    """One container image, tested with what `injected` names of a driver. Times are seconds."""
+
+    stack: str
+    image: str
+    injected: str
+    seconds_of_tests: float
+    passed: int
+    failed: int
+    failures: tuple[str, ...]
+    skipped: int
+    log: Path
+
+    @property
+    def subject(self) -> str:
+        """What was tested."""
+        return f"{self.stack}:{self.image} ({self.injected})"
+
+    @property
+    def summary(self) -> str:
+        """One line for people."""
+        return f"{self.subject}: {self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2, default=str)
 
 
 class ImageTestsError(RigforgeError):
-    """The machine came up and is not as it should be; `report` has the numbers."""
+    """A machine or container came up and is not as it should be; `report` has the numbers."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report | ImageReport) -> None:
         self.report = report
         total = report.passed + report.failed + report.skipped
         lines = "\n".join(f"  {failure}" for failure in report.failures)
         super().__init__(
-            f"{report.failed} of {total} image tests failed on {report.stack} ({report.firmware}):\n{lines}",
-            f"the whole output is in {report.serial_log.parent / 'packer.log'}",
+            f"{report.failed} of {total} image tests failed on {report.subject}:\n{lines}",
+            f"the whole output is in {report.log}",
         )
 
 

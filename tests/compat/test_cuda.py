@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rigforge.verify.cuda_compatibility import driver_runs, number
+from rigforge.compat.cuda import driver_runs, number
 
 
 def test_versions_are_numbers_as_in_the_cuda_api() -> None:

@@ -7,11 +7,13 @@ from dataclasses import replace
 import pytest
 
 from rigforge.autoinstall import document
+from rigforge.images.container import Description
+from rigforge.layers.plan import ENVIRONMENT
 from rigforge.lock.model import Lock
 from rigforge.stack.load import load
 from rigforge.stack.model import Stack
 from rigforge.target.document import parse
-from rigforge.verify.expectations import ENVIRONMENT, Expectations, expectations, stand_in
+from rigforge.verify.expectations import Expectations, expectations, of_image, stand_in
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGqqPSJzRZIlLw4VGhDFVUO0M6N1tBAwWeKDLkjnGOF3 test"
 MEDIUM = {"id": "c0ffee", "layers": ["base.squashfs", "host.squashfs"], "rootfs_bytes": 1}
@@ -35,9 +37,15 @@ def test_parts_are_what_there_is_to_test() -> None:
     smoke = expectations(stack(), LOCK, "bios", MEDIUM)
     assert smoke.parts == {"kernel", "base", "host", "machine"}
     assert smoke.env == ""
-    full = expectations(stack(), replace(LOCK, versions={"python": "3.11.2", "driver": "535"}), "", MEDIUM)
-    assert full.parts == {"python", "driver", "base", "host"}
+    full = expectations(stack(), replace(LOCK, versions={"python": "3.11.2", "driver": "535"}), "uefi", MEDIUM)
+    assert full.parts == {"python", "driver", "base", "host", "machine"}
     assert full.env == ENVIRONMENT
+
+
+def test_a_container_has_its_own_layers_and_only_the_driver_that_was_put_in() -> None:
+    description = Description("debian-12", "dev", "", {"base": "", "python": ""}, {"python": "3.11.2"}, {})
+    assert of_image(description, "").parts == {"container", "base", "python"}
+    assert of_image(description, "535.309.01").versions == {"python": "3.11.2", "driver": "535.309.01"}
 
 
 def test_expectations_survive_the_file_between_builder_and_tests() -> None:

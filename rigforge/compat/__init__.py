@@ -1,0 +1,1 @@
+"""Facts about what works with what, each with its source."""

@@ -1,0 +1,1 @@
+"""Running our images on this machine, with the container engine that it has."""

@@ -1,0 +1,116 @@
+"""A blob of an OCI image: a tar, compressed and hashed while it is written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tarfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Protocol, cast
+
+import zstandard
+
+#: How a blob may be compressed, and its media type (OCI image specification 1.1, "Image Layer Filesystem Changeset").
+MEDIA_TYPES = {
+    "zstd": "application/vnd.oci.image.layer.v1.tar+zstd",
+    "gzip": "application/vnd.oci.image.layer.v1.tar+gzip",
+}
+
+_LEVEL = 6
+#: More than none changes the bytes, how many does not.
+_THREADS = 2
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Blob:
+    """A finished blob: its file, and what a manifest and a configuration say of it.
+
+    `digest` is that of the file, `diff_id` that of the tar in it (both `sha256:` and hex); sizes are bytes.
+    """
+
+    path: Path
+    media_type: str
+    digest: str
+    size: int
+    diff_id: str
+    tar_size: int
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yields the tar, uncompressed."""
+        with self.path.open("rb") as file:
+            if self.media_type == MEDIA_TYPES["zstd"]:
+                yield from zstandard.ZstdDecompressor().read_to_iter(file, read_size=_CHUNK, write_size=_CHUNK)
+                return
+            decompressor = zlib.decompressobj(wbits=31)
+            while data := file.read(_CHUNK):
+                yield decompressor.decompress(data)
+
+
+def find(path: Path) -> Blob | None:
+    """Returns the blob that `create` left at `path`, or None."""
+    facts = path.with_suffix(".json")
+    return Blob(path, **json.loads(facts.read_text())) if facts.exists() else None
+
+
+@contextmanager
+def create(path: Path, compression: str) -> Iterator[tarfile.TarFile]:
+    """Opens a tar to be filled; at the end the blob is at `path`, whole or not at all.
+
+    What is added should have whole seconds and no names of owners, which differ between machines.
+    """
+    partial = path.with_suffix(".part")
+    with partial.open("wb") as file:
+        sink = _Sink(file, compression)
+        # A stream, because a sink cannot tell where it is.
+        with tarfile.open(fileobj=cast("IO[bytes]", sink), mode="w|", format=tarfile.PAX_FORMAT, bufsize=_CHUNK) as tar:
+            yield tar
+        facts = sink.finish()
+    partial.rename(path)
+    path.with_suffix(".json").write_text(json.dumps({"media_type": MEDIA_TYPES[compression], **facts}))
+
+
+class _Compressor(Protocol):
+    def compress(self, data: bytes, /) -> bytes: ...
+
+    def flush(self) -> bytes: ...
+
+
+class _Sink:
+    """Where a tar is written to."""
+
+    def __init__(self, file: IO[bytes], compression: str) -> None:
+        self._file, self._compressor = file, _compressor(compression)
+        self._tar, self._blob = hashlib.sha256(), hashlib.sha256()
+        self._tar_size = self._size = 0
+
+    def write(self, data: bytes) -> int:
+        self._tar.update(data)
+        self._tar_size += len(data)
+        self._put(self._compressor.compress(data))
+        return len(data)
+
+    def finish(self) -> dict[str, Any]:
+        self._put(self._compressor.flush())
+        return {
+            "digest": f"sha256:{self._blob.hexdigest()}",
+            "size": self._size,
+            "diff_id": f"sha256:{self._tar.hexdigest()}",
+            "tar_size": self._tar_size,
+        }
+
+    def _put(self, data: bytes) -> None:
+        self._blob.update(data)
+        self._size += len(data)
+        self._file.write(data)
+
+
+def _compressor(compression: str) -> _Compressor:
+    if compression == "gzip":
+        return zlib.compressobj(_LEVEL, zlib.DEFLATED, wbits=31)
+    parameters = zstandard.ZstdCompressionParameters.from_level(_LEVEL, threads=_THREADS, write_checksum=True)
+    return zstandard.ZstdCompressor(compression_params=parameters).compressobj()

@@ -1,0 +1,145 @@
+"""An OCI image layout: blobs under their digests, and an index of tags (OCI image specification 1.1)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rigforge.images.blob import Blob
+
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+_CONFIGURATION = "application/vnd.oci.image.config.v1+json"
+_INDEX = "application/vnd.oci.image.index.v1+json"
+_TAG = "org.opencontainers.image.ref.name"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A blob in an image, and the step of its history that made it."""
+
+    name: str
+    blob: Blob
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image: its layers, bottom first, and what a container of it starts with (`config` of the specification)."""
+
+    layers: tuple[Layer, ...]
+    config: Mapping[str, Any]
+    epoch: int
+
+    def configuration(self) -> bytes:
+        """Returns the image's configuration, whose digest is the image's id."""
+        created = datetime.fromtimestamp(self.epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return _json(
+            {
+                "created": created,
+                "architecture": "amd64",
+                "os": "linux",
+                "config": self.config,
+                "rootfs": {"type": "layers", "diff_ids": [layer.blob.diff_id for layer in self.layers]},
+                "history": [{"created": created, "created_by": layer.name} for layer in self.layers],
+            }
+        )
+
+    def manifest(self) -> bytes:
+        """Returns the image's manifest, whose digest names the image in a registry."""
+        return _json(
+            {
+                "schemaVersion": 2,
+                "mediaType": MANIFEST,
+                "config": _descriptor(_CONFIGURATION, self.configuration()),
+                "layers": [
+                    {"mediaType": layer.blob.media_type, "digest": layer.blob.digest, "size": layer.blob.size}
+                    for layer in self.layers
+                ],
+            }
+        )
+
+    @property
+    def digest(self) -> str:
+        """The digest of the manifest."""
+        return _digest(self.manifest())
+
+
+def write(directory: Path, images: Mapping[str, Image]) -> None:
+    """Adds images, by their tags, to the layout in `directory`; other tags stay, and blobs that none needs go.
+
+    The index is replaced last and at once, so that a layout is never seen half written.
+    """
+    blobs = directory / "blobs" / "sha256"
+    blobs.mkdir(parents=True, exist_ok=True)
+    for image in images.values():
+        for layer in image.layers:
+            _link(layer.blob.path, blobs / _hex(layer.blob.digest))
+        for content in (image.configuration(), image.manifest()):
+            _replace(blobs / _hex(_digest(content)), content)
+    kept = [manifest for manifest in read_index(directory) if manifest["annotations"][_TAG] not in images]
+    new = [{**_descriptor(MANIFEST, image.manifest()), "annotations": {_TAG: tag}} for tag, image in images.items()]
+    manifests = sorted([*kept, *new], key=lambda manifest: str(manifest["annotations"][_TAG]))
+    _replace(directory / "oci-layout", _json({"imageLayoutVersion": "1.0.0"}))
+    _replace(directory / "index.json", _json({"schemaVersion": 2, "mediaType": _INDEX, "manifests": manifests}))
+    _prune(blobs, manifests)
+
+
+def read_index(directory: Path) -> list[dict[str, Any]]:
+    """Returns the descriptors of a layout's images, each with its tag as an annotation; none where there is none."""
+    index = directory / "index.json"
+    manifests: list[dict[str, Any]] = json.loads(index.read_text())["manifests"] if index.exists() else []
+    return manifests
+
+
+def _prune(blobs: Path, manifests: Sequence[dict[str, Any]]) -> None:
+    needed = set()
+    for descriptor in manifests:
+        manifest = json.loads((blobs / _hex(descriptor["digest"])).read_text())
+        needed |= {
+            descriptor["digest"],
+            manifest["config"]["digest"],
+            *(layer["digest"] for layer in manifest["layers"]),
+        }
+    for blob in blobs.iterdir():
+        if f"sha256:{blob.name}" not in needed:
+            blob.unlink()
+
+
+def _link(source: Path, target: Path) -> None:
+    if target.exists():
+        return
+    partial = target.with_suffix(".part")
+    partial.unlink(missing_ok=True)
+    try:
+        os.link(source, partial)
+    except OSError:  # another file system
+        shutil.copyfile(source, partial)
+    partial.rename(target)
+
+
+def _replace(file: Path, content: bytes) -> None:
+    partial = file.with_name(f".{file.name}")
+    partial.write_bytes(content)
+    partial.rename(file)
+
+
+def _descriptor(media_type: str, content: bytes) -> dict[str, Any]:
+    return {"mediaType": media_type, "digest": _digest(content), "size": len(content)}
+
+
+def _digest(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def _hex(digest: str) -> str:
+    return digest.removeprefix("sha256:")
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, indent=2, sort_keys=True).encode()

@@ -1,0 +1,80 @@
+"""What a Dockerfile adds to our layers: its top layer and its configuration, made by buildah without a daemon."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from pathlib import Path
+from typing import Any
+
+from rigforge.errors import RigforgeError
+from rigforge.images import blob
+from rigforge.process import run
+
+#: What a container starts with (OCI image specification, and Docker's Healthcheck); the rest is of buildah's own run.
+CONFIG = ("Cmd", "Entrypoint", "Env", "ExposedPorts", "Healthcheck", "Labels", "StopSignal", "User", "WorkingDir")
+
+#: Empty files that buildah leaves in the root, for what every engine puts there itself.
+LEFTOVERS = {"etc/hosts", "etc/hostname", "etc/resolv.conf"}
+
+#: Images come from our own layers, by their digests.
+_POLICY = {"default": [{"type": "insecureAcceptAnything"}]}
+
+
+def build(request: dict[str, Any]) -> None:
+    """Builds the Dockerfile `dockerfile` of the folder `context` on an image; runs in the namespace.
+
+    The image is the tag `base` of the layout `layout`, and holds only the operating system: copying gigabytes of CUDA
+    to add a user to them would take minutes. So the files of the top layer must not be files of `above`, the
+    directories of the layers that lie between the two. The layer goes to the blob `output` (compressed by
+    `compression`, no file younger than `epoch`), the configuration to the file `config`. `work` is an empty directory.
+
+    Raises RigforgeError with buildah's own words, or naming the file that two layers would hold.
+    """
+    work = Path(request["work"])
+    policy = work / "policy.json"
+    policy.write_text(json.dumps(_POLICY))
+    storage = ["--storage-driver", "vfs", "--root", str(work / "storage"), "--runroot", str(work / "run")]
+    buildah = ["buildah", *storage, "--signature-policy", str(policy)]
+    temporary = {"TMPDIR": str(work), "HOME": str(work)}
+    layout = Path(request["layout"])
+    # A path from here, as buildah makes a name of it, and not every path is one.
+    pulled = run([*buildah, "pull", "--quiet", f"oci:{layout.name}:base"], env=temporary, cwd=layout.parent)
+    epoch = ["--timestamp", str(request["epoch"]), "--identity-label=false"]
+    options = ["--isolation", "chroot", "--format", "docker", "--pull-never", "--layers=false", *epoch]
+    arguments = ["--build-arg", f"BASE={pulled.stdout.strip()}", "--file", request["dockerfile"], "--tag", "top"]
+    run([*buildah, "build", *options, *arguments, request["context"]], env=temporary)
+    run([*buildah, "push", "--quiet", "--disable-compression", "top", f"dir:{work / 'top'}"], env=temporary)
+    manifest = json.loads((work / "top/manifest.json").read_text())
+    config = json.loads((work / "top" / _hex(manifest["config"]["digest"])).read_text())
+    kept = {key: config["config"][key] for key in CONFIG if config["config"].get(key)}
+    Path(request["config"]).write_text(json.dumps(kept))
+    above = [Path(directory) for directory in request["above"]]
+    top = work / "top" / _hex(manifest["layers"][-1]["digest"])
+    _canonical(top, Path(request["output"]), request["compression"], request["epoch"], above)
+
+
+def _canonical(source: Path, output: Path, compression: str, epoch: int, above: list[Path]) -> None:
+    """Writes buildah's tar again, in our order and form."""
+    with tarfile.open(source) as tar, blob.create(output, compression) as made:
+        for member in sorted(tar.getmembers(), key=lambda member: member.name):
+            name = member.name.strip("/")
+            if name in LEFTOVERS:
+                continue
+            if not member.isdir() and (held := [path for path in above if _exists(path / name)]):
+                raise RigforgeError(
+                    f"the Dockerfile changes /{name}, which a layer above the operating system has too ({held[0]})",
+                    "what is in a layer is the stack's to change (its [packages])",
+                )
+            member.uname = member.gname = ""
+            member.mtime = min(int(member.mtime), epoch)
+            member.pax_headers = {key: text for key, text in member.pax_headers.items() if key.startswith("SCHILY.")}
+            made.addfile(member, tar.extractfile(member) if member.isreg() else None)
+
+
+def _exists(path: Path) -> bool:
+    return path.exists() or path.is_symlink()
+
+
+def _hex(digest: str) -> str:
+    return digest.removeprefix("sha256:")

@@ -1,0 +1,109 @@
+"""Runs a container image with what an NVIDIA driver puts into containers, and tests it by `docker exec`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from docker.errors import APIError
+from docker.types import DeviceRequest, Mount
+
+from rigforge import console, process
+from rigforge.engine import gpus
+from rigforge.engine.find import Engine, daemon
+from rigforge.errors import RigforgeError
+from rigforge.images.container import Description
+from rigforge.lock.model import Lock
+from rigforge.sources.mirrors import Mirrors
+from rigforge.stack.model import Stack
+from rigforge.store.store import Store
+from rigforge.verify import driver
+from rigforge.verify.expectations import of_image
+from rigforge.verify.files import IMAGE_TESTS
+from rigforge.verify.report import ImageReport, ImageTestsError, read_junit
+
+
+@dataclass(frozen=True)
+class Injection:
+    """What a container under test gets of a driver: its name, the version where it is not the machine's own, and the
+    arguments of the Docker SDK that bring it."""
+
+    name: str
+    driver: str
+    arguments: Mapping[str, Any]
+
+
+@contextmanager
+def injection(engine: Engine, stack: Stack, lock: Lock, mirrors: Mirrors, store: Store) -> Iterator[Injection]:
+    """Yields this machine's GPUs where it has any, else the files of the stack's locked driver, else nothing."""
+    access, _, _ = gpus.choose(engine, gpus.look(engine))
+    if access == "toolkit":
+        yield Injection("GPUs", "", {"device_requests": [DeviceRequest(count=-1, capabilities=[["gpu"]])]})
+    elif access == "cdi":
+        yield Injection("GPUs", "", {"device_requests": [DeviceRequest(driver="cdi", device_ids=[gpus.CDI_NAME])]})
+    elif "driver" not in lock.versions:
+        yield Injection("no driver", "", {})
+    else:
+        with tempfile.TemporaryDirectory(prefix="rigforge-driver-") as directory:
+            folder = Path(directory)
+            # The daemon's root may be mapped to somebody else.
+            folder.chmod(0o755)
+            driver.unpack(stack, lock, store, mirrors, folder)
+            mounts = [Mount(target, str(file), "bind", read_only=True) for target, file in driver.mounts(folder)]
+            version = lock.versions["driver"]
+            yield Injection(f"files of driver {version}, no GPU", version, {"mounts": mounts})
+
+
+def verify_image(reference: str, description: Description, injected: Injection, out: Path) -> ImageReport:
+    """Tests the loaded image `reference`; logs and results go to `out`.
+
+    Raises ImageTestsError (with the report) when a test fails, RigforgeError where the container does not start.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    expectations, results, log = out / "expectations.json", out / "tests.xml", out / "tests.log"
+    results.unlink(missing_ok=True)
+    log.unlink(missing_ok=True)
+    expectations.write_text(of_image(description, injected.driver).model_dump_json(indent=2))
+    with console.step(f"testing {reference} with {injected.name}"), _started(reference, injected) as container:
+        pytest = [sys.executable, "-m", "pytest", str(IMAGE_TESTS), "-o", "addopts=", "-p", "no:cacheprovider", "-v"]
+        options = [f"--hosts=docker://root@{container}", f"--expectations={expectations}", f"--junit-xml={results}"]
+        process.run([*pytest, *options], log=log, env=os.environ, check=False)
+    found = read_junit(results)
+    report = ImageReport(
+        stack=description.stack,
+        image=description.image,
+        injected=injected.name,
+        seconds_of_tests=found.seconds,
+        passed=found.passed,
+        failed=len(found.failures),
+        failures=found.failures,
+        skipped=found.skipped,
+        log=log,
+    )
+    if report.failed:
+        raise ImageTestsError(report)
+    return report
+
+
+@contextmanager
+def _started(reference: str, injected: Injection) -> Iterator[str]:
+    """Yields the id of a container of the image that waits; it is removed at the end."""
+    with daemon() as client:
+        try:
+            container = client.containers.run(
+                reference, ["sleep", "infinity"], detach=True, network_mode="none", **injected.arguments
+            )
+        except APIError as error:
+            raise RigforgeError(f"docker could not start {reference}: {error.explanation}") from error
+        try:
+            # As NVIDIA's container toolkit does after it has mounted the files.
+            container.exec_run(["ldconfig"], user="root")
+            yield str(container.id)
+        finally:
+            container.remove(force=True)
