@@ -95,6 +95,8 @@ def build_images(
 
     Example: invoke build-images --stack debian-12 --image dev --load
     """
+    from rigforge import console
+    from rigforge.engine.compose import write_definitions
     from rigforge.engine.find import find
     from rigforge.engine.image import reference, repository
     from rigforge.engine.load import load as load_into
@@ -106,6 +108,12 @@ def build_images(
     mirrors = the_mirrors(mirror)
     wanted = the_stack(stack, mirrors, offline=offline)
     images, layout = the_images(wanted, mirrors, image, compression, offline=offline, out=out)
+    if dev := images.get("dev"):
+        folder = layout.with_name(f"{wanted.name}-dev")
+        write_definitions(
+            reference(wanted.name, "dev"), folder, "toolkit" if "cuda" in dev.description.versions else "none"
+        )
+        console.say(f"For compose and for editors: {folder}/compose.yaml and {folder}/.devcontainer")
     for name, made in images.items():
         if loader:
             load_into(loader, made.image, layout, name, reference(wanted.name, name))
@@ -350,14 +358,13 @@ def stacks(context: Context) -> None:
 @task(help={"full": "build, install and test the whole debian-12 stack as well (over an hour)"})
 def test(context: Context, full: bool = False) -> None:
     """
-    Run the unit tests and linters, then build, install and test the small stack.
+    Run the unit tests and linters, then build, install and test the small stack and its container image.
 
     Example: invoke test --full
     """
-    _pytest("-n", "auto", "-m", "not boot and not full", "tests")
+    _pytest("-n", "auto", "-m", "not boot and not docker and not full", "tests")
     # Uncaptured, because minutes pass between two results.
-    end_to_end = ["tests/end_to_end/test_smoke.py", *(["tests/end_to_end/test_full.py"] if full else [])]
-    _pytest("-s", "-v", "-m", "boot or full", *end_to_end)
+    _pytest("-s", "-v", "-m", "boot or docker or full" if full else "boot or docker", "tests/end_to_end")
 
 
 @task()

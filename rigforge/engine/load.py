@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import cast
 
@@ -14,6 +15,8 @@ from rigforge.engine.find import Engine, daemon
 from rigforge.errors import RigforgeError
 from rigforge.images.archive import stream
 from rigforge.images.oci import Image
+
+_LOOPBACK = re.compile(r"(localhost|127\.[0-9.]+|\[::1\])[:/]")
 
 #: Seconds that the daemon may take to unpack one layer.
 PATIENCE = 3600
@@ -39,8 +42,10 @@ def push(layout: Path, tag: str, reference: str) -> None:
     source = f"oci:{layout.name}:{tag}"
     with step(f"pushing {reference}"):
         try:
-            copy = ["skopeo", "copy", "--quiet", "--preserve-digests", source, f"docker://{reference}"]
-            process.run(copy, cwd=layout.parent, env=os.environ)
+            # As Docker does it: a registry on this machine need not speak TLS.
+            encrypted = f"--dest-tls-verify={'false' if _LOOPBACK.match(reference) else 'true'}"
+            copy = ["skopeo", "copy", "--quiet", "--preserve-digests", encrypted]
+            process.run([*copy, source, f"docker://{reference}"], cwd=layout.parent, env=os.environ)
         except process.CommandFailed as failure:
             raise RigforgeError(
                 f"{reference} could not be pushed:\n{failure.message}",

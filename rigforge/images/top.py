@@ -51,11 +51,14 @@ def build(request: dict[str, Any]) -> None:
     Path(request["config"]).write_text(json.dumps(kept))
     above = [Path(directory) for directory in request["above"]]
     top = work / "top" / _hex(manifest["layers"][-1]["digest"])
-    _canonical(top, Path(request["output"]), request["compression"], request["epoch"], above)
+    merge(top, Path(request["output"]), request["compression"], request["epoch"], above)
 
 
-def _canonical(source: Path, output: Path, compression: str, epoch: int, above: list[Path]) -> None:
-    """Writes buildah's tar again, in our order and form."""
+def merge(source: Path, output: Path, compression: str, epoch: int, above: list[Path]) -> None:
+    """Writes the tar `source` as the blob `output`, in our order and form, to lie on top of the directories `above`.
+
+    Raises RigforgeError naming a file that one of them holds as well.
+    """
     with tarfile.open(source) as tar, blob.create(output, compression) as made:
         for member in sorted(tar.getmembers(), key=lambda member: member.name):
             name = member.name.strip("/")

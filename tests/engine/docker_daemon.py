@@ -28,8 +28,13 @@ def answering(
     info: Mapping[str, Any] | None = None,
     images: Collection[str] = (),
     status: int = 200,
-) -> Iterator[None]:
-    """Answers on `socket`: /version and /info with the given values over Debian's, /images with those it has."""
+    loading: str = "",
+) -> Iterator[bytearray]:
+    """Answers on `socket`: /version and /info with the given values over Debian's, /images with those it has.
+
+    What it is given to load, it fails to with the error `loading`; yields the bytes that it got.
+    """
+    got = bytearray()
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -44,6 +49,12 @@ def answering(
             if name in images:
                 return self.answer(200, {"Id": f"sha256:{'0' * 64}", "RepoTags": [name]})
             return self.answer(404, {"message": f"No such image: {name}"})
+
+        def do_POST(self) -> None:
+            while size := int(self.rfile.readline(), 16):
+                got.extend(self.rfile.read(size))
+                self.rfile.readline()
+            self.answer(200, {"errorDetail": {"message": loading}, "error": loading} if loading else {"stream": ""})
 
         def answer(self, code: int, content: Mapping[str, Any]) -> None:
             body = json.dumps(content).encode()
@@ -60,7 +71,7 @@ def answering(
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
-            yield
+            yield got
         finally:
             server.shutdown()
             thread.join()

@@ -62,3 +62,14 @@ def test_where_no_stack_was_named_the_build_chooses_one_too(podman: Callable[...
 def test_a_daemon_that_is_gone_is_no_missing_image(socket: Path) -> None:
     with pytest.raises(RigforgeError, match="there is no socket"):
         image.loaded(DOCKER, ["smoke"], "dev")
+
+
+@pytest.mark.parametrize("name", ["registry.lab:5000/gpu", "registry.lab/team/gpu-images", "[::1]:5000/gpu"])
+def test_a_repository_has_a_registry_and_a_path(name: str) -> None:
+    assert image.repository(name) == name
+
+
+@pytest.mark.parametrize("name", ["gpu", "registry.lab:5000/gpu:dev", "registry.lab/GPU", "registry.lab/", "/gpu"])
+def test_what_is_no_repository_is_refused_before_anything_is_built(name: str) -> None:
+    with pytest.raises(RigforgeError, match=r"not a repository of a registry"):
+        image.repository(name)

@@ -1,0 +1,117 @@
+"""What an image tells of itself, and that a Dockerfile on top of it changes no layer's file."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rigforge.errors import RigforgeError
+from rigforge.images import blob
+from rigforge.images.blob import Blob
+from rigforge.images.container import IMAGES, Description, offered
+from rigforge.images.top import merge
+from rigforge.layers.plan import Layer
+from rigforge.lock.model import Lock
+from rigforge.stack.load import load
+
+EPOCH = 1_700_000_000
+VERSIONS = {
+    "cuda": "12.8.90",
+    "cudnn": "9.10.2.21",
+    "driver": "535.309.01",
+    "jupyterlab": "4.6.6",
+    "kernel": "6.1.0-56-amd64",
+    "python": "3.11.2",
+    "pytorch": "2.10.0",
+}
+LOCK = Lock("debian-12", "", EPOCH, VERSIONS, (), ())
+
+
+def describe(image: str, lock: Lock = LOCK) -> Description:
+    layers = {name: Blob(Path(name), "", "", 0, f"sha256:{name}", 0) for name in IMAGES[image]}
+    return Description.of(load("debian-12"), lock, image, layers)
+
+
+def environment(description: Description) -> dict[str, str]:
+    return dict(entry.split("=", 1) for entry in description.config()["Env"])
+
+
+def test_an_image_knows_no_kernel_and_no_driver() -> None:
+    assert set(describe("runtime").versions) == {"cuda", "cudnn", "jupyterlab", "python", "pytorch"}
+
+
+def test_an_image_without_the_python_layer_knows_none_of_it() -> None:
+    assert set(describe("base").versions) == {"cuda", "cudnn"}
+    assert "VIRTUAL_ENV" not in environment(describe("base"))
+
+
+def test_an_image_requires_the_oldest_driver_of_its_cuda() -> None:
+    assert describe("runtime").requires == {"driver": "525.60.13"}
+    assert environment(describe("runtime"))["NVIDIA_REQUIRE_CUDA"] == "cuda>=12.0"
+
+
+def test_an_image_without_cuda_requires_no_driver() -> None:
+    description = describe("base", replace(LOCK, versions={"kernel": "6.1.0-56-amd64"}))
+    assert description.requires == {}
+    assert set(environment(description)) == {"PATH"}
+
+
+def test_programs_of_the_environment_come_first() -> None:
+    path = environment(describe("dev"))["PATH"].split(":")
+    assert path[0] == "/opt/rigforge/python/bin"
+    assert path[-1] == "/usr/local/cuda/bin"
+
+
+def test_labels_name_the_versions_and_the_lock() -> None:
+    labels = describe("dev").config()["Labels"]
+    assert labels["io.rigforge.version.pytorch"] == "2.10.0"
+    assert labels["io.rigforge.lock"] == f"sha256:{describe('dev').lock}"
+
+
+def test_the_manifest_has_what_programs_ask_for() -> None:
+    manifest = json.loads(describe("dev").to_json())
+    assert manifest["layers"]["cuda"] == "sha256:cuda"
+    assert {"lock", "layers", "versions"} <= set(manifest)
+
+
+def test_a_stack_has_the_images_whose_layers_it_has() -> None:
+    def layers(*names: str) -> list[Layer]:
+        return [Layer(name, None, ()) for name in names]
+
+    assert offered(layers("base", "host")) == ("base",)
+    assert offered(layers("base", "cuda", "python", "host")) == ("base", "runtime")
+    assert offered(layers("base", "cuda", "python", "devel", "host")) == ("base", "runtime", "dev")
+
+
+@pytest.fixture
+def top(tmp_path: Path) -> Path:
+    """A layer as a tool leaves it: in its own order, with names of owners and its own times."""
+    file = tmp_path / "top.tar"
+    with tarfile.open(file, "w") as tar:
+        for name in ("usr/local/bin/tool", "etc/resolv.conf", "etc/passwd"):
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mtime, entry.uname = len(name), EPOCH + 60, "builder"
+            tar.addfile(entry, io.BytesIO(name.encode()))
+    return file
+
+
+def test_the_top_layer_is_in_order_and_holds_nothing_of_the_tool(top: Path, tmp_path: Path) -> None:
+    merge(top, tmp_path / "made.tar", "zstd", EPOCH, above=[])
+    made = blob.find(tmp_path / "made.tar")
+    assert made
+    with tarfile.open(fileobj=io.BytesIO(b"".join(made.chunks()))) as tar:
+        found = [(member.name, member.mtime, member.uname) for member in tar.getmembers()]
+    assert found == [("etc/passwd", EPOCH, ""), ("usr/local/bin/tool", EPOCH, "")]
+
+
+def test_a_file_that_a_layer_in_between_has_too_is_refused(top: Path, tmp_path: Path) -> None:
+    (tmp_path / "devel/etc").mkdir(parents=True)
+    (tmp_path / "devel/etc/passwd").write_text("more users")
+    with pytest.raises(RigforgeError, match="changes /etc/passwd"):
+        merge(top, tmp_path / "made.tar", "zstd", EPOCH, above=[tmp_path / "devel"])
+    assert blob.find(tmp_path / "made.tar") is None
