@@ -22,7 +22,10 @@ _CDI_DIRECTORIES = ("/etc/cdi", "/run/cdi")
 # Looked for as text: a real specification has thousands of lines.
 _CDI_KIND = re.compile(r"""\bkind["']?\s*:\s*["']?nvidia\.com/gpu(?![\w.-])""")
 
-_GENERATE = "sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml (of NVIDIA's container toolkit)"
+_GENERATE = (
+    "sudo systemctl restart rigforge-cdi on a machine that Rigforge installed, elsewhere "
+    "sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml (of NVIDIA's container toolkit)"
+)
 _INSTALL = (
     "install NVIDIA's container toolkit "
     "(https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/latest/install-guide.html), "
