@@ -7,6 +7,9 @@ from pathlib import Path
 from rigforge.layers.root import Root
 from rigforge.process import run
 
+#: Directories of tests within packages.
+TESTS = {"test", "tests"}
+
 
 def install(root: Root) -> None:
     """Installs all wheels of the layer and compiles them to bytecode.
@@ -25,13 +28,17 @@ def install(root: Root) -> None:
         + ["--link-mode=copy", "--python", python, *wheels]
     )
     packages = root.path / root.options["site_packages"].lstrip("/")
-    sources = sorted(f"/{source.relative_to(root.path)}" for source in packages.rglob("*.py") if not _compiled(source))
+    modules = [source for source in packages.rglob("*.py") if _wants_bytecode(packages, source)]
+    sources = sorted(f"/{module.relative_to(root.path)}" for module in modules)
     root.write("tmp/sources", "\n".join([*sources, ""]))
     compiler = [python, "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash"]
     # Some packages bring files for other versions of Python; what does not compile is no error.
     root.chroot(["sh", "-c", '"$@" || true', "sh", *compiler, "-i", "/tmp/sources"])
 
 
-def _compiled(source: Path) -> bool:
-    """Says whether a layer below has the bytecode: compiling it again would make a second copy."""
-    return any((source.parent / "__pycache__").glob(f"{source.stem}.*.pyc"))
+def _wants_bytecode(packages: Path, source: Path) -> bool:
+    """Says whether a module is to be compiled: not where a layer below has it, which would make a second copy, and not
+    the packages' own tests, a third of it all, which nobody runs on the machine."""
+    if TESTS & {*source.relative_to(packages).parts}:
+        return False
+    return not any((source.parent / "__pycache__").glob(f"{source.stem}.*.pyc"))
