@@ -40,7 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
-        "needs(*parts): only where these were built: a layer, a key of the lock's versions, machine, container",
+        "needs(*parts): only where these were built: a layer, a key of the lock's versions, machine, container, gpu",
     )
     file = config.getoption("--expectations")
     if not file:

@@ -49,6 +49,11 @@ def test_pytorch_is_the_locked_one_and_computes(torch: dict[str, Any], expected:
 
 
 @pytest.mark.needs("pytorch", "cuda")
+def test_pytorch_sees_a_gpu_where_there_is_one(torch: dict[str, Any], has_gpu: bool) -> None:
+    assert torch["gpu"] == has_gpu
+
+
+@pytest.mark.needs("pytorch", "cuda")
 def test_pytorch_uses_the_locked_cuda(torch: dict[str, Any], expected: Expectations) -> None:
     assert number(torch["cuda"]) == number(expected.versions["cuda"])
     assert torch["runtime"] == number(expected.versions["cuda"])

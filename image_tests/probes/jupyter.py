@@ -37,7 +37,9 @@ def get(path: str) -> tuple[int, str, str]:
 
 with tempfile.TemporaryDirectory() as folder, Path(folder, "log").open("w+") as log:
     # A login shell, because that is what puts the environment into PATH.
-    command = ["bash", "-lc", f"exec jupyter lab --no-browser --port={PORT} --ServerApp.port_retries=0"]
+    # Root, as in containers, has to say so.
+    root = "--allow-root" if os.geteuid() == 0 else ""
+    command = ["bash", "-lc", f"exec jupyter lab --no-browser --port={PORT} --ServerApp.port_retries=0 {root}"]
     server = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, start_new_session=True)
     try:
         end = time.monotonic() + PATIENCE

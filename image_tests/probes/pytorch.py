@@ -19,6 +19,7 @@ print(
             "cudnn": torch.backends.cudnn.version(),
             "runtime": runtime.value,
             "runtime_libraries": libraries,
+            "gpu": torch.cuda.is_available(),
             "product": (torch.ones(2, 3) @ torch.ones(3, 2)).tolist(),
         }
     )

@@ -22,7 +22,7 @@ class Expectations(BaseModel):
 
     `versions` has the lock's keys (kernel, driver, cuda, cudnn, pytorch, python, jupyterlab), as far as they apply.
     `firmware` is "bios", "uefi" or "secureboot" for a machine, `image` the name of a container image; the other is "".
-    `layers` are names, bottom first.
+    `layers` are names, bottom first. With `gpu` there is a GPU to compute on.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -38,14 +38,16 @@ class Expectations(BaseModel):
     env: str
     medium_id: str = ""
     module_signed: bool = False
+    gpu: bool = False
     versions: Mapping[str, str] = {}
     services: tuple[str, ...] = ()
     layers: tuple[str, ...] = ()
 
     @property
     def parts(self) -> frozenset[str]:
-        """Returns what there is to test: the keys of `versions`, the layers, and "machine" or "container"."""
-        return frozenset(self.versions) | frozenset(self.layers) | {"machine" if self.firmware else "container"}
+        """Returns what there is to test: the keys of `versions`, the layers, "machine" or "container", "gpu"."""
+        kind = {"machine" if self.firmware else "container", *(["gpu"] if self.gpu else [])}
+        return frozenset(self.versions) | frozenset(self.layers) | kind
 
 
 def expectations(stack: Stack, lock: Lock, firmware: str, medium: Mapping[str, Any]) -> Expectations:
@@ -67,14 +69,15 @@ def expectations(stack: Stack, lock: Lock, firmware: str, medium: Mapping[str, A
     )
 
 
-def of_image(description: Description, driver: str) -> Expectations:
-    """Returns what a container must be like into which the user space of `driver` ("" for none) was put."""
+def of_image(description: Description, driver: str, *, gpu: bool) -> Expectations:
+    """Returns what a container must be like into which the user space of `driver` ("" for none), or a GPU, was put."""
     return Expectations(
         stack=description.stack,
         image=description.image,
         env=ENVIRONMENT if "python" in description.versions else "",
         versions={**description.versions, **({"driver": driver} if driver else {})},
         layers=tuple(description.layers),
+        gpu=gpu,
     )
 
 

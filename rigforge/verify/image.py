@@ -31,12 +31,13 @@ from rigforge.verify.report import ImageReport, ImageTestsError, read_junit
 
 @dataclass(frozen=True)
 class Injection:
-    """What a container under test gets of a driver: its name, the version where it is not the machine's own, and the
-    arguments of the Docker SDK that bring it."""
+    """What a container under test gets: a name for it, the version of a driver that is not the machine's own, whether
+    there is a GPU, and the arguments of the Docker SDK that bring it all."""
 
     name: str
-    driver: str
     arguments: Mapping[str, Any]
+    driver: str = ""
+    gpu: bool = False
 
 
 @contextmanager
@@ -44,11 +45,13 @@ def injection(engine: Engine, stack: Stack, lock: Lock, mirrors: Mirrors, store:
     """Yields this machine's GPUs where it has any, else the files of the stack's locked driver, else nothing."""
     access, _, _ = gpus.choose(engine, gpus.look(engine))
     if access == "toolkit":
-        yield Injection("GPUs", "", {"device_requests": [DeviceRequest(count=-1, capabilities=[["gpu"]])]})
+        request = DeviceRequest(count=-1, capabilities=[["gpu"]])
+        yield Injection("GPUs", {"device_requests": [request]}, gpu=True)
     elif access == "cdi":
-        yield Injection("GPUs", "", {"device_requests": [DeviceRequest(driver="cdi", device_ids=[gpus.CDI_NAME])]})
+        request = DeviceRequest(driver="cdi", device_ids=[gpus.CDI_NAME])
+        yield Injection("GPUs", {"device_requests": [request]}, gpu=True)
     elif "driver" not in lock.versions:
-        yield Injection("no driver", "", {})
+        yield Injection("no driver", {})
     else:
         with tempfile.TemporaryDirectory(prefix="rigforge-driver-") as directory:
             folder = Path(directory)
@@ -57,7 +60,7 @@ def injection(engine: Engine, stack: Stack, lock: Lock, mirrors: Mirrors, store:
             driver.unpack(stack, lock, store, mirrors, folder)
             mounts = [Mount(target, str(file), "bind", read_only=True) for target, file in driver.mounts(folder)]
             version = lock.versions["driver"]
-            yield Injection(f"files of driver {version}, no GPU", version, {"mounts": mounts})
+            yield Injection(f"files of driver {version}, no GPU", {"mounts": mounts}, driver=version)
 
 
 def verify_image(reference: str, description: Description, injected: Injection, out: Path) -> ImageReport:
@@ -69,7 +72,7 @@ def verify_image(reference: str, description: Description, injected: Injection, 
     expectations, results, log = out / "expectations.json", out / "tests.xml", out / "tests.log"
     results.unlink(missing_ok=True)
     log.unlink(missing_ok=True)
-    expectations.write_text(of_image(description, injected.driver).model_dump_json(indent=2))
+    expectations.write_text(of_image(description, injected.driver, gpu=injected.gpu).model_dump_json(indent=2))
     with console.step(f"testing {reference} with {injected.name}"), _started(reference, injected) as container:
         pytest = [sys.executable, "-m", "pytest", str(IMAGE_TESTS), "-o", "addopts=", "-p", "no:cacheprovider", "-v"]
         options = [f"--hosts=docker://root@{container}", f"--expectations={expectations}", f"--junit-xml={results}"]

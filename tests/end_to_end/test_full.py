@@ -1,11 +1,24 @@
-"""The whole machine, for real: driver, CUDA and PyTorch under all firmwares, without and with its owner's key."""
+"""The whole machine and its images, for real: driver, CUDA and PyTorch, under all firmwares, with and without a key."""
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
+from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
-from chain import Medium, make
+from chain import Medium, make, rigforge
+from engine import docker
+
+from rigforge.images.container import IMAGES
+from rigforge.layers.build import Cache
+from rigforge.layers.plan import plan
+from rigforge.lock.model import read
+from rigforge.stack.load import load
+from rigforge.state import home
+from rigforge.store.store import Store
 
 pytestmark = pytest.mark.full
 
@@ -44,3 +57,25 @@ def test_under_secure_boot_the_unsigned_module_is_rejected_and_reported(unsigned
     report = unsigned.verify("secureboot")
     assert report["failed"] == 0
     assert report["passed"] > 0
+
+
+def test_the_images_pass_their_tests(unsigned: Medium, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the files of the real driver; `unsigned` comes first so that the layers are there."""
+    with docker() as address:
+        monkeypatch.setenv("DOCKER_HOST", address)
+        reports = json.loads(rigforge("verify-images", "--stack", unsigned.stack, "--out", tmp_path, "--json"))
+    assert [(report["image"], report["failed"]) for report in reports] == [("base", 0), ("runtime", 0), ("dev", 0)]
+
+
+def test_runtime_holds_little_besides_its_wheels(unsigned: Medium) -> None:
+    """Less than 350 MB of system and bytecode, and 2% for what is made on installation."""
+    stack = load(unsigned.stack)
+    lock = read(stack.lock_path)
+    cache, store = Cache(home()), Store(home() / "store")
+    wheels = [file for name in ("cuda", "python") for file in lock.part(name) if file.kind == "wheel"]
+    unpacked = sum(entry.file_size for wheel in wheels for entry in ZipFile(store.path(wheel.sha256)).infolist())
+    layers = [cache.rootfs(layer) for layer in plan(stack, lock) if layer.name in IMAGES["runtime"]]
+    files = [Path(directory, name) for layer in layers for directory, _, names in os.walk(layer) for name in names]
+    held = sum(file.lstat().st_size for file in files)
+    print(f"{held / 1e6:.0f} MB, the wheels {unpacked / 1e6:.0f} MB")
+    assert held <= 1.02 * unpacked + 350e6

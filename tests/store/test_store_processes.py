@@ -19,7 +19,7 @@ from rigforge.lock.model import LockedFile
 from rigforge.store.store import Store
 
 FETCH = """
-import json, resource, sys
+import json, sys
 from rigforge.errors import RigforgeError
 from rigforge.lock.model import LockedFile
 from rigforge.sources.mirrors import Mirrors
@@ -32,7 +32,8 @@ except RigforgeError as error:
     sys.exit(f"{error.message} HINT {error.hint}")
 except KeyboardInterrupt:
     sys.exit(130)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+# ru_maxrss would count the process that this one was forked from.
+print(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
 """
 
 

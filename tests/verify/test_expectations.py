@@ -44,8 +44,9 @@ def test_parts_are_what_there_is_to_test() -> None:
 
 def test_a_container_has_its_own_layers_and_only_the_driver_that_was_put_in() -> None:
     description = Description("debian-12", "dev", "", {"base": "", "python": ""}, {"python": "3.11.2"}, {})
-    assert of_image(description, "").parts == {"container", "base", "python"}
-    assert of_image(description, "535.309.01").versions == {"python": "3.11.2", "driver": "535.309.01"}
+    assert of_image(description, "", gpu=False).parts == {"container", "base", "python"}
+    assert of_image(description, "535.309.01", gpu=False).versions == {"python": "3.11.2", "driver": "535.309.01"}
+    assert of_image(description, "", gpu=True).parts == {"container", "gpu", "base", "python"}
 
 
 def test_expectations_survive_the_file_between_builder_and_tests() -> None:
