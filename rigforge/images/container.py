@@ -65,8 +65,8 @@ class Description:
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"
 
-    def config(self) -> dict[str, Any]:
-        """Returns what follows from the lock of a container's configuration; the Dockerfile adds the rest."""
+    def config(self, epoch: int) -> dict[str, Any]:
+        """Returns what follows from the lock (of `epoch`) of a configuration; the Dockerfile adds the rest."""
         env = {"PATH": _SYSTEM_PATH}
         if "python" in self.versions:
             env |= {"PATH": f"{ENVIRONMENT}/bin:{_SYSTEM_PATH}", "VIRTUAL_ENV": ENVIRONMENT}
@@ -75,6 +75,7 @@ class Description:
             require = f"cuda>={_major(self.versions['cuda'])}.0"
             env |= {"PATH": f"{env['PATH']}:{CUDA_ROOT}/bin", "CUDA_HOME": CUDA_ROOT, "NVIDIA_REQUIRE_CUDA": require}
         labels = {
+            "org.opencontainers.image.created": oci.timestamp(epoch),
             "org.opencontainers.image.version": __version__,
             f"{_PREFIX}.stack": self.stack,
             f"{_PREFIX}.image": self.image,
@@ -115,7 +116,9 @@ def put_together(
     description = Description.of(stack, lock, name, {layer.name: packed for layer, packed in layers})
     own = [oci.Layer(f"rigforge layer {layer.name}", packed) for layer, packed in layers]
     epoch = lock.source_date_epoch
-    top, config = _top(name, [layer for layer, _ in layers], own[0], description.config(), epoch, cache, compression)
+    top, config = _top(
+        name, [layer for layer, _ in layers], own[0], description.config(epoch), epoch, cache, compression
+    )
     note = _note(description.to_json(), epoch, cache, compression)
     added = (oci.Layer(f"dockerfiles/{name}.Dockerfile", top), oci.Layer("rigforge manifest", note))
     return Container(description, oci.Image((*own, *added), config, epoch))

@@ -38,7 +38,7 @@ class Image:
 
     def configuration(self) -> bytes:
         """Returns the image's configuration, whose digest is the image's id."""
-        created = datetime.fromtimestamp(self.epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        created = timestamp(self.epoch)
         return _json(
             {
                 "created": created,
@@ -68,6 +68,11 @@ class Image:
     def digest(self) -> str:
         """The digest of the manifest."""
         return _digest(self.manifest())
+
+
+def timestamp(epoch: int) -> str:
+    """Returns a time (seconds since 1970) as images have it, RFC 3339."""
+    return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def write(directory: Path, images: Mapping[str, Image]) -> None:

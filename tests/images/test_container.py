@@ -38,7 +38,7 @@ def describe(image: str, lock: Lock = LOCK) -> Description:
 
 
 def environment(description: Description) -> dict[str, str]:
-    return dict(entry.split("=", 1) for entry in description.config()["Env"])
+    return dict(entry.split("=", 1) for entry in description.config(EPOCH)["Env"])
 
 
 def test_an_image_knows_no_kernel_and_no_driver() -> None:
@@ -68,8 +68,9 @@ def test_programs_of_the_environment_come_first() -> None:
 
 
 def test_labels_name_the_versions_and_the_lock() -> None:
-    labels = describe("dev").config()["Labels"]
+    labels = describe("dev").config(EPOCH)["Labels"]
     assert labels["io.rigforge.version.pytorch"] == "2.10.0"
+    assert labels["org.opencontainers.image.created"] == "2023-11-14T22:13:20Z"
     assert labels["io.rigforge.lock"] == f"sha256:{describe('dev').lock}"
 
 
