@@ -13,7 +13,7 @@ from rigforge import process
 from rigforge.autoinstall.document import render
 from rigforge.console import step
 from rigforge.errors import UsageError
-from rigforge.images import container, iso, oci
+from rigforge.images import container, description, iso, oci
 from rigforge.images.container import Container
 from rigforge.images.medium import lay_out
 from rigforge.layers.build import Cache, build, missing, squash
@@ -67,18 +67,18 @@ def build_images(
     the error is kept for the next run.
     """
     layers = plan(stack, lock)
-    names = [name for name in container.offered(layers) if image in ("", name)]
+    names = [name for name in description.offered(layers) if image in ("", name)]
     if not names:
         raise UsageError(
-            f"stack {stack.name} has no image {image!r}", f"it has: {', '.join(container.offered(layers))}"
+            f"stack {stack.name} has no image {image!r}", f"it has: {', '.join(description.offered(layers))}"
         )
     cache = Cache(home())
-    wanted = {part for name in names for part in container.IMAGES[name]}
+    wanted = {part for name in names for part in description.IMAGES[name]}
     packed = partial(container.pack, cache=cache, compression=compression)
     parts = make_layers([layer for layer in layers if layer.name in wanted], cache, mirrors, packed, offline=offline)
     made = {}
     for name in names:
-        own = [(layer, blob) for layer, blob in parts if layer.name in container.IMAGES[name]]
+        own = [(layer, blob) for layer, blob in parts if layer.name in description.IMAGES[name]]
         made[name] = container.put_together(stack, lock, name, own, cache, compression)
     oci.write(out, {name: one.image for name, one in made.items()})
     return made

@@ -53,8 +53,12 @@ class Blob:
 
 def find(path: Path) -> Blob | None:
     """Returns the blob that `create` left at `path`, or None."""
-    facts = path.with_suffix(".json")
-    return Blob(path, **json.loads(facts.read_text())) if facts.exists() else None
+    return get(path) if path.with_suffix(".json").exists() else None
+
+
+def get(path: Path) -> Blob:
+    """Returns the blob that `create` left at `path`."""
+    return Blob(path, **json.loads(path.with_suffix(".json").read_text()))
 
 
 @contextmanager

@@ -42,15 +42,8 @@ def build(request: dict[str, Any]) -> None:
     pulled = run([*buildah, "pull", "--quiet", f"oci:{layout.name}:base"], env=temporary, cwd=layout.parent)
     epoch = ["--timestamp", str(request["epoch"]), "--identity-label=false"]
     options = ["--isolation", "chroot", "--format", "docker", "--pull-never", "--layers=false", *epoch]
-    arguments = [
-        "--build-arg",
-        f"BASE={pulled.stdout.strip()}",
-        "--file",
-        request["dockerfile"],
-        "--iidfile",
-        str(work / "id"),
-    ]
-    run([*buildah, "build", *options, *arguments, request["context"]], env=temporary)
+    source = ["--file", request["dockerfile"], "--build-arg", f"BASE={pulled.stdout.strip()}"]
+    run([*buildah, "build", *options, *source, "--iidfile", str(work / "id"), request["context"]], env=temporary)
     made = (work / "id").read_text().strip()
     run([*buildah, "push", "--quiet", "--disable-compression", made, f"dir:{work / 'top'}"], env=temporary)
     manifest = json.loads((work / "top/manifest.json").read_text())

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from rigforge.images.container import Description
+from rigforge.images.description import Description
 from rigforge.layers.plan import ENVIRONMENT
 from rigforge.lock.model import Lock
 from rigforge.stack.model import Stack

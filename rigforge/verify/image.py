@@ -18,7 +18,7 @@ from rigforge import console, process
 from rigforge.engine import gpus
 from rigforge.engine.find import Engine, daemon
 from rigforge.errors import RigforgeError
-from rigforge.images.container import Description
+from rigforge.images.description import Description
 from rigforge.lock.model import Lock
 from rigforge.sources.mirrors import Mirrors
 from rigforge.stack.model import Stack

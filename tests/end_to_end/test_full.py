@@ -12,7 +12,7 @@ import pytest
 from chain import Medium, make, rigforge
 from engine import docker
 
-from rigforge.images.container import IMAGES
+from rigforge.images.description import IMAGES
 from rigforge.layers.build import Cache
 from rigforge.layers.plan import plan
 from rigforge.lock.model import read

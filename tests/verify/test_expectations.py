@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from rigforge.autoinstall import document
-from rigforge.images.container import Description
+from rigforge.images.description import Description
 from rigforge.layers.plan import ENVIRONMENT
 from rigforge.lock.model import Lock
 from rigforge.stack.load import load

@@ -1,20 +1,13 @@
-"""What an image tells of itself, and that a Dockerfile on top of it changes no layer's file."""
+"""What an image tells of itself."""
 
 from __future__ import annotations
 
-import io
 import json
-import tarfile
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
-from rigforge.errors import RigforgeError
-from rigforge.images import blob
 from rigforge.images.blob import Blob
-from rigforge.images.container import IMAGES, Description, offered
-from rigforge.images.top import merge
+from rigforge.images.description import IMAGES, Description, offered
 from rigforge.layers.plan import Layer
 from rigforge.lock.model import Lock
 from rigforge.stack.load import load
@@ -87,32 +80,3 @@ def test_a_stack_has_the_images_whose_layers_it_has() -> None:
     assert offered(layers("base", "host")) == ("base",)
     assert offered(layers("base", "cuda", "python", "host")) == ("base", "runtime")
     assert offered(layers("base", "cuda", "python", "devel", "host")) == ("base", "runtime", "dev")
-
-
-@pytest.fixture
-def top(tmp_path: Path) -> Path:
-    """A layer as a tool leaves it: in its own order, with names of owners and its own times."""
-    file = tmp_path / "top.tar"
-    with tarfile.open(file, "w") as tar:
-        for name in ("usr/local/bin/tool", "etc/resolv.conf", "etc/passwd"):
-            entry = tarfile.TarInfo(name)
-            entry.size, entry.mtime, entry.uname = len(name), EPOCH + 60, "builder"
-            tar.addfile(entry, io.BytesIO(name.encode()))
-    return file
-
-
-def test_the_top_layer_is_in_order_and_holds_nothing_of_the_tool(top: Path, tmp_path: Path) -> None:
-    merge(top, tmp_path / "made.tar", "zstd", EPOCH, above=[])
-    made = blob.find(tmp_path / "made.tar")
-    assert made
-    with tarfile.open(fileobj=io.BytesIO(b"".join(made.chunks()))) as tar:
-        found = [(member.name, member.mtime, member.uname) for member in tar.getmembers()]
-    assert found == [("etc/passwd", EPOCH, ""), ("usr/local/bin/tool", EPOCH, "")]
-
-
-def test_a_file_that_a_layer_in_between_has_too_is_refused(top: Path, tmp_path: Path) -> None:
-    (tmp_path / "devel/etc").mkdir(parents=True)
-    (tmp_path / "devel/etc/passwd").write_text("more users")
-    with pytest.raises(RigforgeError, match="changes /etc/passwd"):
-        merge(top, tmp_path / "made.tar", "zstd", EPOCH, above=[tmp_path / "devel"])
-    assert blob.find(tmp_path / "made.tar") is None
