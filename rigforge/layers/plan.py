@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,7 @@ def plan(stack: Stack, lock: Lock) -> tuple[Layer, ...]:
     Raises RigforgeError where the MOK's files cannot be read, or where nothing can be built for the distribution.
     """
     distributions.of(stack)
-    epoch = {"source_date_epoch": lock.source_date_epoch}
+    epoch = {"source_date_epoch": _release_date(stack, lock)}
     python = {**epoch, "environment": ENVIRONMENT, "site_packages": SITE_PACKAGES.format(version=stack.python.version)}
     base = Layer("base", None, lock.part("base"), {**epoch, "suite": stack.system.suite})
     top, layers = base, [base]
@@ -99,6 +100,16 @@ def plan(stack: Stack, lock: Lock) -> tuple[Layer, ...]:
     machine = Layer("host", top, lock.part("host"), host, uses)
     boot = Layer("boot", machine, (), {**epoch, "kernel": lock.versions["kernel"]}, shipped=False)
     return (*layers, machine, boot, Layer("medium", machine, (), epoch, (boot,)))
+
+
+def _release_date(stack: Stack, lock: Lock) -> int:
+    """Returns the time (seconds since 1970) that no file of a layer is younger than: the suite's own date.
+
+    It stays the same from one point release to the next, while the lock's own date moves with every security update;
+    that would rebuild all layers for a package of one.
+    """
+    dates = [parsedate_to_datetime(archive.date) for archive in lock.archives if archive.suite == stack.system.suite]
+    return min((int(date.timestamp()) for date in dates), default=lock.source_date_epoch)
 
 
 def recipe_digest(name: str) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from rigforge.errors import RigforgeError
 from rigforge.layers.plan import Layer, plan
-from rigforge.lock.model import Lock, LockedFile
+from rigforge.lock.model import Lock, LockedArchive, LockedFile
 from rigforge.stack.load import load
 from rigforge.stack.model import Stack
 
@@ -53,6 +53,17 @@ def test_what_only_serves_the_build_is_not_shipped(stack: Stack) -> None:
 @pytest.mark.parametrize("setting", ["hostname=other", "user=ada", "machine.locale=de_DE.UTF-8", "disk=/dev/sda"])
 def test_no_value_of_the_site_rebuilds_a_layer(stack: Stack, setting: str) -> None:
     assert keys(plan(load("debian-12", sets=[setting]), WHOLE)) == keys(plan(stack, WHOLE))
+
+
+def test_a_lock_of_another_day_rebuilds_nothing_before_the_next_point_release(stack: Stack) -> None:
+    release = LockedArchive("debian", "bookworm", "Sat, 05 Sep 2026 09:00:00 UTC", "")
+    security = LockedArchive("debian-security", "bookworm-security", "Sun, 22 Nov 2026 02:09:05 UTC", "")
+    later = replace(security, date="Mon, 23 Nov 2026 02:09:05 UTC")
+    monday = plan(stack, replace(WHOLE, archives=(release, security), source_date_epoch=1_795_313_345))
+    tuesday = plan(stack, replace(WHOLE, archives=(release, later), source_date_epoch=1_795_399_745))
+    assert keys(monday) == keys(tuesday)
+    moved = replace(release, date="Sat, 09 Jan 2027 09:00:00 UTC")
+    assert keys(monday) != keys(plan(stack, replace(WHOLE, archives=(moved, later))))
 
 
 def test_another_file_rebuilds_its_layer_and_those_above_only(stack: Stack) -> None:
