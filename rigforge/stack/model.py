@@ -175,11 +175,15 @@ class Stack(Section):
     install: Install = Install()
     secure_boot: SecureBoot = SecureBoot()
 
-    #: The stack's file, then the ones it extends.
     _files: tuple[Path, ...] = PrivateAttr(())
 
     def model_post_init(self, context: Any) -> None:
         self._files = tuple((context or {}).get("files", ()))
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The stack's file, then the ones it extends, nearest first."""
+        return self._files
 
     @property
     def path(self) -> Path:
