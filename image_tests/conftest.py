@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -22,6 +23,8 @@ PROBES = Path(__file__).parent / "probes"
 
 #: Units and the first boot may take this long to settle, without KVM (seconds).
 SETTLE = 900
+#: The SSH server is away for a few seconds at a time (seconds).
+CONNECT = 120
 #: Longest run of one probe: the first import of PyTorch reads 2 GB (seconds).
 PROBE = 900
 
@@ -74,10 +77,24 @@ def expected(request: pytest.FixtureRequest) -> Expectations:
 
 @pytest.fixture(scope="module", autouse=True)
 def settled(host: Host, expected: Expectations) -> None:
-    """Waits until the first boot is over: SSH answers long before."""
+    """Waits until the first boot is over: SSH answers long before, and is restarted on the way."""
     if "machine" in expected.parts:
+        wait_for_connection(host)
         host.run("command -v cloud-init && timeout %s cloud-init status --wait", str(SETTLE))
         host.run("timeout %s systemctl is-system-running --wait", str(SETTLE))
+
+
+def wait_for_connection(host: Host) -> None:
+    """Waits until a command can be run: cloud-init restarts the SSH server when it has written its settings."""
+    end = time.monotonic() + CONNECT
+    while True:
+        try:
+            host.run("true")
+            return
+        except RuntimeError:  # testinfra's, for what ssh itself fails with
+            if time.monotonic() > end:
+                raise
+        time.sleep(1)
 
 
 @pytest.fixture(scope="module")

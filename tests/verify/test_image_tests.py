@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -33,7 +34,7 @@ IN_CONTAINER = {name: version for name, version in FULL.versions.items() if name
 CONTAINER = FULL.model_copy(update={"firmware": "", "versions": IN_CONTAINER, "layers": ("base", "python")})
 
 
-def pytest_run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def pytest_run(*arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
     command = [
         sys.executable,
         "-m",
@@ -45,7 +46,8 @@ def pytest_run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         PROJECT / "image_tests",
         *arguments,
     ]
-    return subprocess.run([str(word) for word in command], cwd=PROJECT, capture_output=True, text=True)
+    words = [str(word) for word in command]
+    return subprocess.run(words, cwd=PROJECT, capture_output=True, text=True, env={**os.environ, **variables})
 
 
 def collected(folder: Path, expected: Expectations) -> tuple[set[str], str]:
@@ -93,3 +95,16 @@ def test_without_expectations_the_tests_say_what_they_need(arguments: tuple[str,
     assert run.returncode == 4
     assert said in run.stderr
     assert "Traceback" not in run.stderr
+
+
+def test_an_ssh_server_that_is_restarted_is_waited_for(tmp_path: Path) -> None:
+    """A stand-in for ssh that is refused twice; what it answers afterwards is empty."""
+    ssh = tmp_path / "ssh"
+    ssh.write_text(f'#!/bin/sh\necho >> {tmp_path}/calls\n[ "$(wc -l < {tmp_path}/calls)" -gt 2 ] || exit 255\n')
+    ssh.chmod(0o755)
+    file = tmp_path / "expectations.json"
+    file.write_text(SMOKE.model_dump_json())
+    options = ("--hosts=ssh://machine", f"--expectations={file}", "-k", "test_hostname")
+    run = pytest_run(*options, PATH=f"{tmp_path}:{os.environ['PATH']}")
+    assert "RuntimeError" not in run.stdout
+    assert "AssertionError" in run.stdout
