@@ -7,7 +7,8 @@ imported inside the tasks, so that a listing need not wait for it.
 from __future__ import annotations
 
 import json as to_json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,8 @@ from rigforge.errors import RigforgeError, UsageError
 from rigforge.state import PROJECT, home
 
 if TYPE_CHECKING:
-    from rigforge.verify.report import ImageReport, ImageTestsError, Report
+    from rigforge.verify.qemu import Firmware
+    from rigforge.verify.report import ImageReport, Report
 
 STACK = "stack to use: a name from `stacks`, or the path of a TOML file (default: the first whose archives answer)"
 JSON = "print the result as JSON"
@@ -264,7 +266,6 @@ def verify_iso(
     from rigforge.options import the_iso, the_lock, the_mirrors, the_stack
     from rigforge.verify import iso as verify
     from rigforge.verify.qemu import FIRMWARES
-    from rigforge.verify.report import ImageTestsError
 
     firmwares = [name for name in FIRMWARES if firmware in (name, "all")]
     if not firmwares:
@@ -273,16 +274,12 @@ def verify_iso(
     of_medium = verify.read_medium(Path(iso))["stack"] if iso else ""
     wanted = the_stack(stack or of_medium, mirrors, set_ or (), site)
     path = Path(iso) if iso else the_iso(wanted, mirrors)
-    reports: list[Report | ImageReport] = []
-    failures: list[ImageTestsError] = []
-    for name in firmwares:
-        folder = Path(out or PROJECT / "out" / "verify") / f"{wanted.name}-{name}"
-        try:
-            reports.append(verify.verify_iso(path, wanted, the_lock(wanted), name, folder))
-        except ImageTestsError as failed:
-            reports.append(failed.report)
-            failures.append(failed)
-    _tell(reports, failures, json)
+    folder = Path(out or PROJECT / "out" / "verify")
+
+    def attempt(firmware: Firmware) -> Report:
+        return verify.verify_iso(path, wanted, the_lock(wanted), firmware, folder / f"{wanted.name}-{firmware}")
+
+    _verify((partial(attempt, name) for name in firmwares), json)
 
 
 @task(
@@ -308,24 +305,19 @@ def verify_images(
     from rigforge.options import the_images, the_lock, the_mirrors, the_stack
     from rigforge.store.store import Store
     from rigforge.verify.image import injection, verify_image
-    from rigforge.verify.report import ImageTestsError
 
     mirrors = the_mirrors(mirror)
     docker = find("docker")
     wanted = the_stack(stack, mirrors)
     images, layout = the_images(wanted, mirrors, image, "zstd", out=out)
-    reports: list[Report | ImageReport] = []
-    failures: list[ImageTestsError] = []
     with injection(docker, wanted, the_lock(wanted), mirrors, Store(home() / "store")) as injected:
-        for name, made in images.items():
-            load(docker, made.image, layout, name, reference(wanted.name, name))
+
+        def attempt(name: str) -> ImageReport:
+            load(docker, images[name].image, layout, name, reference(wanted.name, name))
             logs = layout.with_name(f"{wanted.name}-{name}-tests")
-            try:
-                reports.append(verify_image(reference(wanted.name, name), made.description, injected, logs))
-            except ImageTestsError as failed:
-                reports.append(failed.report)
-                failures.append(failed)
-    _tell(reports, failures, json)
+            return verify_image(reference(wanted.name, name), images[name].description, injected, logs)
+
+        _verify((partial(attempt, name) for name in images), json)
 
 
 @task(iterable=["set_"], help={"out": "file to write", "stack": STACK, **SITE})
@@ -485,8 +477,17 @@ def clean(context: Context, all: bool = False) -> None:
             remove_tree(home())
 
 
-def _tell(reports: Sequence[Report | ImageReport], failures: Sequence[ImageTestsError], json: bool) -> None:
-    """Prints what was tested; raises RigforgeError where a test failed."""
+def _verify(attempts: Iterable[Callable[[], Report | ImageReport]], json: bool) -> None:
+    """Makes all attempts and prints what was tested; raises RigforgeError where a test failed."""
+    from rigforge.verify.report import ImageTestsError
+
+    reports, failures = [], []
+    for attempt in attempts:
+        try:
+            reports.append(attempt())
+        except ImageTestsError as failed:
+            reports.append(failed.report)
+            failures.append(failed)
     if json:
         print(to_json.dumps([to_json.loads(report.to_json()) for report in reports], indent=2))
     else:

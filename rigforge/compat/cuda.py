@@ -9,10 +9,14 @@ from packaging.version import Version
 OLDEST_DRIVER = {11: "450.80.02", 12: "525.60.13", 13: "580"}
 
 
+def major(version: str) -> int:
+    """Returns the major version: of "12.8.90" it is 12."""
+    return int(version.partition(".")[0])
+
+
 def number(version: str) -> int:
     """Returns a CUDA version as the CUDA API gives it: "12.8.90" is 12080."""
-    major, minor = version.split(".")[:2]
-    return int(major) * 1000 + int(minor) * 10
+    return major(version) * 1000 + int(version.split(".")[1]) * 10
 
 
 def driver_runs(driver: str, driver_cuda: int, runtime: int) -> bool:

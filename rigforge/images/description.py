@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from rigforge import __version__
-from rigforge.compat.cuda import OLDEST_DRIVER
+from rigforge.compat.cuda import OLDEST_DRIVER, major
 from rigforge.images import oci
 from rigforge.images.blob import Blob
 from rigforge.layers.plan import CUDA_ROOT, ENVIRONMENT, Layer
@@ -47,7 +47,7 @@ class Description:
         """Describes an image of a stack with these layers."""
         absent = _OF_THE_MACHINE | (set() if "python" in layers else _OF_PYTHON)
         versions = {name: version for name, version in sorted(lock.versions.items()) if name not in absent}
-        requires = {"driver": OLDEST_DRIVER[_major(versions["cuda"])]} if "cuda" in versions else {}
+        requires = {"driver": OLDEST_DRIVER[major(versions["cuda"])]} if "cuda" in versions else {}
         sha256 = hashlib.sha256(to_text(lock).encode()).hexdigest()
         digests = {name: layer.diff_id for name, layer in layers.items()}
         return cls(stack.name, image, sha256, digests, versions, requires)
@@ -62,7 +62,7 @@ class Description:
             env |= {"PATH": f"{ENVIRONMENT}/bin:{_SYSTEM_PATH}", "VIRTUAL_ENV": ENVIRONMENT}
         if "cuda" in self.versions:
             # The driver's own CUDA may be of any minor version: that is CUDA's minor-version compatibility.
-            require = f"cuda>={_major(self.versions['cuda'])}.0"
+            require = f"cuda>={major(self.versions['cuda'])}.0"
             env |= {"PATH": f"{env['PATH']}:{CUDA_ROOT}/bin", "CUDA_HOME": CUDA_ROOT, "NVIDIA_REQUIRE_CUDA": require}
         labels = {
             "org.opencontainers.image.created": oci.timestamp(epoch),
@@ -79,7 +79,3 @@ def offered(layers: Sequence[Layer]) -> tuple[str, ...]:
     """Returns the images that can be made of a stack's layers."""
     names = {layer.name for layer in layers}
     return tuple(image for image, parts in IMAGES.items() if image == "base" or parts[-1] in names)
-
-
-def _major(version: str) -> int:
-    return int(version.partition(".")[0])

@@ -52,6 +52,11 @@ class LockedFile:
         """The name of the file itself, without role and directories."""
         return self.file.partition(":")[2].rpartition("/")[2]
 
+    @property
+    def mirror_path(self) -> str:
+        """Where the file is in a mirror directory: `debian/pool/main/b/bash/…deb`, `pypi/torch-…whl`."""
+        return self.file.replace(":", "/", 1)
+
 
 @dataclass(frozen=True, order=True)
 class LockedArchive:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from email.utils import parsedate_to_datetime
 
-from rigforge.compat.cuda import OLDEST_DRIVER
+from rigforge.compat.cuda import OLDEST_DRIVER, major
 from rigforge.layers.rebuilt import Rebuilt
 from rigforge.lock.diff import KINDS, Difference, LayerChange, Move, PackageChange
 
@@ -102,7 +102,7 @@ def _pairs(difference: Difference) -> list[str]:
 
 
 def _oldest_driver(cuda: str) -> str:
-    return OLDEST_DRIVER.get(int(cuda.partition(".")[0]), "") if cuda else ""
+    return OLDEST_DRIVER.get(major(cuda), "") if cuda else ""
 
 
 def _sizes(difference: Difference) -> str:

@@ -42,7 +42,7 @@ class FileGoneError(RigforgeError):
         super().__init__(
             f"{file.file} is not to be had any more at {place}",
             "renew the lock with `invoke lock --upgrade`, or give a directory that still has the file with "
-            f"`--mirror DIR` (as DIR/{file.file.replace(':', '/', 1)})",
+            f"`--mirror DIR` (as DIR/{file.mirror_path})",
         )
 
 
@@ -89,9 +89,9 @@ def locate(file: LockedFile, mirrors: Mirrors, session: requests.Session) -> Pat
     Raises FileGoneError where the index no longer lists a wheel, RigforgeError where the role is
     unknown or its index is none, and requests' errors where an index does not answer.
     """
-    role, path = file.file.split(":", 1)
-    if mirrors.directory and (there := mirrors.directory / role / path).is_file():
+    if mirrors.directory and (there := mirrors.directory / file.mirror_path).is_file():
         return there
+    role, path = file.file.split(":", 1)
     base = mirrors.url(role)
     if file.kind == "wheel":
         return _wheel_url(file, path, base, session)

@@ -70,7 +70,7 @@ def write(stack: Stack, lock: Lock, store: Store, mirrors: Mirrors, directory: P
     with _disk(directory):
         directory.mkdir(parents=True, exist_ok=True)
         wrong = {problem.path for problem in check(lock, directory)}
-        by_place = {place(file): file for file in lock.files}
+        by_place = {file.mirror_path: file for file in lock.files}
         files = sorted((by_place[path] for path in wrong), key=lambda file: -file.size)
         needed, free = sum(file.size for file in files), shutil.disk_usage(directory).free
     if needed > free:
@@ -88,7 +88,7 @@ def write(stack: Stack, lock: Lock, store: Store, mirrors: Mirrors, directory: P
 
 def check(lock: Lock, directory: Path) -> list[Problem]:
     """Returns what of the lock's files is missing or altered in `directory`."""
-    return checksums.compare({Expected(place(file), file.sha256, file.size) for file in lock.files}, directory)
+    return checksums.compare({Expected(file.mirror_path, file.sha256, file.size) for file in lock.files}, directory)
 
 
 def check_all(directory: Path) -> list[Problem]:
@@ -113,16 +113,11 @@ def check_all(directory: Path) -> list[Problem]:
             expected.pop(name, None)
             continue
         for file in files:
-            unlisted |= sums.get(place(file)) != file.sha256
-            expected[place(file)] = Expected(place(file), file.sha256, file.size)
+            unlisted |= sums.get(file.mirror_path) != file.sha256
+            expected[file.mirror_path] = Expected(file.mirror_path, file.sha256, file.size)
     if unlisted:
         problems.append(Problem(SUMS, "is not as it was written" if text else "is missing"))
     return sorted([*problems, *checksums.compare(expected.values(), directory)])
-
-
-def place(file: LockedFile) -> str:
-    """Returns where a file is in a mirror directory."""
-    return file.file.replace(":", "/", 1)
 
 
 def stacks(directory: Path) -> list[str]:
@@ -155,7 +150,7 @@ def _definition(stack: Stack, lock: Lock) -> dict[str, bytes]:
 
 def _copy(files: Sequence[LockedFile], store: Store, directory: Path, partial: Path) -> None:
     def copy(file: LockedFile, read: Reader) -> None:
-        source, copied, digest = store.path(file.sha256), partial / place(file), hashlib.sha256()
+        source, copied, digest = store.path(file.sha256), partial / file.mirror_path, hashlib.sha256()
         copied.parent.mkdir(parents=True, exist_ok=True)
         with copied.open("wb", buffering=0) as target:
             for chunk in read(source):
@@ -165,7 +160,7 @@ def _copy(files: Sequence[LockedFile], store: Store, directory: Path, partial: P
                     rest = rest[target.write(rest) :]
         if digest.hexdigest() != file.sha256:
             raise RigforgeError(f"{source} ({file.file}) is damaged", "remove it; the same command fetches it again")
-        _place(copied, directory / place(file))
+        _place(copied, directory / file.mirror_path)
 
     checksums.in_threads("vendoring", files, sum(file.size for file in files), copy)
 

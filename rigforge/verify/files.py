@@ -7,10 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rigforge import process
-from rigforge.state import PROJECT
-
-#: The tests of what was built, machine or container.
-IMAGE_TESTS = PROJECT / "image_tests"
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,9 +22,8 @@ from rigforge.lock.model import Lock
 from rigforge.sources.mirrors import Mirrors
 from rigforge.stack.model import Stack
 from rigforge.store.store import Store
-from rigforge.verify import driver
+from rigforge.verify import driver, suite
 from rigforge.verify.expectations import of_image
-from rigforge.verify.files import IMAGE_TESTS
 from rigforge.verify.report import ImageReport, ImageTestsError, read_junit
 
 
@@ -74,9 +72,8 @@ def verify_image(reference: str, description: Description, injected: Injection, 
     log.unlink(missing_ok=True)
     expectations.write_text(of_image(description, injected.driver, gpu=injected.gpu).model_dump_json(indent=2))
     with console.step(f"testing {reference} with {injected.name}"), _started(reference, injected) as container:
-        pytest = [sys.executable, "-m", "pytest", str(IMAGE_TESTS), "-o", "addopts=", "-p", "no:cacheprovider", "-v"]
-        options = [f"--hosts=docker://root@{container}", f"--expectations={expectations}", f"--junit-xml={results}"]
-        process.run([*pytest, *options], log=log, env=os.environ, check=False)
+        tests = suite.command(f"docker://root@{container}", expectations, results)
+        process.run(tests, log=log, env=os.environ, check=False)
     found = read_junit(results)
     report = ImageReport(
         stack=description.stack,

@@ -6,7 +6,6 @@ import json
 import math
 import shlex
 import socket
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,9 @@ from rigforge.errors import RigforgeError
 from rigforge.lock.model import Lock
 from rigforge.stack.model import Stack
 from rigforge.verify import firmware as uefi
-from rigforge.verify import packer, qemu, serial
+from rigforge.verify import packer, qemu, serial, suite
 from rigforge.verify.expectations import expectations, stand_in
-from rigforge.verify.files import IMAGE_TESTS, Files
+from rigforge.verify.files import Files
 from rigforge.verify.report import ImageTestsError, Report, read_junit
 from rigforge.verify.watch import Watch, watching
 
@@ -185,10 +184,8 @@ def _report(stack: str, machine: qemu.Machine, files: Files, watch: Watch) -> Re
 
 
 def _test_command(files: Files, host: str, ssh_config: Path) -> str:
-    pytest = [sys.executable, "-m", "pytest", str(IMAGE_TESTS), "-o", "addopts=", "-p", "no:cacheprovider", "-v"]
-    target = [f"--hosts={host}", f"--ssh-config={ssh_config}", f"--ssh-identity-file={files.private_key}"]
-    results = [f"--expectations={files.expectations}", f"--junit-xml={files.results}"]
-    return shlex.join([*pytest, *target, *results])
+    login = [f"--ssh-config={ssh_config}", f"--ssh-identity-file={files.private_key}"]
+    return shlex.join([*suite.command(host, files.expectations, files.results), *login])
 
 
 def _not_up(watch: Watch, files: Files, timeout_minutes: int) -> RigforgeError:

@@ -1,0 +1,16 @@
+"""The command that runs the image tests against a machine or a container."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from rigforge.state import PROJECT
+
+FOLDER = PROJECT / "image_tests"
+
+
+def command(host: str, expectations: Path, results: Path) -> list[str]:
+    """Returns the program and its arguments; `host` is testinfra's name for what is tested, `results` a JUnit file."""
+    pytest = [sys.executable, "-m", "pytest", str(FOLDER), "-o", "addopts=", "-p", "no:cacheprovider", "-v"]
+    return [*pytest, f"--hosts={host}", f"--expectations={expectations}", f"--junit-xml={results}"]
