@@ -1,0 +1,73 @@
+"""What those need who change Rigforge: tests, linters, pinned requirements, a clean start."""
+
+from __future__ import annotations
+
+from invoke.context import Context
+
+from rigforge.cli import task
+from rigforge.state import PROJECT, home
+
+
+@task(help={"full": "build, install and test the whole debian-12 stack as well (over an hour)"})
+def test(context: Context, full: bool = False) -> None:
+    """
+    Run the unit tests and linters, then build, install and test the small stack and its container image.
+
+    Example: invoke test --full
+    """
+    _pytest("-n", "auto", "-m", "not build and not boot and not docker and not full", "tests")
+    # Uncaptured, because minutes pass between two results.
+    _pytest(
+        "-s", "-v", "-m", "build or boot or docker or full" if full else "build or boot or docker", "tests/end_to_end"
+    )
+
+
+@task()
+def lint(context: Context) -> None:
+    """
+    Run the linters of every language here.
+
+    Example: invoke lint
+    """
+    _pytest("tests/test_lint.py")
+
+
+@task(help={"upgrade": "take the newest versions that pyproject.toml allows"})
+def requirements(context: Context, upgrade: bool = False) -> None:
+    """
+    Pin what pyproject.toml asks for, with hashes, in requirements.txt.
+
+    Example: invoke requirements --upgrade
+    """
+    from rigforge.requirements import pin
+
+    pin(upgrade=upgrade)
+    print("requirements: requirements.txt")
+
+
+@task(help={"all": "remove the state directory too: downloads, layers, reports of bugs"})
+def clean(context: Context, all: bool = False) -> None:
+    """
+    Remove what was built; with --all also what was downloaded.
+
+    Example: invoke clean --all
+    """
+    from rigforge.exclusive import exclusive
+    from rigforge.namespace import remove_tree
+
+    with exclusive():
+        remove_tree(PROJECT / "out")
+        if all:
+            remove_tree(home())
+
+
+def _pytest(*arguments: str) -> None:
+    """Runs tests in this process; what they print is the result."""
+    import os
+
+    import pytest
+
+    os.chdir(PROJECT)
+    code = pytest.main(list(arguments))
+    if code:
+        raise SystemExit(130 if code == pytest.ExitCode.INTERRUPTED else 1)

@@ -1,0 +1,12 @@
+"""The help of parameters that several tasks have."""
+
+from __future__ import annotations
+
+STACK = "stack to use: a name from `stacks`, or the path of a TOML file (default: the first whose archives answer)"
+JSON = "print the result as JSON"
+MIRROR = {"mirror": "folder that is looked into before any archive: DIR/debian/pool/…, DIR/pypi/NAME.whl"}
+SITE = {
+    "set": "site value as KEY=VALUE, e.g. hostname=gpu1, user=ada, ssh_key='ssh-ed25519 …', disk=/dev/nvme0n1; "
+    "may be given several times",
+    "site": "TOML file with site values (default: site.toml in the current folder, where there is one)",
+}

@@ -1,0 +1,124 @@
+"""What tests the ISO and the container images."""
+
+from __future__ import annotations
+
+import json as to_json
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from invoke.context import Context
+
+from rigforge.cli import task
+from rigforge.errors import RigforgeError, UsageError
+from rigforge.state import PROJECT, home
+from rigforge.tasks.parameters import JSON, MIRROR, SITE, STACK
+
+if TYPE_CHECKING:
+    from rigforge.verify.qemu import Firmware
+    from rigforge.verify.report import ImageReport, Report
+
+
+@task(
+    iterable=["set_"],
+    help={
+        "stack": STACK,
+        **SITE,
+        **MIRROR,
+        "iso": "ISO to test (default: the stack's, built first where that is needed)",
+        "firmware": "bios, uefi, secureboot or all",
+        "out": "folder for the tested disks and the logs (default: out/verify)",
+        "json": JSON,
+    },
+)
+def verify_iso(
+    context: Context,
+    stack: str = "",
+    set_: Sequence[str] | None = None,
+    site: str = "",
+    iso: str = "",
+    firmware: str = "all",
+    json: bool = False,
+    mirror: str = "",
+    out: str = "",
+) -> None:
+    """
+    Boot an ISO in QEMU, let it install, and test the machine that comes out.
+
+    Example: invoke verify-iso --stack smoke --firmware uefi
+    """
+    from rigforge.options import the_iso, the_lock, the_mirrors, the_stack
+    from rigforge.verify import iso as verify
+    from rigforge.verify.qemu import FIRMWARES
+
+    firmwares = [name for name in FIRMWARES if firmware in (name, "all")]
+    if not firmwares:
+        raise UsageError(f"unknown firmware: {firmware}", f"it is one of: {', '.join(FIRMWARES)}, all")
+    mirrors = the_mirrors(mirror)
+    of_medium = verify.read_medium(Path(iso))["stack"] if iso else ""
+    wanted = the_stack(stack or of_medium, mirrors, set_ or (), site)
+    path = Path(iso) if iso else the_iso(wanted, mirrors)
+    folder = Path(out or PROJECT / "out" / "verify")
+
+    def attempt(firmware: Firmware) -> Report:
+        return verify.verify_iso(path, wanted, the_lock(wanted), firmware, folder / f"{wanted.name}-{firmware}")
+
+    _verify((partial(attempt, name) for name in firmwares), json)
+
+
+@task(
+    help={
+        "stack": STACK,
+        **MIRROR,
+        "image": "base, runtime or dev (default: all that the stack has)",
+        "out": "folder for the OCI layouts and the logs (default: out/images)",
+        "json": JSON,
+    },
+)
+def verify_images(
+    context: Context, stack: str = "", image: str = "", json: bool = False, mirror: str = "", out: str = ""
+) -> None:
+    """
+    Load the container images into Docker, and test them with this machine's GPUs or the files of the locked driver.
+
+    Example: invoke verify-images --stack debian-12 --image dev
+    """
+    from rigforge.engine.find import find
+    from rigforge.engine.image import reference
+    from rigforge.engine.load import load
+    from rigforge.options import the_images, the_lock, the_mirrors, the_stack
+    from rigforge.store.store import Store
+    from rigforge.verify.image import injection, verify_image
+
+    mirrors = the_mirrors(mirror)
+    docker = find("docker")
+    wanted = the_stack(stack, mirrors)
+    images, layout = the_images(wanted, mirrors, image, "zstd", out=out)
+    with injection(docker, wanted, the_lock(wanted), mirrors, Store(home() / "store")) as injected:
+
+        def attempt(name: str) -> ImageReport:
+            load(docker, images[name].image, layout, name, reference(wanted.name, name))
+            logs = layout.with_name(f"{wanted.name}-{name}-tests")
+            return verify_image(reference(wanted.name, name), images[name].description, injected, logs)
+
+        _verify((partial(attempt, name) for name in images), json)
+
+
+def _verify(attempts: Iterable[Callable[[], Report | ImageReport]], json: bool) -> None:
+    """Makes all attempts and prints what was tested; raises RigforgeError where a test failed."""
+    from rigforge.verify.report import ImageTestsError
+
+    reports, failures = [], []
+    for attempt in attempts:
+        try:
+            reports.append(attempt())
+        except ImageTestsError as failed:
+            reports.append(failed.report)
+            failures.append(failed)
+    if json:
+        print(to_json.dumps([to_json.loads(report.to_json()) for report in reports], indent=2))
+    else:
+        print(*(report.summary for report in reports), sep="\n")
+    if failures:
+        raise RigforgeError("\n".join(failed.message for failed in failures), failures[0].hint)
