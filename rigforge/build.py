@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from rigforge import process
+from rigforge.attest import beside
 from rigforge.autoinstall.document import render
 from rigforge.console import step
 from rigforge.errors import UsageError
@@ -38,16 +39,19 @@ def build_iso(stack: Stack, lock: Lock, mirrors: Mirrors, *, offline: bool = Fal
     squashed = partial(squash, cache=cache, level=stack.medium.zstd_level)
     images = tuple(image for _, image in make_layers(layers, cache, mirrors, squashed, offline=offline))
     boot = cache.rootfs(next(layer for layer in layers if layer.name == "boot")) / "medium"
-    medium = lay_out(stack, lock.versions["kernel"], images, boot, document)
+    medium = lay_out(stack, lock.versions["kernel"], images, boot, document, lock.source_date_epoch)
     output = out / f"rigforge-{stack.name}.iso"
     made = Stamp.of(output)
-    if made != Stamp(medium.id, medium.layout):
+    changed = made != Stamp(medium.id, medium.layout)
+    if changed:
         with step(f"writing {output.name}"):
             if made and made.layout == medium.layout:
                 iso.rewrite(output, medium)
             else:
                 iso.write(medium, boot, stack.medium.volume_id, lock.source_date_epoch, output)
             Stamp(medium.id, medium.layout).put(output)
+    if changed or not beside.described(output, lock):
+        beside.describe_iso(output, stack, lock, layers, cache)
     return output
 
 
@@ -80,7 +84,12 @@ def build_images(
     for name in names:
         own = [(layer, blob) for layer, blob in parts if layer.name in description.IMAGES[name]]
         made[name] = container.put_together(stack, lock, name, own, cache, compression)
+    index = out / "index.json"
+    before = index.read_bytes() if index.exists() else b""
     oci.write(out, {name: one.image for name, one in made.items()})
+    if index.read_bytes() != before or not beside.described(out, lock):
+        digests = {name: one.image.digest for name, one in made.items()}
+        beside.describe_images(out, digests, stack, lock, layers, cache)
     return made
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -30,16 +30,23 @@ def fail(message: str, hint: str = "") -> None:
 
 
 @contextmanager
-def step(title: str) -> Iterator[None]:
-    """Names a step that takes a while, and says how long it took (seconds) once it is done."""
+def step(title: str) -> Iterator[Callable[[], float]]:
+    """Names a step that takes a while, and says how long it took (seconds) once it is done.
+
+    Yields a function that returns the seconds since the step began.
+    """
     start = time.monotonic()
+
+    def elapsed() -> float:
+        return time.monotonic() - start
+
     if _console.is_terminal:
         with _console.status(title):
-            yield
+            yield elapsed
     else:
         say(f"… {title}")
-        yield
-    say(f"✓ {title} ({time.monotonic() - start:.1f} s)")
+        yield elapsed
+    say(f"✓ {title} ({elapsed():.1f} s)")
 
 
 class Transfer:

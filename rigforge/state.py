@@ -17,5 +17,5 @@ def home() -> Path:
 
 
 def config_file() -> Path:
-    """Returns the path of the user's own configuration (mirrors), which need not exist."""
+    """Returns the path of the user's own configuration (mirrors, keys for signing), which need not exist."""
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "rigforge" / "config.toml"

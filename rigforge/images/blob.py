@@ -30,7 +30,8 @@ _CHUNK = 1 << 20
 class Blob:
     """A finished blob: its file, and what a manifest and a configuration say of it.
 
-    `digest` is that of the file, `diff_id` that of the tar in it (both `sha256:` and hex); sizes are bytes.
+    `digest` is that of the file, `diff_id` that of the tar in it (both `sha256:` and hex); sizes are bytes. `seconds`
+    is how long it took to make, None where nobody kept that.
     """
 
     path: Path
@@ -39,6 +40,7 @@ class Blob:
     size: int
     diff_id: str
     tar_size: int
+    seconds: float | None = None
 
     def chunks(self) -> Iterator[bytes]:
         """Yields the tar, uncompressed."""

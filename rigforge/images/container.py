@@ -13,7 +13,7 @@ from rigforge.console import step
 from rigforge.images import blob, dockerfile, oci
 from rigforge.images.blob import Blob
 from rigforge.images.description import Description
-from rigforge.layers.build import Cache
+from rigforge.layers.build import Cache, keep_seconds
 from rigforge.layers.plan import Layer
 from rigforge.lock.model import Lock
 from rigforge.stack.model import Stack
@@ -33,8 +33,9 @@ def pack(layer: Layer, cache: Cache, compression: str) -> Blob:
     if made := blob.find(output):
         return made
     request = {"source": str(cache.rootfs(layer)), "output": str(output), "compression": compression}
-    with step(f"tar of layer {layer.name}"):
+    with step(f"tar of layer {layer.name}") as elapsed:
         namespace.call("rigforge.images.changeset:pack", request, log=cache.log(f"tar-{layer.name}"))
+        keep_seconds(output.with_suffix(".json"), elapsed())
     return blob.get(output)
 
 

@@ -13,7 +13,7 @@ from rigforge import namespace
 from rigforge.console import step
 from rigforge.images import blob, oci
 from rigforge.images.blob import Blob
-from rigforge.layers.build import Cache
+from rigforge.layers.build import Cache, keep_seconds
 from rigforge.layers.plan import Layer
 from rigforge.state import PROJECT
 
@@ -33,7 +33,10 @@ def build(
     configuration = output.with_suffix(".config.json")
     if made := blob.find(output):
         return made, json.loads(configuration.read_text())
-    with step(f"{name}.Dockerfile"), tempfile.TemporaryDirectory(dir=output.parent, prefix=".top-") as directory:
+    with (
+        step(f"{name}.Dockerfile") as elapsed,
+        tempfile.TemporaryDirectory(dir=output.parent, prefix=".top-") as directory,
+    ):
         folder = Path(directory)
         work = folder / "work"
         work.mkdir()
@@ -51,6 +54,7 @@ def build(
         }
         try:
             namespace.call("rigforge.images.top:build", request, log=cache.log(f"dockerfile-{name}"))
+            keep_seconds(output.with_suffix(".json"), elapsed())
         finally:
             namespace.remove_tree(work)
     return blob.get(output), json.loads(configuration.read_text())

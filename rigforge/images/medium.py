@@ -34,11 +34,11 @@ class Medium:
     layout: str
 
 
-def lay_out(stack: Stack, kernel: str, images: tuple[Squashfs, ...], boot: Path, document: str) -> Medium:
+def lay_out(stack: Stack, kernel: str, images: tuple[Squashfs, ...], boot: Path, document: str, epoch: int) -> Medium:
     """Returns the files of the medium.
 
     `images` are bottom first, the last being the live system's own top; `boot` is the directory with the boot
-    files, `document` the autoinstall document.
+    files, `document` the autoinstall document, `epoch` (seconds since 1970) the time of the ISO.
     """
     installed = [image for image in images if image.layer != "medium"]
     large = {f"live/{image.layer}.squashfs": image.path for image in images}
@@ -71,7 +71,7 @@ def lay_out(stack: Stack, kernel: str, images: tuple[Squashfs, ...], boot: Path,
     digests |= {place: hashlib.sha256(text.encode()).hexdigest() for place, text in texts.items()}
     texts["SHA256SUMS"] = "".join(f"{digest}  {place}\n" for place, digest in sorted(digests.items()))
     sizes = {place: len(text.encode()) for place, text in texts.items()}
-    layout = json.dumps([large_digests, sizes, stack.medium.volume_id], sort_keys=True)
+    layout = json.dumps([large_digests, sizes, stack.medium.volume_id, epoch], sort_keys=True)
     return Medium(identity, large, texts, hashlib.sha256(layout.encode()).hexdigest())
 
 

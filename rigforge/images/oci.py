@@ -17,7 +17,7 @@ from rigforge.images.blob import Blob
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _CONFIGURATION = "application/vnd.oci.image.config.v1+json"
 _INDEX = "application/vnd.oci.image.index.v1+json"
-_TAG = "org.opencontainers.image.ref.name"
+TAG = "org.opencontainers.image.ref.name"
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,9 @@ def write(directory: Path, images: Mapping[str, Image]) -> None:
             _link(layer.blob.path, blobs / _hex(layer.blob.digest))
         for content in (image.configuration(), image.manifest()):
             _replace(blobs / _hex(_digest(content)), content)
-    kept = [manifest for manifest in read_index(directory) if manifest["annotations"][_TAG] not in images]
-    new = [{**_descriptor(MANIFEST, image.manifest()), "annotations": {_TAG: tag}} for tag, image in images.items()]
-    manifests = sorted([*kept, *new], key=lambda manifest: str(manifest["annotations"][_TAG]))
+    kept = [manifest for manifest in read_index(directory) if manifest["annotations"][TAG] not in images]
+    new = [{**_descriptor(MANIFEST, image.manifest()), "annotations": {TAG: tag}} for tag, image in images.items()]
+    manifests = sorted([*kept, *new], key=lambda manifest: str(manifest["annotations"][TAG]))
     _replace(directory / "oci-layout", _json({"imageLayoutVersion": "1.0.0"}))
     _replace(directory / "index.json", _json({"schemaVersion": 2, "mediaType": _INDEX, "manifests": manifests}))
     _prune(blobs, manifests)

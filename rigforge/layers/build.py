@@ -20,12 +20,16 @@ BLOCK = "256K"
 
 @dataclass(frozen=True)
 class Squashfs:
-    """A layer's squashfs: its file, the file's sha256 (hex), and the bytes that its content takes on a disk."""
+    """A layer's squashfs: its file, the file's sha256 (hex), and the bytes that its content takes on a disk.
+
+    `seconds` is how long it took to make, None for one that was made before this was kept.
+    """
 
     layer: str
     path: Path
     sha256: str
     content_bytes: int
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -35,12 +39,16 @@ class Cache:
     directory: Path
 
     def layer(self, layer: Layer) -> Path:
-        """Returns where a built layer is: a directory with `rootfs` (the upper directory) and `log`."""
+        """Returns where a built layer is: a directory with `rootfs` (the upper directory) and `made.json`."""
         return self.directory / "layers" / layer.key
 
     def rootfs(self, layer: Layer) -> Path:
         """Returns the upper directory of a built layer."""
         return self.layer(layer) / "rootfs"
+
+    def made(self, layer: Layer) -> Path:
+        """Returns the file that says how many seconds a built layer took; older layers have none."""
+        return self.layer(layer) / "made.json"
 
     def squashfs(self, layer: Layer, level: int) -> Path:
         """Returns where the squashfs of a layer is, compressed with zstd at `level`."""
@@ -91,10 +99,11 @@ def build(layer: Layer, store: Store, cache: Cache) -> None:
         "options": dict(layer.options),
     }
     try:
-        with step(f"layer {layer.name}"):
+        with step(f"layer {layer.name}") as elapsed:
             namespace.call("rigforge.layers.inside:build", request, log=cache.log(layer.name))
         for name in ("files", "mounted", "work", "empty"):
             namespace.remove_tree(partial / name)
+        keep_seconds(partial / cache.made(layer).name, elapsed())
         partial.rename(place)
     except BaseException:
         namespace.remove_tree(partial)
@@ -108,17 +117,42 @@ def link(file: LockedFile, store: Store, directory: Path) -> None:
 
 def squash(layer: Layer, cache: Cache, level: int) -> Squashfs:
     """Returns the squashfs of a built layer, made now where it is missing."""
+    if made := squashed(layer, cache, level):
+        return made
     output = cache.squashfs(layer, level)
-    facts = output.with_suffix(".json")
-    if not facts.exists():
-        output.parent.mkdir(parents=True, exist_ok=True)
-        request = {
-            "source": str(cache.rootfs(layer)),
-            "output": str(output),
-            "level": level,
-            "block": BLOCK,
-            "epoch": layer.options["source_date_epoch"],
-        }
-        with step(f"squashfs {layer.name}"):
-            namespace.call("rigforge.layers.inside:squash", request, log=cache.log(f"squashfs-{layer.name}"))
-    return Squashfs(layer.name, output, **json.loads(facts.read_text()))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    request = {
+        "source": str(cache.rootfs(layer)),
+        "output": str(output),
+        "level": level,
+        "block": BLOCK,
+        "epoch": layer.options["source_date_epoch"],
+    }
+    with step(f"squashfs {layer.name}") as elapsed:
+        namespace.call("rigforge.layers.inside:squash", request, log=cache.log(f"squashfs-{layer.name}"))
+        keep_seconds(output.with_suffix(".json"), elapsed())
+    return _squashfs(layer, output)
+
+
+def squashed(layer: Layer, cache: Cache, level: int) -> Squashfs | None:
+    """Returns the squashfs that `squash` left of a layer, or None."""
+    output = cache.squashfs(layer, level)
+    return _squashfs(layer, output) if output.with_suffix(".json").exists() else None
+
+
+def built_in(layer: Layer, cache: Cache) -> float | None:
+    """Returns how many seconds a layer took to build, None where it is not there or was built before this was kept."""
+    made = cache.made(layer)
+    return float(json.loads(made.read_text())["seconds"]) if made.exists() else None
+
+
+def keep_seconds(facts: Path, seconds: float) -> None:
+    """Adds to a JSON file about something made how many seconds that took; the file changes at once or not at all."""
+    known = json.loads(facts.read_text()) if facts.exists() else {}
+    partial = facts.with_name(f".{facts.name}")
+    partial.write_text(json.dumps({**known, "seconds": round(seconds, 1)}))
+    partial.rename(facts)
+
+
+def _squashfs(layer: Layer, output: Path) -> Squashfs:
+    return Squashfs(layer.name, output, **json.loads(output.with_suffix(".json").read_text()))

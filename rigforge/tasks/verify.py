@@ -95,12 +95,13 @@ def verify_images(
     docker = find("docker")
     wanted = the_stack(stack, mirrors)
     images, layout = the_images(wanted, mirrors, image, "zstd", out=out)
-    with injection(docker, wanted, the_lock(wanted), mirrors, Store(home() / "store")) as injected:
+    lock = the_lock(wanted)
+    with injection(docker, wanted, lock, mirrors, Store(home() / "store")) as injected:
 
         def attempt(name: str) -> ImageReport:
             load(docker, images[name].image, layout, name, reference(wanted.name, name))
             logs = layout.with_name(f"{wanted.name}-{name}-tests")
-            return verify_image(reference(wanted.name, name), images[name].description, injected, logs)
+            return verify_image(reference(wanted.name, name), images[name].description, lock, injected, logs)
 
         _verify((partial(attempt, name) for name in images), json)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -22,7 +22,8 @@ class Expectations(BaseModel):
 
     `versions` has the lock's keys (kernel, driver, cuda, cudnn, pytorch, python, jupyterlab), as far as they apply.
     `firmware` is "bios", "uefi" or "secureboot" for a machine, `image` the name of a container image; the other is "".
-    `layers` are names, bottom first. With `gpu` there is a GPU to compute on.
+    `layers` are names, bottom first. With `gpu` there is a GPU to compute on. `debs` and `wheels` are versions by name,
+    of all that is installed from the lock; empty where that is not known.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -42,16 +43,20 @@ class Expectations(BaseModel):
     versions: Mapping[str, str] = {}
     services: tuple[str, ...] = ()
     layers: tuple[str, ...] = ()
+    debs: Mapping[str, str] = {}
+    wheels: Mapping[str, str] = {}
 
     @property
     def parts(self) -> frozenset[str]:
-        """Returns what there is to test: the keys of `versions`, the layers, "machine" or "container", "gpu"."""
-        kind = {"machine" if self.firmware else "container", *(["gpu"] if self.gpu else [])}
-        return frozenset(self.versions) | frozenset(self.layers) | kind
+        """Returns what there is to test: `versions`, layers, "machine" or "container", "gpu", "debs", "wheels"."""
+        kind = {"machine" if self.firmware else "container"}
+        given = {name for name in ("gpu", "debs", "wheels") if getattr(self, name)}
+        return frozenset(self.versions) | frozenset(self.layers) | kind | given
 
 
 def expectations(stack: Stack, lock: Lock, firmware: str, medium: Mapping[str, Any]) -> Expectations:
     """Returns what a machine installed from `medium` (its rigforge/medium.json) must be like."""
+    layers = tuple(layer.removesuffix(".squashfs") for layer in medium["layers"])
     return Expectations(
         stack=stack.name,
         firmware=firmware,
@@ -65,20 +70,30 @@ def expectations(stack: Stack, lock: Lock, firmware: str, medium: Mapping[str, A
         module_signed=bool(stack.secure_boot.certificate),
         versions=dict(lock.versions),
         services=tuple(stack.services.enable),
-        layers=tuple(layer.removesuffix(".squashfs") for layer in medium["layers"]),
+        layers=layers,
+        debs=_installed(lock, "deb", layers),
+        wheels=_installed(lock, "wheel", layers),
     )
 
 
-def of_image(description: Description, driver: str, *, gpu: bool) -> Expectations:
+def of_image(description: Description, lock: Lock, driver: str, *, gpu: bool) -> Expectations:
     """Returns what a container must be like into which the user space of `driver` ("" for none), or a GPU, was put."""
+    layers = tuple(description.layers)
     return Expectations(
         stack=description.stack,
         image=description.image,
         env=ENVIRONMENT if "python" in description.versions else "",
         versions={**description.versions, **({"driver": driver} if driver else {})},
-        layers=tuple(description.layers),
+        layers=layers,
         gpu=gpu,
+        debs=_installed(lock, "deb", layers),
+        wheels=_installed(lock, "wheel", layers),
     )
+
+
+def _installed(lock: Lock, kind: str, layers: Collection[str]) -> dict[str, str]:
+    """Returns the versions, by name, of the lock's files of one kind in these layers."""
+    return {file.name: file.version for file in lock.files if file.kind == kind and file.layer in layers}
 
 
 def stand_in(stack: Stack, public_key: str) -> Stack:

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from rigforge import process
 
+#: Beside the logs of a verification: its report as JSON, where the tests were run.
+REPORT = "report.json"
+
 
 @dataclass(frozen=True)
 class Files:
@@ -44,6 +47,10 @@ class Files:
         return self.out / "tests.xml"
 
     @property
+    def report(self) -> Path:
+        return self.out / REPORT
+
+    @property
     def expectations(self) -> Path:
         return self.out / "expectations.json"
 
@@ -56,7 +63,7 @@ class Files:
         self.out.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(self.disk.parent, ignore_errors=True)
         public = self.private_key.with_suffix(".pub")
-        for old in (self.private_key, public, self.cidata, self.serial_log, self.packer_log, self.results):
+        for old in (self.private_key, public, self.cidata, self.serial_log, self.packer_log, self.results, self.report):
             old.unlink(missing_ok=True)
         process.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "rigforge verify", "-f", self.private_key])
         return public.read_text().strip()

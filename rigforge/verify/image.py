@@ -24,6 +24,7 @@ from rigforge.stack.model import Stack
 from rigforge.store.store import Store
 from rigforge.verify import driver, suite
 from rigforge.verify.expectations import of_image
+from rigforge.verify.files import REPORT
 from rigforge.verify.report import ImageReport, ImageTestsError, read_junit
 
 
@@ -61,16 +62,17 @@ def injection(engine: Engine, stack: Stack, lock: Lock, mirrors: Mirrors, store:
             yield Injection(f"files of driver {version}, no GPU", {"mounts": mounts}, driver=version)
 
 
-def verify_image(reference: str, description: Description, injected: Injection, out: Path) -> ImageReport:
-    """Tests the loaded image `reference`; logs and results go to `out`.
+def verify_image(reference: str, description: Description, lock: Lock, injected: Injection, out: Path) -> ImageReport:
+    """Tests the loaded image `reference`, made from `lock`; logs and results go to `out`.
 
     Raises ImageTestsError (with the report) when a test fails, RigforgeError where the container does not start.
     """
     out.mkdir(parents=True, exist_ok=True)
     expectations, results, log = out / "expectations.json", out / "tests.xml", out / "tests.log"
-    results.unlink(missing_ok=True)
-    log.unlink(missing_ok=True)
-    expectations.write_text(of_image(description, injected.driver, gpu=injected.gpu).model_dump_json(indent=2))
+    kept = out / REPORT
+    for old in (results, log, kept):
+        old.unlink(missing_ok=True)
+    expectations.write_text(of_image(description, lock, injected.driver, gpu=injected.gpu).model_dump_json(indent=2))
     with console.step(f"testing {reference} with {injected.name}"), _started(reference, injected) as container:
         tests = suite.command(f"docker://root@{container}", expectations, results)
         process.run(tests, log=log, env=os.environ, check=False)
@@ -86,6 +88,7 @@ def verify_image(reference: str, description: Description, injected: Injection, 
         skipped=found.skipped,
         log=log,
     )
+    kept.write_text(report.to_json())
     if report.failed:
         raise ImageTestsError(report)
     return report

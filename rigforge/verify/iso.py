@@ -84,6 +84,7 @@ def verify_iso(
         minutes = timeout_minutes or patience(medium["rootfs_bytes"])
         watch = _build(files, machine, installed.machine.username, size, minutes)
         report = _report(stack.name, machine, files, watch)
+        files.report.write_text(report.to_json())
         if report.failed:
             raise ImageTestsError(report)
     return report

@@ -43,7 +43,7 @@ def images(tmp_path: Path) -> tuple[Squashfs, ...]:
 
 @pytest.fixture
 def medium(boot: Path, images: tuple[Squashfs, ...]) -> Medium:
-    return lay_out(load("smoke"), "6.1.0-56-amd64", images, boot, "version: 1\n")
+    return lay_out(load("smoke"), "6.1.0-56-amd64", images, boot, "version: 1\n", EPOCH)
 
 
 def test_every_file_but_the_list_itself_is_in_the_list_of_digests(medium: Medium) -> None:
@@ -59,7 +59,7 @@ def test_the_live_systems_own_layer_is_not_installed(medium: Medium) -> None:
 
 
 def test_another_document_is_another_medium(medium: Medium, images: tuple[Squashfs, ...], boot: Path) -> None:
-    assert lay_out(load("smoke"), "6.1.0-56-amd64", images, boot, "version: 1 \n").id != medium.id
+    assert lay_out(load("smoke"), "6.1.0-56-amd64", images, boot, "version: 1 \n", EPOCH).id != medium.id
 
 
 @pytest.mark.parametrize("name", ["bios.img", "boot_hybrid.img", "efi.img"])
@@ -67,7 +67,7 @@ def test_another_boot_image_is_another_medium_and_layout(
     medium: Medium, images: tuple[Squashfs, ...], boot: Path, name: str
 ) -> None:
     (boot / name).write_bytes(b"\1" * (boot / name).stat().st_size)
-    other = lay_out(load("smoke"), "6.1.0-56-amd64", images, boot, "version: 1\n")
+    other = lay_out(load("smoke"), "6.1.0-56-amd64", images, boot, "version: 1\n", EPOCH)
     assert other.id != medium.id
     assert other.layout != medium.layout
 
@@ -76,7 +76,7 @@ def test_another_menu_is_another_medium(
     medium: Medium, images: tuple[Squashfs, ...], boot: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rigforge.images.medium.target_disk", lambda stack: "another disk")
-    assert lay_out(load("smoke"), "6.1.0-56-amd64", images, boot, "version: 1\n").id != medium.id
+    assert lay_out(load("smoke"), "6.1.0-56-amd64", images, boot, "version: 1\n", EPOCH).id != medium.id
 
 
 def test_the_menu_counts_down_and_knows_what_it_installed(medium: Medium) -> None:
@@ -124,7 +124,7 @@ def test_the_same_medium_is_the_same_bytes_at_another_time(medium: Medium, boot:
 def test_new_words_in_an_iso_give_what_writing_it_anew_gives(
     medium: Medium, images: tuple[Squashfs, ...], boot: Path, tmp_path: Path
 ) -> None:
-    other = lay_out(load("smoke"), "6.1.0-56-amd64", images, boot, "version: 1\nlocale: C.UTF-8\n")
+    other = lay_out(load("smoke"), "6.1.0-56-amd64", images, boot, "version: 1\nlocale: C.UTF-8\n", EPOCH)
     assert other.layout == medium.layout
     changed, anew = tmp_path / "changed.iso", tmp_path / "anew.iso"
     iso.write(medium, boot, "RIGFORGE_TEST", EPOCH, changed)
@@ -136,7 +136,7 @@ def test_new_words_in_an_iso_give_what_writing_it_anew_gives(
 def test_a_text_that_outgrows_its_place_is_another_layout(
     medium: Medium, images: tuple[Squashfs, ...], boot: Path
 ) -> None:
-    other = lay_out(load("smoke"), "6.1.0-56-amd64", images, boot, "version: 1\n" + "#" * 20_000)
+    other = lay_out(load("smoke"), "6.1.0-56-amd64", images, boot, "version: 1\n" + "#" * 20_000, EPOCH)
     assert other.layout != medium.layout
 
 

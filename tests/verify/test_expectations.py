@@ -9,7 +9,7 @@ import pytest
 from rigforge.autoinstall import document
 from rigforge.images.description import Description
 from rigforge.layers.plan import ENVIRONMENT
-from rigforge.lock.model import Lock
+from rigforge.lock.model import Lock, LockedFile
 from rigforge.stack.load import load
 from rigforge.stack.model import Stack
 from rigforge.target.document import parse
@@ -44,9 +44,9 @@ def test_parts_are_what_there_is_to_test() -> None:
 
 def test_a_container_has_its_own_layers_and_only_the_driver_that_was_put_in() -> None:
     description = Description("debian-12", "dev", "", {"base": "", "python": ""}, {"python": "3.11.2"}, {})
-    assert of_image(description, "", gpu=False).parts == {"container", "base", "python"}
-    assert of_image(description, "535.309.01", gpu=False).versions == {"python": "3.11.2", "driver": "535.309.01"}
-    assert of_image(description, "", gpu=True).parts == {"container", "gpu", "base", "python"}
+    assert of_image(description, LOCK, "", gpu=False).parts == {"container", "base", "python"}
+    assert of_image(description, LOCK, "535.309.01", gpu=False).versions == {"python": "3.11.2", "driver": "535.309.01"}
+    assert of_image(description, LOCK, "", gpu=True).parts == {"container", "gpu", "base", "python"}
 
 
 def test_expectations_survive_the_file_between_builder_and_tests() -> None:
@@ -85,3 +85,17 @@ def test_an_encrypted_disk_is_verified_without_its_passphrase() -> None:
 def test_what_is_built_stays_as_it_is() -> None:
     assert stand_in(stack(), KEY).build_part() == stack().build_part()
     assert stand_in(stack(), KEY).name == "smoke"
+
+
+def test_installed_packages_are_those_of_the_lock_in_the_layers_that_are_there() -> None:
+    def locked(layer: str, kind: str, name: str) -> LockedFile:
+        return LockedFile(layer, kind, name, "1.0", f"{kind}:{name}", 1, "0" * 64)
+
+    files = (locked("base", "deb", "bash"), locked("module", "deb", "dkms"), locked("python", "wheel", "torch"))
+    lock = replace(LOCK, files=files)
+    machine = expectations(stack(), lock, "bios", MEDIUM)
+    assert (machine.debs, machine.wheels) == ({"bash": "1.0"}, {})
+    assert "debs" in machine.parts and "wheels" not in machine.parts
+    description = Description("debian-12", "dev", "", {"base": "", "python": ""}, {}, {})
+    image = of_image(description, lock, "", gpu=False)
+    assert (image.debs, image.wheels) == ({"bash": "1.0"}, {"torch": "1.0"})

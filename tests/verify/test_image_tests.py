@@ -28,7 +28,12 @@ SMOKE = Expectations(
 )
 GPU = {"driver": "535", "cuda": "12.8.90", "cudnn": "9.10.2.21", "pytorch": "2.10.0", "python": "3.11.2"}
 FULL = SMOKE.model_copy(
-    update={"versions": {**SMOKE.versions, **GPU, "jupyterlab": "4.6.6"}, "layers": ("base", "python", "devel", "host")}
+    update={
+        "versions": {**SMOKE.versions, **GPU, "jupyterlab": "4.6.6"},
+        "layers": ("base", "python", "devel", "host"),
+        "debs": {"bash": "5.2.15-2+b13"},
+        "wheels": {"torch": "2.10.0"},
+    }
 )
 IN_CONTAINER = {name: version for name, version in FULL.versions.items() if name not in ("kernel", "driver")}
 CONTAINER = FULL.model_copy(update={"firmware": "", "versions": IN_CONTAINER, "layers": ("base", "python")})
@@ -81,6 +86,8 @@ def test_a_container_is_tested_for_what_it_holds(tmp_path: Path) -> None:
     tests, _ = collected(tmp_path, CONTAINER)
     assert "test_container.py::test_tini_is_the_init" in tests
     assert "test_python.py::test_pytorch_uses_the_locked_cudnn" in tests
+    assert "test_inventory.py::test_python_metadata_has_the_locked_wheels_and_no_others" in tests
+    assert "test_inventory.py::test_dpkg_knows_the_compiled_kernel_module" not in tests
     assert "test_cuda.py::test_assembler_is_of_the_same_cuda" not in tests
     assert "test_cuda.py::test_driver_misses_nothing_but_a_gpu" not in tests
     assert not [test for test in tests if test.startswith(("test_boot", "test_disk", "test_ssh", "test_driver"))]

@@ -1,0 +1,147 @@
+"""What a build leaves together: an ISO or an OCI layout, its SBOMs and provenance, and a checksum file over all of it.
+
+    rigforge-STACK.sha256    lists rigforge-STACK.iso, rigforge-STACK.cdx.json, rigforge-STACK.intoto.json
+    STACK.sha256             lists STACK/index.json, STACK-IMAGE.cdx.json of each image, STACK.intoto.json
+
+A layout's index.json names its manifests by digest, and these everything else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from rigforge.errors import RigforgeError
+from rigforge.images import oci
+from rigforge.store.checksums import Expected, compare, parse
+
+CHECKSUMS = ".sha256"
+PROVENANCE = ".intoto.json"
+INDEX = "index.json"
+
+#: How many problems a message names.
+_NAMED = 10
+
+
+class AlteredError(RigforgeError):
+    """Files are missing, or not as they are listed."""
+
+
+def checksum_file(target: Path) -> Path:
+    """Returns the checksum file that lists `target`: an ISO, an OCI layout, another file of a build, or itself.
+
+    Raises RigforgeError where `target` is not there, and where no checksum file beside it lists it.
+    """
+    if not target.exists():
+        raise RigforgeError(
+            f"there is no file {target}", "name an ISO, the folder of an OCI layout, or a file beside it"
+        )
+    if target.name.endswith(CHECKSUMS):
+        return target
+    if target.is_dir():
+        if not (target / INDEX).is_file():
+            raise RigforgeError(f"{target} is not an OCI layout: it has no {INDEX}", "name one, out/images/STACK")
+        own, found = target.with_name(target.name + CHECKSUMS), []
+    else:
+        own = target.with_suffix(CHECKSUMS)
+        found = [file for file in sorted(target.parent.glob(f"*{CHECKSUMS}")) if target.name in parse(_text(file))]
+    # Its own goes before others, and may have lost the line: then it is the altered file.
+    if own.is_file() and (own in found or not found):
+        return own
+    if found:
+        return found[0]
+    raise RigforgeError(
+        f"no checksum file for {target}: beside it is no NAME{CHECKSUMS} that lists it",
+        f"keep {own.name} and its signature beside it, under the names that they came with",
+    )
+
+
+def listed(checksums: Path) -> dict[str, str]:
+    """Returns sha256 (hex) by name of all that a checksum file lists.
+
+    Raises RigforgeError where it lists nothing, or holds a line of another form or a name twice.
+    """
+    text = _text(checksums)
+    sums = parse(text)
+    if not sums or len(sums) != len(text.splitlines()):
+        raise RigforgeError(f"{checksums} is not a list of sha256sum(1)", "build anew what it belongs to")
+    return sums
+
+
+def asked(target: Path, checksums: Path, sums: Mapping[str, str]) -> list[str]:
+    """Returns the names in `sums` that `target` stands for: one, or all of them for the checksum file itself.
+
+    Raises RigforgeError where `target` is not among them.
+    """
+    if target == checksums:
+        return sorted(sums)
+    name = f"{target.name}/{INDEX}" if target.is_dir() else target.name
+    if name not in sums:
+        raise RigforgeError(f"{checksums} does not list {name}", "keep the names that the files came with")
+    return [name]
+
+
+def check(names: Collection[str], checksums: Path, sums: Mapping[str, str]) -> None:
+    """Checks the files `names` beside `checksums` against `sums`, and in an OCI layout all blobs.
+
+    Raises AlteredError naming those that are missing or altered.
+    """
+    _compare((Expected(name, sums[name]) for name in names), checksums.parent, checksums)
+    for name in names:
+        path = checksums.parent / name
+        if path.name == INDEX:
+            layout = path.parent
+            manifests = {_blob(descriptor) for descriptor in oci.read_index(layout)}
+            _compare(manifests, layout, path)
+            contents = [json.loads((layout / manifest.path).read_text()) for manifest in manifests]
+            parts = {_blob(part) for content in contents for part in (content["config"], *content["layers"])}
+            _compare(parts, layout, path)
+
+
+def origin(provenance: Path, sums: Mapping[str, str]) -> str:
+    """Returns from a provenance (SLSA, version 1) the stack and the lock's digest, as fields of a trusted comment.
+
+    Raises RigforgeError where it does not name them, or is about other files of these names than those in `sums`.
+    """
+    try:
+        statement = json.loads(_text(provenance))
+        subjects = {subject["name"]: subject["digest"]["sha256"] for subject in statement["subject"]}
+        definition = statement["predicate"]["buildDefinition"]
+        stack = definition["externalParameters"]["stack"]
+        (lock,) = (one for one in definition["resolvedDependencies"] if one.get("name") == "lock")
+        text = f"stack:{stack}\tlock:sha256:{lock['digest']['sha256']}"
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RigforgeError(
+            f"{provenance} does not say which stack and lock it is about", "build anew what it belongs to"
+        ) from error
+    for name in subjects.keys() & sums.keys():
+        if subjects[name] != sums[name]:
+            raise RigforgeError(f"{provenance} is about another {name} than this one", "build it anew")
+    return text
+
+
+def _blob(descriptor: Mapping[str, Any]) -> Expected:
+    sha256 = str(descriptor["digest"]).removeprefix("sha256:")
+    return Expected(f"blobs/sha256/{sha256}", sha256, int(descriptor["size"]))
+
+
+def _compare(expected: Iterable[Expected], folder: Path, listing: Path) -> None:
+    problems = compare(expected, folder)
+    if not problems:
+        return
+    lines = [f"{folder / problem.path} {problem.reason}" for problem in problems[:_NAMED]]
+    if len(problems) > _NAMED:
+        lines.append(f"and {len(problems) - _NAMED} more")
+    raise AlteredError(
+        "\n  ".join([f"not as {listing.name} lists it:", *lines]),
+        "get what is named again from where it came from, or build it anew",
+    )
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise RigforgeError(f"{path} cannot be read: {error.strerror}", "make it a readable file") from error

@@ -1,0 +1,86 @@
+"""Writes SBOMs, provenance and checksum file beside an ISO or an OCI layout; see `rigforge.attest.artifact`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from rigforge.attest import minisign
+from rigforge.attest.artifact import CHECKSUMS, INDEX, PROVENANCE
+from rigforge.console import step
+from rigforge.images.description import IMAGES
+from rigforge.layers.build import Cache
+from rigforge.layers.plan import Layer
+from rigforge.lock.model import Lock, to_text
+from rigforge.stack.model import Stack
+from rigforge.store.checksums import to_text as sums_to_text
+
+SBOM = ".cdx.json"
+
+
+def describe_iso(iso: Path, stack: Stack, lock: Lock, layers: Sequence[Layer], cache: Cache) -> None:
+    """Writes what belongs to an ISO of these layers."""
+    from rigforge.attest.sbom import Subject, sbom
+
+    with step("SBOM, provenance, checksums"), ThreadPoolExecutor(1) as other:
+        digest = other.submit(_sha256, iso)
+        bill = _write(iso.with_suffix(SBOM), sbom(Subject(iso.name, "iso"), lock, layers, cache))
+        sums = {iso.name: digest.result(), bill.name: _sha256(bill)}
+        _vouch(iso.with_suffix(""), sums, sums, stack, lock, layers)
+
+
+def describe_images(
+    layout: Path, images: Mapping[str, str], stack: Stack, lock: Lock, layers: Sequence[Layer], cache: Cache
+) -> None:
+    """Writes what belongs to an OCI layout; `images` maps each image in it to its digest (`sha256:` and hex)."""
+    from rigforge.attest.sbom import Subject, sbom
+
+    with step("SBOM, provenance, checksums"):
+        bills = {}
+        for name in images:
+            own = [layer for layer in layers if layer.name in IMAGES[name]]
+            bill = layout.with_name(f"{layout.name}-{name}{SBOM}")
+            _write(bill, sbom(Subject(f"{stack.name}:{name}", "image"), lock, own, cache))
+            bills[bill.name] = _sha256(bill)
+        manifests = {f"{stack.name}:{name}": digest.removeprefix("sha256:") for name, digest in images.items()}
+        index = {f"{layout.name}/{INDEX}": _sha256(layout / INDEX)}
+        _vouch(layout, index | bills, manifests | bills, stack, lock, layers)
+
+
+def described(target: Path, lock: Lock) -> bool:
+    """Returns whether provenance and checksum file of an ISO or OCI layout are there, and of this lock."""
+    stem = target.with_suffix("") if target.is_file() else target
+    provenance = stem.with_name(stem.name + PROVENANCE)
+    if not (provenance.exists() and stem.with_name(stem.name + CHECKSUMS).exists()):
+        return False
+    return hashlib.sha256(to_text(lock).encode()).hexdigest() in provenance.read_text(encoding="utf-8")
+
+
+def _vouch(
+    stem: Path,
+    sums: Mapping[str, str],
+    subjects: Mapping[str, str],
+    stack: Stack,
+    lock: Lock,
+    layers: Sequence[Layer],
+) -> None:
+    from rigforge.attest.provenance import provenance
+
+    statement = _write(stem.with_name(stem.name + PROVENANCE), provenance(subjects, stack, lock, layers))
+    _write(stem.with_name(stem.name + CHECKSUMS), sums_to_text({**sums, statement.name: _sha256(statement)}))
+
+
+def _write(file: Path, text: str) -> Path:
+    # A signature of what was here before would only be a wrong one.
+    file.with_name(file.name + minisign.SUFFIX).unlink(missing_ok=True)
+    partial = file.with_name(f".{file.name}.part")
+    partial.write_text(text, encoding="utf-8")
+    partial.rename(file)
+    return file
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()

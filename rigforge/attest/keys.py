@@ -1,0 +1,88 @@
+"""Which keys sign and verify: named on the command line, in the environment, or in the user's configuration."""
+
+from __future__ import annotations
+
+import os
+import sys
+from getpass import getpass
+from pathlib import Path
+
+from rigforge import state
+from rigforge.attest.minisign import PublicKey, SecretKey
+from rigforge.errors import RigforgeError
+from rigforge.sources.configured import read_toml
+
+SECRET_VARIABLE = "RIGFORGE_SIGNING_KEY"
+PUBLIC_VARIABLE = "RIGFORGE_PUBLIC_KEY"
+
+#: What the table [signing] of the configuration may hold.
+_NAMES = ("key", "public_key")
+
+
+def secret_key(given: str = "") -> SecretKey:
+    """Returns the key in the file `given`, else in that of RIGFORGE_SIGNING_KEY, else in `key` of [signing].
+
+    Raises RigforgeError where none is named, where it is no secret key, and for one that lies in the checkout, from
+    which it would be published some day.
+    """
+    text, folder = _named(given, SECRET_VARIABLE, "key", "secret key")
+    path = (folder / Path(text).expanduser()).absolute()
+    if path.resolve().is_relative_to(state.PROJECT.resolve()):
+        raise RigforgeError(
+            f"the secret key {path} is inside the checkout {state.PROJECT}",
+            "move it out, to ~/.minisign for one: what lies in a checkout is committed or copied some day",
+        )
+    return SecretKey.read(path)
+
+
+def public_key(given: str = "") -> PublicKey:
+    """Returns the key `given` (a file or base64), else that of RIGFORGE_PUBLIC_KEY, else `public_key` of [signing].
+
+    Raises RigforgeError where none is named, and where it is no public key.
+    """
+    return PublicKey.read(*_named(given, PUBLIC_VARIABLE, "public_key", "public key"))
+
+
+def passphrase(key: SecretKey) -> str:
+    """Returns the passphrase of a key, "" where it has none.
+
+    Asked for on the terminal; without one it is the first line of standard input. Raises RigforgeError where it is
+    empty.
+    """
+    if not key.has_passphrase:
+        return ""
+    try:
+        asked = getpass(f"Passphrase of {key.path}: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
+    except EOFError:
+        asked = ""
+    if not asked:
+        raise RigforgeError(
+            f"{key.path} has a passphrase, and none was given",
+            "type it on the terminal, or give it as the first line of standard input",
+        )
+    return asked
+
+
+def _named(given: str, variable: str, name: str, what: str) -> tuple[str, Path]:
+    """Returns how a key is named, and the folder that a path counts from."""
+    config = state.config_file()
+    if value := given or os.environ.get(variable, ""):
+        return value, Path()
+    if value := _configured(config).get(name, ""):
+        return value, config.parent
+    raise RigforgeError(
+        f"no {what} given",
+        f'name it with --{name.replace("_", "-")}, in {variable}, or in {config}, in the table [signing]: {name} = "…"',
+    )
+
+
+def _configured(config: Path) -> dict[str, str]:
+    table = read_toml(config).get("signing", {})
+    if not isinstance(table, dict):
+        raise RigforgeError(f"{config}: signing is not a table", f"[signing] holds lines of {' and '.join(_NAMES)}")
+    for name, value in table.items():
+        if name not in _NAMES:
+            raise RigforgeError(f"{config}: signing.{name} is unknown", f"[signing] may hold {' and '.join(_NAMES)}")
+        if not isinstance(value, str):
+            raise RigforgeError(f"{config}: signing.{name} is not text: {value!r}", f'write {name} = "…"')
+    return table

@@ -1,0 +1,211 @@
+"""The software bill of materials of an ISO or a container image: CycloneDX 1.6, as JSON.
+
+It is made from the lock and from the layers as they were built, so the same lock gives the same bytes. A component
+is a locked file that was installed, with the sha256 of that very file; only the kernel module was made here.
+Source: CycloneDX specification 1.6 (ECMA-424); Package URL specification, types deb and pypi.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from cyclonedx.contrib.license.factories import LicenseFactory
+from cyclonedx.model import HashAlgorithm, HashType, Property
+from cyclonedx.model.bom import Bom, BomMetaData
+from cyclonedx.model.component import Component, ComponentType, Pedigree
+from cyclonedx.model.dependency import Dependency
+from cyclonedx.model.license import License
+from cyclonedx.model.tool import ToolRepository
+from cyclonedx.output.json import JsonV1Dot6
+from packageurl import PackageURL
+
+from rigforge import __version__
+from rigforge.attest import licences
+from rigforge.attest.licences import Licence
+from rigforge.attest.tree import find
+from rigforge.errors import RigforgeError
+from rigforge.layers.build import Cache
+from rigforge.layers.plan import Layer
+from rigforge.lock.model import Lock, LockedFile, to_text
+
+#: The layer that compiles the kernel module, and its product.
+MODULE = "module"
+PRODUCT = "nvidia-modules.deb"
+
+#: Packages of firmware and microcode, by the names that Debian and Ubuntu give them.
+FIRMWARE = re.compile(r"firmware-.+|.+-firmware|.+-microcode")
+
+#: The packages of the layer `module` that the kernel module is compiled from: its source and the kernel's headers.
+SOURCES = re.compile(r".+-dkms(-.+)?|nvidia-dkms-.+|linux-headers-.+")
+
+#: Stands in the text until the serial number is known, which is derived from the text.
+_NO_SERIAL = UUID(int=0)
+
+_FACTORY = LicenseFactory()
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What the bill is of: an ISO by its file name, or a container image by its name."""
+
+    name: str
+    kind: Literal["iso", "image"]
+
+
+def sbom(subject: Subject, lock: Lock, layers: Sequence[Layer], cache: Cache) -> str:
+    """Returns the bill of an artifact made of `layers`, bottom first, which are built; only shipped ones count.
+
+    Its time is the lock's, and its serial number follows from its content. What the kernel module was compiled with
+    is not in the artifact and not in the bill; what it was compiled from is in the module's pedigree.
+    Raises RigforgeError where the compiled module is not where the host layer got it from.
+    """
+    shipped = [layer for layer in layers if layer.shipped]
+    distribution = Distribution.of([cache.rootfs(layer) for layer in reversed(shipped)])
+    components = [component for layer in shipped for component in _of_layer(layer, distribution, cache)]
+    artifact = _artifact(subject, lock)
+    bom = Bom(
+        serial_number=_NO_SERIAL,
+        components=components,
+        dependencies=[Dependency(artifact.bom_ref, [Dependency(component.bom_ref) for component in components])],
+        metadata=BomMetaData(
+            component=artifact,
+            tools=ToolRepository(
+                components=[Component(type=ComponentType.APPLICATION, name="Rigforge", version=__version__)]
+            ),
+            timestamp=datetime.fromtimestamp(lock.source_date_epoch, UTC),
+        ),
+    )
+    text = JsonV1Dot6(bom).output_as_string(indent=2) + "\n"
+    return text.replace(str(_NO_SERIAL), str(uuid5(NAMESPACE_URL, text)), 1)
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """ID and VERSION_ID of os-release(5): debian and 12."""
+
+    id: str
+    version: str
+
+    @classmethod
+    def of(cls, roots: Sequence[Path]) -> Distribution:
+        """Reads them from the root directories of layers, top first. Raises RigforgeError where there are none."""
+        file = find("usr/lib/os-release", roots)
+        if file is None:
+            raise RigforgeError("no layer has usr/lib/os-release", "put the layer base among the layers")
+        fields = dict(word.split("=", 1) for word in shlex.split(file.read_text(encoding="utf-8"), comments=True))
+        return cls(fields["ID"], fields["VERSION_ID"])
+
+
+def purl(file: LockedFile, distribution: Distribution) -> PackageURL:
+    """Returns the package URL of a locked file; raises ValueError for a kind of file that has none."""
+    if file.kind == "wheel":
+        return PackageURL("pypi", None, file.name, file.version)
+    if file.kind == "deb":
+        architecture = file.basename.removesuffix(".deb").rpartition("_")[2]
+        return _deb(distribution.id, file.name, file.version, architecture, distribution)
+    raise ValueError(f"no package URL is known for a file of the kind {file.kind}: {file.file}")
+
+
+def _deb(vendor: str, name: str, version: str, architecture: str, distribution: Distribution) -> PackageURL:
+    qualifiers = {"arch": architecture, "distro": f"{distribution.id}-{distribution.version}"}
+    return PackageURL("deb", vendor, name, version, qualifiers)
+
+
+def _artifact(subject: Subject, lock: Lock) -> Component:
+    """Returns the artifact itself; its version is the lock's digest."""
+    digest = hashlib.sha256(to_text(lock).encode()).hexdigest()
+    return Component(
+        type=ComponentType.CONTAINER if subject.kind == "image" else ComponentType.OPERATING_SYSTEM,
+        name=subject.name,
+        version=f"sha256:{digest}",
+        bom_ref=subject.name,
+        properties=[Property(name="rigforge:stack", value=lock.stack)],
+    )
+
+
+def _of_layer(layer: Layer, distribution: Distribution, cache: Cache) -> Iterable[Component]:
+    """Yields a component for each file of a layer, and for the kernel module where the layer has one."""
+    roots = [cache.rootfs(lower) for lower in reversed(layer.chain())]
+    wheels = _of_wheels(layer, cache)
+    for file in layer.files:
+        found = wheels.get(file.name, ()) if file.kind == "wheel" else licences.of_package(file.name, roots)
+        yield _component(file, distribution, found)
+    for used in layer.uses:
+        if used.name == MODULE:
+            yield _module(used, layer, distribution, cache)
+
+
+def _of_wheels(layer: Layer, cache: Cache) -> Mapping[str, tuple[Licence, ...]]:
+    if not any(file.kind == "wheel" for file in layer.files):
+        return {}
+    return licences.of_wheels(cache.rootfs(layer) / layer.options["site_packages"].lstrip("/"))
+
+
+def _component(file: LockedFile, distribution: Distribution, found: Iterable[Licence]) -> Component:
+    url = purl(file, distribution)
+    return Component(
+        type=ComponentType.FIRMWARE if FIRMWARE.fullmatch(file.name) else ComponentType.LIBRARY,
+        name=file.name,
+        version=file.version,
+        purl=url,
+        bom_ref=f"{file.layer}/{url}",
+        hashes=[HashType(alg=HashAlgorithm.SHA_256, content=file.sha256)],
+        licenses=_licences(found),
+        properties=[
+            Property(name="rigforge:layer", value=file.layer),
+            Property(name="rigforge:file", value=file.file),
+        ],
+    )
+
+
+def _module(module: Layer, host: Layer, distribution: Distribution, cache: Cache) -> Component:
+    """Returns the kernel module: a package that no archive has, which the layer `module` made for the layer `host`."""
+    product = cache.rootfs(module) / PRODUCT
+    try:
+        content = product.read_bytes()
+    except FileNotFoundError:
+        raise RigforgeError(
+            f"{product} is missing, which the layer {host.name} was built with",
+            f"remove {cache.layer(host)} and {cache.layer(module)}: the same command builds both anew",
+        ) from None
+    kernel, driver = module.options["kernel"], module.options["driver"]
+    url = _deb("rigforge", f"nvidia-modules-{kernel}", driver, "amd64", distribution)
+    roots = [cache.rootfs(lower) for lower in reversed(module.chain())]
+    sources = [file for file in module.files if SOURCES.fullmatch(file.name)]
+    declared = {
+        licence for file in sources if "-dkms" in file.name for licence in licences.of_package(file.name, roots)
+    }
+    properties = {"layer": host.name, "kernel": kernel}
+    if certificate := module.options.get("certificate_sha256"):
+        properties["certificate_sha256"] = certificate
+    return Component(
+        type=ComponentType.DEVICE_DRIVER,
+        name=url.name,
+        version=driver,
+        purl=url,
+        bom_ref=f"{host.name}/{url}",
+        hashes=[HashType(alg=HashAlgorithm.SHA_256, content=hashlib.sha256(content).hexdigest())],
+        licenses=_licences(declared),
+        properties=[Property(name=f"rigforge:{name}", value=value) for name, value in properties.items()],
+        pedigree=Pedigree(ancestors=[_component(file, distribution, ()) for file in sources]),
+    )
+
+
+def _licences(found: Iterable[Licence]) -> list[License]:
+    """Returns licences as CycloneDX has them: one expression, or identifiers and names."""
+    made: list[License] = []
+    listed = licences.together(found)
+    for licence in listed:
+        if not licence.spdx or (len(listed) > 1 and " " in licence.name):
+            made.append(_FACTORY.make_with_name(licence.name))
+        else:
+            made.append(_FACTORY.make_from_string(licence.name))
+    return made

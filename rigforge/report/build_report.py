@@ -1,0 +1,102 @@
+"""All that is known of a stack's build, gathered from cache, lock and folder of results."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rigforge.errors import RigforgeError
+from rigforge.layers.build import Cache, Squashfs, squashed
+from rigforge.layers.plan import plan
+from rigforge.lock.model import Lock, read, to_text
+from rigforge.report import results, timing, verification
+from rigforge.report.chain import Link, chain
+from rigforge.report.results import Results
+from rigforge.report.space import Package, packages
+from rigforge.report.timing import Step
+from rigforge.report.verification import Unfinished, Verification
+from rigforge.stack.choose import preference
+from rigforge.stack.load import load
+from rigforge.stack.model import Stack
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """A build as its page shows it.
+
+    `layers` are the shipped ones that are built, bottom first, `squashfs` those of them that are compressed;
+    `lock_sha256` (hex) is of the lock's text; `missing` are names of shipped layers that are not built.
+    """
+
+    stack: str
+    description: str
+    lock_sha256: str
+    archives: tuple[str, ...]
+    download: int
+    chain: tuple[Link, ...]
+    layers: tuple[str, ...]
+    missing: tuple[str, ...]
+    packages: tuple[Package, ...]
+    squashfs: tuple[Squashfs, ...]
+    steps: tuple[Step, ...]
+    results: Results
+    verifications: tuple[Verification | Unfinished, ...]
+
+
+def gather(stack: Stack, lock: Lock, cache: Cache, folder: Path) -> BuildReport:
+    """Gathers the report of a stack from what is built of it in `cache` and made of it in `folder`.
+
+    Raises RigforgeError where no layer of it is built.
+    """
+    layers = plan(stack, lock)
+    shipped = [layer for layer in layers if layer.shipped]
+    built = [layer for layer in shipped if cache.layer(layer).exists()]
+    if not built:
+        raise RigforgeError(
+            f"nothing of stack {stack.name} is built yet", f"build it first: invoke build-iso --stack {stack.name}"
+        )
+    level = stack.medium.zstd_level
+    found = results.find(stack.name, folder)
+    return BuildReport(
+        stack=stack.name,
+        description=stack.description,
+        lock_sha256=hashlib.sha256(to_text(lock).encode()).hexdigest(),
+        archives=tuple(f"{archive.role} {archive.suite}: {archive.date}" for archive in lock.archives),
+        download=sum({file.sha256: file.size for file in lock.files}.values()),
+        chain=chain(stack, lock),
+        layers=tuple(layer.name for layer in built),
+        missing=tuple(layer.name for layer in shipped if layer not in built),
+        packages=packages(built, lock, stack.python.version, cache),
+        squashfs=tuple(made for layer in built if (made := squashed(layer, cache, level))),
+        steps=(*timing.steps(layers, cache, level), *_of_images(found, cache)),
+        results=found,
+        verifications=verification.find(stack.name, folder),
+    )
+
+
+def built_stack(cache: Cache) -> Stack:
+    """Returns the preferred stack of those of which a layer is built. Raises RigforgeError where there is none."""
+    names = preference()
+    for name in names:
+        stack = load(name)
+        if stack.lock_path.exists() and _any_built(stack, cache):
+            return stack
+    raise RigforgeError(f"none of the stacks {', '.join(names)} is built yet", "build one first: invoke build-iso")
+
+
+def _any_built(stack: Stack, cache: Cache) -> bool:
+    return any(cache.layer(layer).exists() for layer in plan(stack, read(stack.lock_path)))
+
+
+def _of_images(found: Results, cache: Cache) -> Sequence[Step]:
+    """The tars of the images' layers and what Dockerfiles add, each once."""
+    measured = timing.of_blobs(cache.directory / "blobs")
+    layers = {layer.digest: layer.name for image in found.images for layer in image.layers}
+    named = {digest: name.removeprefix("rigforge ").removeprefix("dockerfiles/") for digest, name in layers.items()}
+    return [
+        Step(f"tar of {name}", measured.get(digest))
+        for digest, name in named.items()
+        if name.startswith("layer ") or name.endswith(".Dockerfile")
+    ]

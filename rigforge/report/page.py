@@ -1,0 +1,274 @@
+"""The page itself: the report's numbers in words, and the template filled with them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+from urllib.parse import quote
+
+import jinja2
+from markupsafe import Markup
+
+from rigforge import __version__
+from rigforge.report.build_report import BuildReport
+from rigforge.report.space import Package
+from rigforge.report.timing import Step
+from rigforge.report.treemap import Group, Part, treemap
+from rigforge.report.verification import Unfinished, Verification
+
+#: Rows of the table of packages.
+LARGEST = 25
+
+#: Width and height of the treemap, on a screen and on a phone held upright.
+WIDE, TALL = (960.0, 520.0), (380.0, 640.0)
+
+_UNITS = ((10**9, "GB", 2), (10**6, "MB", 1), (10**3, "kB", 0))
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of a table: its cells in words, and for a bar beside them how long it is (0 to 100)."""
+
+    cells: tuple[str, ...]
+    bar: float = 0.0
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """A layer in its table; `number` is its colour."""
+
+    number: int
+    name: str
+    packages: str
+    size: str
+    share: str
+    squashfs: str
+
+
+@dataclass(frozen=True)
+class Digest:
+    """What has a digest, with its size where that is known."""
+
+    name: str
+    size: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A verification in words; `state` is "passed", "failed" or "unfinished"."""
+
+    subject: str
+    state: str
+    counts: str
+    boot: str
+    tests: str
+    when: str
+    remarks: tuple[str, ...]
+
+
+def write(report: BuildReport, output: Path) -> None:
+    """Writes the page, whole or not at all; its links count from the folder it is in."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    partial = output.with_name(f".{output.name}.part")
+    partial.write_text(render(report, output.parent), encoding="utf-8")
+    partial.rename(output)
+
+
+def render(report: BuildReport, folder: Path) -> str:
+    """Returns the page, for a file in `folder`."""
+    loader = jinja2.FileSystemLoader(Path(__file__).parent)
+    environment = jinja2.Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    total = sum(package.size for package in report.packages)
+    return environment.get_template("page.html.j2").render(
+        css=Markup(Path(__file__).with_name("page.css").read_text()),
+        version=__version__,
+        stack=report.stack,
+        description=report.description,
+        archives=report.archives,
+        figures=_figures(report, total),
+        chain=report.chain,
+        incomplete=_incomplete(report),
+        maps=[_map(report, "wide", WIDE), _map(report, "tall", TALL)],
+        layers=_layers(report, total),
+        largest=_largest(report, total),
+        steps=_steps(report.steps),
+        measured=_measured(report.steps),
+        outcomes=[_outcome(each, report) for each in report.verifications],
+        unverified=[] if report.verifications else ["Neither verify-iso nor verify-images has left a result here."],
+        digests=_digests(report),
+        files=_files(report, folder),
+    )
+
+
+def size(count: int) -> str:
+    """Returns bytes in words: 1.18 GB, 192.3 MB."""
+    for unit, name, digits in _UNITS:
+        if count >= unit:
+            return f"{count / unit:.{digits}f} {name}"
+    return f"{count} B"
+
+
+def duration(seconds: float | None) -> str:
+    """Returns seconds in words: 42 s, 3 min 05 s, 1 h 02 min."""
+    if seconds is None:
+        return "not measured"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{seconds:.1f} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+
+
+def _figures(report: BuildReport, total: int) -> list[tuple[str, str]]:
+    iso = report.results.iso
+    tested = [each for each in report.verifications if isinstance(each, Verification)]
+    tests = [("tests passed", f"{sum(each.passed for each in tested)}")] if tested else []
+    failed = sum(each.failed for each in tested)
+    return [
+        ("on the disk", size(total)),
+        ("to download", size(report.download)),
+        *([("ISO", size(iso.size))] if iso else []),
+        *tests,
+        *([("tests failed", str(failed))] if failed else []),
+    ]
+
+
+def _incomplete(report: BuildReport) -> list[str]:
+    return [f"Not built yet, and not counted here: {', '.join(report.missing)}."] if report.missing else []
+
+
+def _map(report: BuildReport, name: str, extent: tuple[float, float]) -> dict[str, object]:
+    """What the template draws of one treemap, with the layers that are too small for it in words."""
+    by_layer = {layer: [part for part in report.packages if part.layer == layer] for layer in report.layers}
+    layers = {
+        layer: (size(_total(parts)), [Part(_name(part), part.size, size(part.size)) for part in parts])
+        for layer, parts in by_layer.items()
+    }
+    groups: tuple[Group, ...] = treemap(layers, *extent)
+    drawn = {group.number for group in groups}
+    left_out = [layer for number, layer in enumerate(report.layers, 1) if number not in drawn]
+    words = [group.title for group in groups]
+    description = f"Layers by size: {', '.join(words)}. The tables below have the same figures."
+    if left_out:
+        description += f" Too small to be drawn: {', '.join(left_out)}."
+    return {
+        "name": name,
+        "width": extent[0],
+        "height": extent[1],
+        "groups": [asdict(group) for group in groups],
+        "description": description,
+    }
+
+
+def _layers(report: BuildReport, total: int) -> list[LayerRow]:
+    squashed = {made.layer: made for made in report.squashfs}
+    rows = []
+    for number, (layer, group) in enumerate(groupby(report.packages, key=attrgetter("layer")), 1):
+        parts = list(group)
+        compressed = size(squashed[layer].path.stat().st_size) if layer in squashed else "not made"
+        count = sum(1 for part in parts if part.name)
+        rows.append(LayerRow(number, layer, str(count), size(_total(parts)), _share(_total(parts), total), compressed))
+    return rows
+
+
+def _largest(report: BuildReport, total: int) -> list[Row]:
+    ordered = sorted(report.packages, key=lambda package: -package.size)
+    shown = ordered[:LARGEST]
+    rows = [
+        Row(
+            (_name(each), each.version, each.layer, size(each.size), _share(each.size, total)), _percent(each, shown[0])
+        )
+        for each in shown
+    ]
+    rest = ordered[LARGEST:]
+    summed = _total(rest)
+    return [*rows, *([Row((f"{len(rest)} more", "", "", size(summed), _share(summed, total)))] if rest else [])]
+
+
+def _percent(package: Package, largest: Package) -> float:
+    return round(100 * package.size / max(1, largest.size), 1)
+
+
+def _steps(steps: Sequence[Step]) -> list[Row]:
+    longest = max((step.seconds or 0.0 for step in steps), default=0.0)
+    return [
+        Row((step.name, duration(step.seconds)), round(100 * (step.seconds or 0.0) / longest, 1) if longest else 0.0)
+        for step in steps
+    ]
+
+
+def _measured(steps: Sequence[Step]) -> str:
+    known = [step.seconds for step in steps if step.seconds is not None]
+    return f"{duration(sum(known))} in {len(known)} of {len(steps)} steps" if known else "no step was measured"
+
+
+def _outcome(found: Verification | Unfinished, report: BuildReport) -> Outcome:
+    if isinstance(found, Unfinished):
+        return Outcome(
+            found.subject, "unfinished", "no result", "", "", "", ("It did not get as far as being tested.",)
+        )
+    remarks = list(found.failures)
+    iso = report.results.iso
+    if found.of and iso and found.of != iso.medium:
+        remarks.append(f"This was another medium ({found.of}) than the ISO of this report ({iso.medium or 'unknown'}).")
+    return Outcome(
+        subject=found.subject,
+        state="failed" if found.failed else "passed",
+        counts=f"{found.passed} passed, {found.failed} failed, {found.skipped} skipped",
+        boot=duration(found.boot) if found.boot is not None else "",
+        tests=duration(found.tests),
+        when=found.when,
+        remarks=tuple(remarks),
+    )
+
+
+def _digests(report: BuildReport) -> list[Digest]:
+    iso, made = report.results.iso, []
+    if iso:
+        sha256 = f"sha256:{iso.sha256}" if iso.sha256 else "no checksum file has it"
+        made.append(Digest(iso.path.name, size(iso.size), sha256))
+    return [
+        Digest(f"{report.stack}.lock", "", f"sha256:{report.lock_sha256}"),
+        *made,
+        *(
+            Digest(f"image {each.tag}", size(sum(one.size for one in each.layers)), each.digest)
+            for each in report.results.images
+        ),
+        *(
+            Digest(f"{each.layer}.squashfs", size(each.path.stat().st_size), f"sha256:{each.sha256}")
+            for each in report.squashfs
+        ),
+    ]
+
+
+def _files(report: BuildReport, folder: Path) -> list[tuple[str, str, str]]:
+    """What each file beside the page is, the link to it, and its name."""
+    iso = report.results.iso
+    named = [("install medium", iso.path)] if iso else []
+    named += [(document.title, document.path) for document in report.results.documents]
+    return [(title, quote(os.path.relpath(path, folder)), path.name) for title, path in named]
+
+
+def _name(package: Package) -> str:
+    return package.name or f"other files of {package.layer}"
+
+
+def _total(parts: Sequence[Package]) -> int:
+    return sum(part.size for part in parts)
+
+
+def _share(part: int, total: int) -> str:
+    return f"{100 * part / max(1, total):.1f} %"

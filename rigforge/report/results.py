@@ -1,0 +1,110 @@
+"""What was made of a stack, in one folder: the ISO, the container images, and the files that describe them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rigforge.build import Stamp
+from rigforge.images.oci import TAG, read_index
+from rigforge.store.checksums import parse
+
+#: What describes a build and lies beside it, by the end of its name.
+DOCUMENTS = {
+    "sha256": "checksums",
+    "cdx.json": "bill of materials (CycloneDX)",
+    "intoto.json": "provenance (in-toto)",
+}
+
+
+@dataclass(frozen=True)
+class Iso:
+    """The ISO: its size in bytes, its sha256 (hex, "" where no checksum file has it), and its medium's id.
+
+    The id is "" where the ISO is not as the build left it.
+    """
+
+    path: Path
+    size: int
+    sha256: str
+    medium: str
+
+
+@dataclass(frozen=True)
+class ImageLayer:
+    """A layer of a container image: what made it, the digest of its blob, the blob's bytes."""
+
+    name: str
+    digest: str
+    size: int
+
+
+@dataclass(frozen=True)
+class OciImage:
+    """A container image of an OCI layout: its tag, the digest of its manifest, its layers, bottom first."""
+
+    tag: str
+    digest: str
+    layers: tuple[ImageLayer, ...]
+
+
+@dataclass(frozen=True)
+class Document:
+    """A file that describes the build: what it is, and where."""
+
+    title: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Results:
+    """All of it, as far as it is there."""
+
+    iso: Iso | None
+    images: tuple[OciImage, ...]
+    documents: tuple[Document, ...]
+
+
+def find(stack: str, folder: Path) -> Results:
+    """Returns what builds left in `folder` of the stack of this name; the ISO itself is not read."""
+    name = f"rigforge-{stack}"
+    iso = folder / f"{name}.iso"
+    checksums = folder / f"{name}.sha256"
+    documents = [Document(title, folder / f"{name}.{end}") for end, title in DOCUMENTS.items()]
+    return Results(
+        iso=_iso(iso, checksums) if iso.exists() else None,
+        images=_images(folder / "images" / stack),
+        documents=tuple(document for document in documents if document.path.exists()),
+    )
+
+
+def _iso(path: Path, checksums: Path) -> Iso:
+    stamp = Stamp.of(path)
+    return Iso(path, path.stat().st_size, _checksum(checksums, path.name), stamp.id if stamp else "")
+
+
+def _checksum(file: Path, name: str) -> str:
+    return parse(file.read_text()).get(name, "") if file.exists() else ""
+
+
+def _images(layout: Path) -> tuple[OciImage, ...]:
+    return tuple(
+        OciImage(entry["annotations"][TAG], entry["digest"], _layers(layout, entry["digest"]))
+        for entry in read_index(layout)
+    )
+
+
+def _layers(layout: Path, manifest: str) -> tuple[ImageLayer, ...]:
+    content = _blob(layout, manifest)
+    history = _blob(layout, content["config"]["digest"])["history"]
+    return tuple(
+        ImageLayer(step["created_by"], layer["digest"], layer["size"])
+        for step, layer in zip(history, content["layers"], strict=True)
+    )
+
+
+def _blob(layout: Path, digest: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((layout / "blobs" / digest.replace(":", "/")).read_text())
+    return content

@@ -1,0 +1,52 @@
+"""What takes the space in a stack's layers, by layer and package."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rigforge import namespace
+from rigforge.layers.build import Cache
+from rigforge.layers.plan import SITE_PACKAGES, Layer
+from rigforge.lock.model import Lock
+
+
+@dataclass(frozen=True)
+class Package:
+    """What a package takes of a layer, in bytes on a disk with blocks of 4 KiB.
+
+    `kind` is the lock's, "deb" or "wheel"; both it and `name` are empty for all that no package brought.
+    """
+
+    layer: str
+    kind: str
+    name: str
+    version: str
+    size: int
+
+
+def packages(layers: Sequence[Layer], lock: Lock, python: str, cache: Cache) -> tuple[Package, ...]:
+    """Measures built layers, bottom first; `python` is the minor version of their environment, "" for none.
+
+    Returns the packages of each, the largest first. Raises RigforgeError where this machine allows no namespaces.
+    """
+    versions = {(file.kind, file.name): file.version for file in lock.files}
+    with tempfile.TemporaryDirectory(prefix="rigforge-") as directory:
+        output = Path(directory) / "sizes.json"
+        request = {
+            "layers": [[layer.name, str(cache.rootfs(layer))] for layer in layers],
+            "site_packages": SITE_PACKAGES.format(version=python),
+            "output": str(output),
+        }
+        namespace.call("rigforge.report.measure:measure", request, log=output.with_suffix(".log"))
+        measured = json.loads(output.read_text())
+    found = [
+        Package(layer, kind, name, versions.get((kind, name), ""), size)
+        for layer, rows in measured.items()
+        for kind, name, size in rows
+    ]
+    order = {layer.name: place for place, layer in enumerate(layers)}
+    return tuple(sorted(found, key=lambda package: (order[package.layer], -package.size, package.name)))

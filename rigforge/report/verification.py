@@ -1,0 +1,65 @@
+"""What verify-iso and verify-images left: which tests passed, on what, and how long it took."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rigforge.images.description import IMAGES
+from rigforge.verify.files import REPORT
+from rigforge.verify.qemu import FIRMWARES
+
+
+@dataclass(frozen=True)
+class Verification:
+    """One machine or container that was tested. `boot` (power-on of the installer to SSH) and `tests` are seconds.
+
+    `when` is the time of its report, `of` the id of the medium that was installed; both are empty where unknown.
+    """
+
+    subject: str
+    passed: int
+    failed: int
+    skipped: int
+    failures: tuple[str, ...]
+    boot: float | None
+    tests: float
+    when: str
+    of: str
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A verification that left no report: the machine or container did not get as far as being tested."""
+
+    subject: str
+    folder: Path
+
+
+def find(stack: str, folder: Path) -> tuple[Verification | Unfinished, ...]:
+    """Returns the last verification of each firmware and image, from `folder`/verify and `folder`/images."""
+    places = [(f"machine, {name}", folder / "verify" / f"{stack}-{name}") for name in FIRMWARES]
+    places += [(f"image {name}", folder / "images" / f"{stack}-{name}-tests") for name in IMAGES]
+    return tuple(_read(subject, place) for subject, place in places if place.is_dir())
+
+
+def _read(subject: str, folder: Path) -> Verification | Unfinished:
+    file, expectations = folder / REPORT, folder / "expectations.json"
+    if not file.exists():
+        return Unfinished(subject, folder)
+    report: dict[str, Any] = json.loads(file.read_text())
+    expected = json.loads(expectations.read_text()) if expectations.exists() else {}
+    return Verification(
+        subject=f"{subject} ({report.get('accelerator') or report.get('injected')})",
+        passed=report["passed"],
+        failed=report["failed"],
+        skipped=report["skipped"],
+        failures=tuple(report["failures"]),
+        boot=report.get("seconds_to_ssh"),
+        tests=report["seconds_of_tests"],
+        when=f"{datetime.fromtimestamp(file.stat().st_mtime, UTC):%Y-%m-%d %H:%M} UTC",
+        of=expected.get("medium_id", ""),
+    )
