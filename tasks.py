@@ -3,7 +3,10 @@
 from rigforge.tasks.build import build_images, build_iso
 from rigforge.tasks.checkout import clean, lint, requirements, test
 from rigforge.tasks.lock import diff, lock, stacks, vendor
+from rigforge.tasks.report import report
+from rigforge.tasks.reproduce import reproduce
 from rigforge.tasks.run import run
+from rigforge.tasks.sign import sign, verify_signature
 from rigforge.tasks.site import seed, validate
 from rigforge.tasks.verify import verify_images, verify_iso
 
@@ -14,13 +17,17 @@ __all__ = [
     "diff",
     "lint",
     "lock",
+    "report",
+    "reproduce",
     "requirements",
     "run",
     "seed",
+    "sign",
     "stacks",
     "test",
     "validate",
     "vendor",
     "verify_images",
     "verify_iso",
+    "verify_signature",
 ]

@@ -14,7 +14,8 @@ Argument = str | Path
 
 _running: set[subprocess.Popen[str]] = set()
 
-#: What a program sees besides what its caller names: nothing of the user's shell but these.
+#: What a program sees besides what its caller names: nothing of the user's shell but these, and those whose names
+#: are in RIGFORGE_KEEP.
 KEPT = ("PATH", "HOME", "TMPDIR", "SSL_CERT_FILE", "http_proxy", "https_proxy", "no_proxy")
 
 
@@ -31,7 +32,8 @@ class CommandFailed(RigforgeError):
 
 def minimal_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Returns the environment for a program: `KEPT`, a fixed locale and time zone, and `extra`."""
-    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    names = (*KEPT, "RIGFORGE_KEEP", *os.environ.get("RIGFORGE_KEEP", "").split())
+    kept = {name: os.environ[name] for name in names if name in os.environ}
     path = kept.get("PATH", "")
     # Debian keeps mkfs, losetup and chroot in sbin, which an ordinary user's PATH lacks.
     kept["PATH"] = ":".join(filter(None, [path, "/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"]))

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from rigforge.layers import trial
 from rigforge.layers.root import Root, clean, interfaces, overlay, settle
 from rigforge.process import run
 
@@ -19,22 +20,21 @@ def build(request: dict[str, Any]) -> None:
 
     `request`: `layer` (the recipe's name), `directory` (empty; gets `rootfs`, the upper directory), `files`
     (directory of the locked files), `lowers` (upper directories of the layers below, top first), `products`
-    and `options` as in `Root`. A recipe with NEEDS_BASE = False makes the root itself.
+    and `options` as in `Root`. Where nothing is below, the recipe makes the root itself.
     """
     directory, files = Path(request["directory"]), Path(request["files"])
-    lowers = [Path(lower) for lower in request["lowers"]]
+    lowers = [*(Path(lower) for lower in request["lowers"]), *trial.ground()]
     recipe = importlib.import_module(f"rigforge.layers.recipes.{request['layer']}")
     path, upper, work = (directory / name for name in ("mounted", "rootfs", "work"))
     for part in (path, upper, work):
         part.mkdir()
     products = {name: Path(product) for name, product in request["products"].items()}
-    root = Root(path, files, products, request["options"])
-    with overlay(path, lowers=lowers, upper=upper, work=work):
+    with overlay(path, lowers=lowers, upper=upper, work=work), trial.shuffled(path) as seen:
         with ExitStack() as mounts:
-            if lowers:
-                mounts.enter_context(interfaces(path, files))
-            recipe.build(root)
-        clean(path)
+            if request["lowers"]:
+                mounts.enter_context(interfaces(seen, files))
+            recipe.build(Root(seen, files, products, request["options"]))
+        clean(seen)
     settle(upper, lowers, request["options"]["source_date_epoch"])
     sync(upper)
 

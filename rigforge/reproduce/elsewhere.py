@@ -1,0 +1,107 @@
+"""A second build of the same lock, from nothing, under conditions that differ in all that must not matter."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import sysconfig
+from collections.abc import Sequence
+from pathlib import Path
+
+from rigforge.console import step
+from rigforge.errors import RigforgeError
+from rigforge.layers import trial
+from rigforge.lock.model import Lock
+from rigforge.process import Argument, run
+from rigforge.state import PROJECT
+from rigforge.store.store import Store
+
+#: Each condition that is another than in the first build, in words.
+CONDITIONS = (
+    "built from nothing, with no layer kept from before",
+    "by another user (root and ordinary user change places), of another id",
+    "in another path, on a machine of another name, without a network",
+    "umask 0077, locale POSIX, time zone Pacific/Kiritimati",
+    "a clock that is 400 days ahead (libfaketime)",
+    "one processor",
+    "directories that list their files in random order (disorderfs)",
+)
+
+#: The id of the user that root becomes: one that no system gives to anybody.
+_USER = "54321"
+
+_SCRIPT = Path(__file__).with_name("elsewhere.sh")
+_LIBRARY = "faketime/libfaketime.so.1"
+_CLOCK = {
+    "FAKETIME": "+400d",
+    "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    # Programs that copy a file's time would else copy the shift into the file.
+    "NO_FAKE_STAT": "1",
+}
+
+
+def build(tasks: Sequence[Sequence[str]], lock: Lock, stack: Path, store: Store, directory: Path, log: Path) -> Path:
+    """Runs tasks of Rigforge elsewhere and returns their results: the directory `out` of the empty `directory`.
+
+    `tasks` are their names and arguments, in which `{stack}` is the stack's file there and `{out}` the place of the
+    results. What they print goes to `log`.
+
+    Raises RigforgeError where a tool is missing or a build fails.
+    """
+    library = _faketime()
+    ground = directory / "ground"
+    place = ground / library.relative_to("/")
+    place.parent.mkdir(parents=True)
+    shutil.copy(library, place)
+    for name in ("out", "tmp", "home", "stack"):
+        (directory / name).mkdir()
+    # With its neighbours, as it may extend one of them.
+    for file in (*stack.parent.glob("*.toml"), stack.with_suffix(".lock")):
+        shutil.copy(file, directory / "stack")
+    with step("copying the downloads"):
+        copy = Store(directory / "home" / "store")
+        for sha256 in sorted({file.sha256 for file in lock.files}):
+            target = copy.path(sha256)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(store.path(sha256), target)
+    environment = {
+        **_CLOCK,
+        trial.VARIABLE: "/mnt/trial/ground",
+        "RIGFORGE_KEEP": " ".join([*_CLOCK, "LD_PRELOAD", "PYTHONPATH", trial.VARIABLE]),
+        "RIGFORGE_HOME": "/mnt/trial/home",
+        "HOME": "/mnt/trial",
+        "TMPDIR": "/mnt/trial/tmp",
+        "LANG": "POSIX",
+        "LC_ALL": "POSIX",
+        "TZ": "Pacific/Kiritimati",
+        "PYTHONPATH": "/mnt/checkout:/mnt/packages",
+    }
+    namespaces = ["--mount", "--uts", "--net", "--pid", "--mount-proc", "--fork", "--kill-child"]
+    if os.geteuid():
+        namespaces += ["--map-auto", "--map-root-user"]
+    else:
+        environment["RIGFORGE_USER"] = _USER
+        run(["chown", "--recursive", f"{_USER}:{_USER}", directory])
+    one_processor = ["taskset", "--cpu-list", str(min(os.sched_getaffinity(0)))]
+    there = {"stack": f"/mnt/trial/stack/{stack.name}", "out": "/mnt/trial/out"}
+    for task in tasks:
+        words = [word.format(**there) for word in task]
+        with step(f"elsewhere: {words[0]}"):
+            places: list[Argument] = [PROJECT, directory, sys.base_prefix, sysconfig.get_path("purelib")]
+            python = f"/mnt/python/bin/python3.{sys.version_info.minor}"
+            command: list[Argument] = ["unshare", *namespaces, _SCRIPT, *places, *one_processor]
+            # The clock is shifted last, as libfaketime shares memory between a program and those that it starts.
+            command += ["env", f"LD_PRELOAD={library}"]
+            run([*command, python, "-m", "rigforge.cli", *words], env=environment, log=log)
+    return directory / "out"
+
+
+def _faketime() -> Path:
+    """Returns libfaketime's path. Raises RigforgeError where it or disorderfs is not installed."""
+    found = next(Path("/usr/lib").glob(f"*/{_LIBRARY}"), None) or next(Path("/usr/lib").glob(_LIBRARY), None)
+    if found is None or shutil.which("disorderfs") is None:
+        raise RigforgeError(
+            "faketime and disorderfs are not installed", "./bootstrap reproduce finds and installs what is missing"
+        )
+    return found

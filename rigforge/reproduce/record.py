@@ -1,0 +1,47 @@
+"""The digests that a stack's committed lock gives, kept beside it in the format of sha256sum."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from rigforge.attest.artifact import CHECKSUMS, PROVENANCE
+from rigforge.errors import RigforgeError
+
+_HEADER = """\
+# What {stack}.lock gives on the machine that rigforge/reproduce/site.toml describes, as sha256.
+# Made by `invoke reproduce --stack {stack} --record`; `invoke reproduce --stack {stack}` compares.
+"""
+
+
+def path(lock: Path) -> Path:
+    """Returns where the digests of a lock are."""
+    return lock.with_suffix(".digests")
+
+
+def recorded(digests: Mapping[str, str]) -> dict[str, str]:
+    """Returns those of a build's digests that are recorded.
+
+    The provenance names the commit that Rigforge was at, and the checksum file lists it; no commit can hold its own
+    name.
+    """
+    return {name: digest for name, digest in digests.items() if not name.endswith((PROVENANCE, CHECKSUMS))}
+
+
+def read(file: Path) -> dict[str, str]:
+    """Returns the sha256 (hex) of each artifact. Raises RigforgeError where a line is not one of sha256sum's."""
+    found = {}
+    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+        if line.startswith("#"):
+            continue
+        digest, separator, name = line.partition("  ")
+        if not separator or len(digest) != 64:
+            raise RigforgeError(f"{file}:{number}: not a digest and a name", "make it anew: invoke reproduce --record")
+        found[name] = digest
+    return found
+
+
+def write(file: Path, digests: Mapping[str, str]) -> None:
+    """Writes the file, artifacts in the order of their names."""
+    lines = [f"{digest}  {name}\n" for name, digest in sorted(digests.items())]
+    file.write_text(_HEADER.format(stack=file.stem) + "".join(lines), encoding="utf-8")

@@ -1,0 +1,101 @@
+"""Builds a stack here and elsewhere, and compares what comes out."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from rigforge import console, namespace
+from rigforge.console import step
+from rigforge.lock.model import Lock
+from rigforge.options import the_images, the_iso
+from rigforge.process import run
+from rigforge.reproduce import artifacts, elsewhere
+from rigforge.sources.mirrors import Mirrors
+from rigforge.stack.model import Stack
+from rigforge.state import home
+from rigforge.store.store import Store
+
+#: The values of the machine for which is built.
+SITE = Path(__file__).with_name("site.toml")
+
+#: Bytes of a report of diffoscope.
+_LONGEST = 1 << 20
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two builds: the sha256 (hex) of each artifact by its name, and the directory with diffoscope's reports."""
+
+    first: Mapping[str, str]
+    second: Mapping[str, str]
+    reports: Path
+
+    @property
+    def differing(self) -> list[str]:
+        """The artifacts that are not the same."""
+        return artifacts.differing(self.first, self.second)
+
+    def table(self) -> dict[str, dict[str, str | bool | None]]:
+        """Returns {artifact: {first, second, same}}; None is an artifact that one build has not."""
+        names = sorted(self.first.keys() | self.second.keys())
+        pairs = {name: (self.first.get(name), self.second.get(name)) for name in names}
+        return {name: {"first": one, "second": two, "same": one == two} for name, (one, two) in pairs.items()}
+
+
+def compare(stack: Stack, lock: Lock, mirrors: Mirrors, out: Path, *, offline: bool = False) -> Comparison:
+    """Builds the stack here, with whatever earlier builds have left, and elsewhere from nothing.
+
+    Where all is the same, nothing of it is kept; else `out` has both results, and diffoscope's report of what differs.
+    """
+    shutil.rmtree(out, ignore_errors=True)
+    first, second, reports = out / "first", out / "second", out / "reports"
+    the_iso(stack, mirrors, offline=offline, out=str(first))
+    the_images(stack, mirrors, "", "zstd", offline=offline, out=str(first / "images"))
+    store = Store(home() / "store")
+    store.fetch(lock.files, mirrors, offline=offline)
+    console.say("Elsewhere:\n" + "\n".join(f"  {condition}" for condition in elsewhere.CONDITIONS))
+    trial = home() / "elsewhere"
+    namespace.remove_tree(trial)
+    trial.mkdir(parents=True)
+    options = ["--stack", "{stack}", "--offline", "--out"]
+    site = ["--site", str(SITE.relative_to(SITE.parent.parent.parent))]
+    commands = [["build-iso", *site, *options, "{out}"], ["build-images", *options, "{out}/images"]]
+    try:
+        built = elsewhere.build(commands, lock, stack.path, store, trial, _log())
+        with step("comparing"):
+            comparison = Comparison(artifacts.digests(first), artifacts.digests(built), reports)
+        if comparison.differing:
+            shutil.copytree(built, second)
+    finally:
+        namespace.remove_tree(trial)
+    if comparison.differing:
+        _explain(comparison, first, second)
+    else:
+        shutil.rmtree(out)
+    return comparison
+
+
+def _explain(comparison: Comparison, first: Path, second: Path) -> None:
+    """Writes diffoscope's report of each artifact that differs, innermost first."""
+    if not shutil.which("diffoscope"):
+        console.warn("diffoscope is not installed: nothing says what differs within the artifacts")
+        return
+    comparison.reports.mkdir()
+    for name in artifacts.innermost(comparison.differing):
+        plain = name.replace("/", "_").replace(":", "_")
+        with step(f"what differs in {name}"):
+            pair = [artifacts.extract(one, name, one / f".{plain}") for one in (first, second)]
+            if all(pair):
+                report = comparison.reports / f"{plain}.txt"
+                limit = str(_LONGEST)
+                run(["diffoscope", "--text", report, "--max-text-report-size", limit, *filter(None, pair)], check=False)
+
+
+def _log() -> Path:
+    log = home() / "logs" / "elsewhere.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_bytes(b"")
+    return log
