@@ -42,6 +42,10 @@ LEFTOVERS = (
     "var/tmp/*",
 )
 
+#: Attributes that no layer has: overlayfs's own, which hold inode numbers of this machine, and access control lists,
+#: which squashfs cannot hold and not every file system keeps; systemd-tmpfiles sets them again at each boot.
+UNSETTLED = ("user.overlay.", "system.posix_acl_")
+
 
 @dataclass(frozen=True)
 class Root:
@@ -155,8 +159,8 @@ def clean(root: Path) -> None:
 def settle(upper: Path, lowers: Sequence[Path], epoch: int) -> None:
     """Makes an upper directory a layer that depends on nothing but its content.
 
-    Opaque directories become directories with whiteouts, overlayfs's own attributes go (they hold inode numbers of
-    this machine), and no file is younger than `epoch` (seconds since 1970).
+    Opaque directories become directories with whiteouts, the attributes `UNSETTLED` go, and no file is younger than
+    `epoch` (seconds since 1970).
     """
     for directory, names, files in os.walk(upper, topdown=False):
         here = Path(directory)
@@ -171,7 +175,7 @@ def settle(upper: Path, lowers: Sequence[Path], epoch: int) -> None:
 
 def _settle_inode(path: Path, epoch: int) -> None:
     for attribute in os.listxattr(path, follow_symlinks=False):
-        if attribute.startswith("user.overlay."):
+        if attribute.startswith(UNSETTLED):
             os.removexattr(path, attribute, follow_symlinks=False)
     if path.lstat().st_mtime > epoch:
         os.utime(path, (epoch, epoch), follow_symlinks=False)

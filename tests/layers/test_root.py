@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,10 @@ from rigforge.layers.inside import content_bytes
 from rigforge.layers.root import clean, overlay, settle
 
 EPOCH = 1_700_000_000
+
+#: Group 0 may read: linux/posix_acl_xattr.h, version 2, then (tag, permissions, id) of each entry.
+ENTRIES = [(0x01, 6, -1), (0x04, 4, -1), (0x08, 4, 0), (0x10, 4, -1), (0x20, 4, -1)]
+ACL = struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *entry) for entry in ENTRIES)
 
 
 def change_a_lower_layer(request: dict[str, Any]) -> None:
@@ -32,6 +37,7 @@ def change_a_lower_layer(request: dict[str, Any]) -> None:
         (mounted / "replaced").rmdir()
         (mounted / "replaced").mkdir()
         (mounted / "replaced/new").write_text("new")
+        os.setxattr(mounted / "replaced/new", "system.posix_acl_access", ACL)
     settle(upper, [lower], EPOCH)
     files = {}
     for path in sorted(upper.rglob("*")):
@@ -60,7 +66,7 @@ def test_what_went_from_a_lower_layer_is_whited_out_by_name(settled: dict[str, A
     assert kinds == {"removed": "whiteout", "replaced": "other", "replaced/new": "other", "replaced/old": "whiteout"}
 
 
-def test_overlayfs_leaves_no_attributes(settled: dict[str, Any]) -> None:
+def test_neither_overlayfs_nor_access_control_lists_leave_attributes(settled: dict[str, Any]) -> None:
     assert [attributes for _, _, attributes in settled.values()] == [[]] * 4
 
 
