@@ -22,13 +22,14 @@ SBOM = ".cdx.json"
 
 def describe_iso(iso: Path, stack: Stack, lock: Lock, layers: Sequence[Layer], cache: Cache) -> None:
     """Writes what belongs to an ISO of these layers."""
+    from rigforge.attest.provenance import site_sha256
     from rigforge.attest.sbom import Subject, sbom
 
     with step("SBOM, provenance, checksums"), ThreadPoolExecutor(1) as other:
         digest = other.submit(_sha256, iso)
         bill = _write(iso.with_suffix(SBOM), sbom(Subject(iso.name, "iso"), lock, layers, cache))
         sums = {iso.name: digest.result(), bill.name: _sha256(bill)}
-        _vouch(iso.with_suffix(""), sums, sums, stack, lock, layers)
+        _vouch(iso.with_suffix(""), sums, sums, stack, lock, layers, site_sha256(stack))
 
 
 def describe_images(
@@ -65,10 +66,11 @@ def _vouch(
     stack: Stack,
     lock: Lock,
     layers: Sequence[Layer],
+    site: str = "",
 ) -> None:
     from rigforge.attest.provenance import provenance
 
-    statement = _write(stem.with_name(stem.name + PROVENANCE), provenance(subjects, stack, lock, layers))
+    statement = _write(stem.with_name(stem.name + PROVENANCE), provenance(subjects, stack, lock, layers, site))
     _write(stem.with_name(stem.name + CHECKSUMS), sums_to_text({**sums, statement.name: _sha256(statement)}))
 
 

@@ -29,11 +29,12 @@ BUILD_TYPE = "https://rigforge.invalid/build/stack/v1"
 BUILDER = "https://rigforge.invalid/builder/v1"
 
 
-def provenance(subjects: Mapping[str, str], stack: Stack, lock: Lock, layers: Sequence[Layer]) -> str:
+def provenance(subjects: Mapping[str, str], stack: Stack, lock: Lock, layers: Sequence[Layer], site: str = "") -> str:
     """Returns the provenance of artifacts: `subjects` maps their names to their sha256 (hex).
 
     `layers` are those that they are made of, with the ones that only serve to build others; their files and the lock
-    itself are the dependencies. Of the site's values there is nothing but a digest, see `site_sha256`.
+    itself are the dependencies. Of the site's values there is nothing but the digest `site`, see `site_sha256`; images
+    hold none of them.
     """
     text = to_text(lock)
     files = {file.file: file.sha256 for layer in layers for file in layer.files}
@@ -45,7 +46,7 @@ def provenance(subjects: Mapping[str, str], stack: Stack, lock: Lock, layers: Se
         "predicate": {
             "buildDefinition": {
                 "buildType": BUILD_TYPE,
-                "externalParameters": {"stack": stack.name, "site": {"sha256": site_sha256(stack)}},
+                "externalParameters": {"stack": stack.name, **({"site": {"sha256": site}} if site else {})},
                 "internalParameters": {"rigforge": __version__, **({"revision": revision} if revision else {})},
                 "resolvedDependencies": [
                     {"name": "lock", "digest": {"sha256": hashlib.sha256(text.encode()).hexdigest()}},

@@ -42,7 +42,7 @@ def stack(*sets: str) -> Stack:
 
 def text_for(*sets: str) -> str:
     asked = stack(*sets)
-    return provenance(SUBJECTS, asked, LOCK, plan(asked, LOCK))
+    return provenance(SUBJECTS, asked, LOCK, plan(asked, LOCK), site_sha256(asked))
 
 
 def definition(*sets: str) -> dict[str, Any]:
@@ -78,6 +78,11 @@ def test_an_image_depends_on_the_files_of_its_layers_only() -> None:
     dependencies = json.loads(provenance(SUBJECTS, stack(), LOCK, base))["predicate"]["buildDefinition"]
     uris = {one["uri"] for one in dependencies["resolvedDependencies"][1:]}
     assert uris == {file.file for file in FILES if file.layer == "base"}
+
+
+def test_an_image_has_nothing_of_a_site_and_not_even_its_digest() -> None:
+    text = provenance(SUBJECTS, stack(*OWNERS), LOCK, plan(stack(), LOCK))
+    assert json.loads(text)["predicate"]["buildDefinition"]["externalParameters"] == {"stack": "debian-12"}
 
 
 def test_the_stack_is_named() -> None:
