@@ -2,7 +2,7 @@
 
 The caller's user becomes root inside, with the subordinate ids of /etc/subuid beside it; there is no network, and
 mounts and processes made inside end with it, whatever happens to it. For real root there is no user namespace
-but the rest is the same, so that both make the same bytes.
+but the rest is the same, so that both make the same bytes. Root of a container may not mount, and so is a user here.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from typing import Any
 
 from rigforge.errors import RigforgeError
 from rigforge.process import CommandFailed, run
+
+#: The bit of CAP_SYS_ADMIN in a mask of capabilities (linux/capability.h).
+SYS_ADMIN = 21
 
 ISOLATION = ("--mount", "--net", "--pid", "--ipc", "--uts", "--fork", "--kill-child", "--mount-proc")
 
@@ -54,7 +57,7 @@ def remove_tree(path: Path) -> None:
     """Removes a tree whose files may belong to subordinate ids; nothing there is no error."""
     if not path.exists():
         return
-    if os.geteuid() == 0:
+    if _may_mount():
         shutil.rmtree(path)
     else:
         check()
@@ -63,7 +66,7 @@ def remove_tree(path: Path) -> None:
 
 def check() -> None:
     """Raises RigforgeError, with the package or sysctl that is missing, where namespaces cannot be made."""
-    if os.geteuid() == 0:
+    if _may_mount():
         return
     user = pwd.getpwuid(os.geteuid()).pw_name
     if shutil.which("newuidmap") is None:
@@ -75,15 +78,24 @@ def check() -> None:
                 f"{file} gives user {user} no subordinate ids",
                 f"sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {user}",
             )
-    probe = run(["unshare", *_mapping(), "--mount", "true"], check=False)
-    if probe.returncode:
-        raise RigforgeError(
-            f"this machine does not let user {user} make user namespaces: {probe.stderr.strip()}", _cure()
-        )
+    # Where the namespace itself is refused, unshare with a map leaves a child behind that waits for ever (2.38).
+    for options in (["--user"], [*_mapping(), *ISOLATION]):
+        probe = run(["unshare", *options, "true"], check=False)
+        if probe.returncode:
+            raise RigforgeError(
+                f"this machine does not let user {user} make user namespaces: {probe.stderr.strip()}", _cure()
+            )
 
 
 def _mapping() -> list[str]:
-    return [] if os.geteuid() == 0 else ["--map-auto", "--map-root-user"]
+    return [] if _may_mount() else ["--map-auto", "--map-root-user"]
+
+
+def _may_mount() -> bool:
+    """Tells whether this is root with the capability that mounts and namespaces take."""
+    status = Path("/proc/self/status").read_text()
+    effective = next(line.split()[1] for line in status.splitlines() if line.startswith("CapEff:"))
+    return os.geteuid() == 0 and bool(int(effective, 16) >> SYS_ADMIN & 1)
 
 
 def _cure() -> str:
@@ -97,7 +109,7 @@ def _cure() -> str:
     file = Path("/proc/sys/user/max_user_namespaces")
     if file.exists() and file.read_text().strip() == "0":
         return "sudo sysctl user.max_user_namespaces=15000"
-    return "build as root, or on a kernel with CONFIG_USER_NS"
+    return "build as root, or on a kernel with CONFIG_USER_NS; in a container: see docs/how-it-works.md"
 
 
 def _serve() -> None:

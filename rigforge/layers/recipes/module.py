@@ -26,6 +26,9 @@ Provides: nvidia-kernel-{driver}
 Description: NVIDIA kernel modules {driver}, compiled for {kernel}
 """
 
+#: What unpacks a module that DKMS has compressed, as it does where the kernel's own are (Debian from 13 on: xz).
+UNPACK = {".gz": "gzip", ".xz": "xz", ".zst": "zstd"}
+
 POSTINST = """\
 #!/bin/sh
 set -e
@@ -77,8 +80,7 @@ def _pack(root: Root, modules: list[Path]) -> None:
     place = package / f"lib/modules/{kernel}/updates/dkms"
     place.mkdir(parents=True)
     for module in modules:
-        copy = place / module.name
-        shutil.copyfile(module, copy)
+        copy = unpacked(root, Path(shutil.copyfile(module, place / module.name)))
         inside = f"/{copy.relative_to(root.path)}"
         root.chroot(["strip", "--strip-debug", "--enable-deterministic-archives", inside])
         _sign(root, copy, inside)
@@ -89,6 +91,15 @@ def _pack(root: Root, modules: list[Path]) -> None:
         inside = f"tmp/package/DEBIAN/{name}"
         root.write(inside, template.format(**root.options), mode)
     root.chroot(["dpkg-deb", "--root-owner-group", "-Zzstd", "--build", "/tmp/package", "/nvidia-modules.deb"])
+
+
+def unpacked(root: Root, module: Path) -> Path:
+    """Returns a module of the root uncompressed, in place of what it was: only that can be stripped and signed."""
+    if program := UNPACK.get(module.suffix):
+        root.chroot([program, "--decompress", f"/{module.relative_to(root.path)}"])
+        module.unlink(missing_ok=True)  # zstd keeps it
+        return module.with_suffix("")
+    return module
 
 
 def _sign(root: Root, module: Path, inside: str) -> None:
