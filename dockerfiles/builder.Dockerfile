@@ -6,7 +6,7 @@ ARG UID=1000
 
 # Versions are not pinned: a release's archive keeps only the newest. PACKAGES is a list, so it is not quoted.
 # hadolint ignore=DL3008,SC2086
-RUN : "${PACKAGES:?give --build-arg PACKAGES=\"\$(./bootstrap --packages)\"}" \
+RUN : "${PACKAGES:?give --build-arg PACKAGES=\"\$(./bootstrap --packages build-images)\"}" \
     && apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates git libcap2-bin python3 python3-venv $PACKAGES \
     && rm -rf /var/lib/apt/lists/*
