@@ -40,7 +40,7 @@ def call(function: str, request: Mapping[str, Any], *, log: Path) -> None:
     interpreter = [sys.executable, "-m", "rigforge.namespace", function, str(answer)]
     try:
         run(
-            ["unshare", *_mapping(), *ISOLATION, *interpreter],
+            ["unshare", *mapping(), *ISOLATION, *interpreter],
             stdin=json.dumps(request),
             log=log,
             env={"PYTHONDONTWRITEBYTECODE": "1"},
@@ -57,16 +57,16 @@ def remove_tree(path: Path) -> None:
     """Removes a tree whose files may belong to subordinate ids; nothing there is no error."""
     if not path.exists():
         return
-    if _may_mount():
+    if may_mount():
         shutil.rmtree(path)
     else:
         check()
-        run(["unshare", *_mapping(), "rm", "-rf", "--", path])
+        run(["unshare", *mapping(), "rm", "-rf", "--", path])
 
 
 def check() -> None:
     """Raises RigforgeError, with the package or sysctl that is missing, where namespaces cannot be made."""
-    if _may_mount():
+    if may_mount():
         return
     user = pwd.getpwuid(os.geteuid()).pw_name
     if shutil.which("newuidmap") is None:
@@ -79,7 +79,7 @@ def check() -> None:
                 f"sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {user}",
             )
     # Where the namespace itself is refused, unshare with a map leaves a child behind that waits for ever (2.38).
-    for options in (["--user"], [*_mapping(), *ISOLATION]):
+    for options in (["--user"], [*mapping(), *ISOLATION]):
         probe = run(["unshare", *options, "true"], check=False)
         if probe.returncode:
             raise RigforgeError(
@@ -87,11 +87,12 @@ def check() -> None:
             )
 
 
-def _mapping() -> list[str]:
-    return [] if _may_mount() else ["--map-auto", "--map-root-user"]
+def mapping() -> list[str]:
+    """Returns the options of unshare(1) by which the caller becomes root inside, none where it is root already."""
+    return [] if may_mount() else ["--map-auto", "--map-root-user"]
 
 
-def _may_mount() -> bool:
+def may_mount() -> bool:
     """Tells whether this is root with the capability that mounts and namespaces take."""
     status = Path("/proc/self/status").read_text()
     effective = next(line.split()[1] for line in status.splitlines() if line.startswith("CapEff:"))

@@ -93,9 +93,9 @@ def check(names: Collection[str], checksums: Path, sums: Mapping[str, str]) -> N
         path = checksums.parent / name
         if path.name == INDEX:
             layout = path.parent
-            manifests = {_blob(descriptor) for descriptor in oci.read_index(layout)}
-            _compare(manifests, layout, path)
-            contents = [json.loads((layout / manifest.path).read_text()) for manifest in manifests]
+            descriptors = oci.read_index(layout)
+            _compare({_blob(descriptor) for descriptor in descriptors}, layout, path)
+            contents = [oci.read_blob(layout, descriptor["digest"]) for descriptor in descriptors]
             parts = {_blob(part) for content in contents for part in (content["config"], *content["layers"])}
             _compare(parts, layout, path)
 
@@ -123,8 +123,8 @@ def origin(provenance: Path, sums: Mapping[str, str]) -> str:
 
 
 def _blob(descriptor: Mapping[str, Any]) -> Expected:
-    sha256 = str(descriptor["digest"]).removeprefix("sha256:")
-    return Expected(f"blobs/sha256/{sha256}", sha256, int(descriptor["size"]))
+    digest = str(descriptor["digest"])
+    return Expected(oci.blob_place(digest), digest.removeprefix("sha256:"), int(descriptor["size"]))
 
 
 def _compare(expected: Iterable[Expected], folder: Path, listing: Path) -> None:

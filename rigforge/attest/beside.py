@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from rigforge import atomic
 from rigforge.attest import minisign
 from rigforge.attest.artifact import CHECKSUMS, INDEX, PROVENANCE
 from rigforge.console import step
 from rigforge.images.description import IMAGES
 from rigforge.layers.build import Cache
 from rigforge.layers.plan import Layer
-from rigforge.lock.model import Lock, to_text
+from rigforge.lock.model import Lock, digest
 from rigforge.stack.model import Stack
-from rigforge.store.checksums import to_text as sums_to_text
+from rigforge.store.checksums import sha256, to_text
 
 SBOM = ".cdx.json"
 
@@ -26,9 +26,9 @@ def describe_iso(iso: Path, stack: Stack, lock: Lock, layers: Sequence[Layer], c
     from rigforge.attest.sbom import Subject, sbom
 
     with step("SBOM, provenance, checksums"), ThreadPoolExecutor(1) as other:
-        digest = other.submit(_sha256, iso)
+        hashed = other.submit(sha256, iso)
         bill = _write(iso.with_suffix(SBOM), sbom(Subject(iso.name, "iso"), lock, layers, cache))
-        sums = {iso.name: digest.result(), bill.name: _sha256(bill)}
+        sums = {iso.name: hashed.result(), bill.name: sha256(bill)}
         _vouch(iso.with_suffix(""), sums, sums, stack, lock, layers, site_sha256(stack))
 
 
@@ -44,9 +44,9 @@ def describe_images(
             own = [layer for layer in layers if layer.name in IMAGES[name]]
             bill = layout.with_name(f"{layout.name}-{name}{SBOM}")
             _write(bill, sbom(Subject(f"{stack.name}:{name}", "image"), lock, own, cache))
-            bills[bill.name] = _sha256(bill)
+            bills[bill.name] = sha256(bill)
         manifests = {f"{stack.name}:{name}": digest.removeprefix("sha256:") for name, digest in images.items()}
-        index = {f"{layout.name}/{INDEX}": _sha256(layout / INDEX)}
+        index = {f"{layout.name}/{INDEX}": sha256(layout / INDEX)}
         _vouch(layout, index | bills, manifests | bills, stack, lock, layers)
 
 
@@ -56,7 +56,7 @@ def described(target: Path, lock: Lock) -> bool:
     provenance = stem.with_name(stem.name + PROVENANCE)
     if not (provenance.exists() and stem.with_name(stem.name + CHECKSUMS).exists()):
         return False
-    return hashlib.sha256(to_text(lock).encode()).hexdigest() in provenance.read_text(encoding="utf-8")
+    return digest(lock) in provenance.read_text(encoding="utf-8")
 
 
 def _vouch(
@@ -71,18 +71,11 @@ def _vouch(
     from rigforge.attest.provenance import provenance
 
     statement = _write(stem.with_name(stem.name + PROVENANCE), provenance(subjects, stack, lock, layers, site))
-    _write(stem.with_name(stem.name + CHECKSUMS), sums_to_text({**sums, statement.name: _sha256(statement)}))
+    _write(stem.with_name(stem.name + CHECKSUMS), to_text({**sums, statement.name: sha256(statement)}))
 
 
 def _write(file: Path, text: str) -> Path:
     # A signature of what was here before would only be a wrong one.
     file.with_name(file.name + minisign.SUFFIX).unlink(missing_ok=True)
-    partial = file.with_name(f".{file.name}.part")
-    partial.write_text(text, encoding="utf-8")
-    partial.rename(file)
+    atomic.write(file, text)
     return file
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()

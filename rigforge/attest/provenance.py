@@ -16,7 +16,7 @@ from typing import Any
 
 from rigforge import __version__
 from rigforge.layers.plan import Layer
-from rigforge.lock.model import Lock, to_text
+from rigforge.lock.model import Lock, digest
 from rigforge.process import run
 from rigforge.stack.model import Stack
 from rigforge.state import PROJECT
@@ -36,7 +36,6 @@ def provenance(subjects: Mapping[str, str], stack: Stack, lock: Lock, layers: Se
     itself are the dependencies. Of the site's values there is nothing but the digest `site`, see `site_sha256`; images
     hold none of them.
     """
-    text = to_text(lock)
     files = {file.file: file.sha256 for layer in layers for file in layer.files}
     revision = git_revision(PROJECT)
     statement = {
@@ -49,7 +48,7 @@ def provenance(subjects: Mapping[str, str], stack: Stack, lock: Lock, layers: Se
                 "externalParameters": {"stack": stack.name, **({"site": {"sha256": site}} if site else {})},
                 "internalParameters": {"rigforge": __version__, **({"revision": revision} if revision else {})},
                 "resolvedDependencies": [
-                    {"name": "lock", "digest": {"sha256": hashlib.sha256(text.encode()).hexdigest()}},
+                    {"name": "lock", "digest": {"sha256": digest(lock)}},
                     *({"uri": uri, "digest": {"sha256": sha256}} for uri, sha256 in sorted(files.items())),
                 ],
             },

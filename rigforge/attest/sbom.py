@@ -34,7 +34,7 @@ from rigforge.attest.tree import find
 from rigforge.errors import RigforgeError
 from rigforge.layers.build import Cache
 from rigforge.layers.plan import Layer
-from rigforge.lock.model import Lock, LockedFile, to_text
+from rigforge.lock.model import Lock, LockedFile, digest
 
 #: The layer that compiles the kernel module, and its product.
 MODULE = "module"
@@ -121,11 +121,10 @@ def _deb(vendor: str, name: str, version: str, architecture: str, distribution: 
 
 def _artifact(subject: Subject, lock: Lock) -> Component:
     """Returns the artifact itself; its version is the lock's digest."""
-    digest = hashlib.sha256(to_text(lock).encode()).hexdigest()
     return Component(
         type=ComponentType.CONTAINER if subject.kind == "image" else ComponentType.OPERATING_SYSTEM,
         name=subject.name,
-        version=f"sha256:{digest}",
+        version=f"sha256:{digest(lock)}",
         bom_ref=subject.name,
         properties=[Property(name="rigforge:stack", value=lock.stack)],
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -13,7 +12,7 @@ from rigforge.compat.cuda import OLDEST_DRIVER, major
 from rigforge.images import oci
 from rigforge.images.blob import Blob
 from rigforge.layers.plan import CUDA_ROOT, ENVIRONMENT, Layer
-from rigforge.lock.model import Lock, to_text
+from rigforge.lock.model import Lock, digest
 from rigforge.stack.model import Stack
 
 #: The layers of each image; it is made where the stack has the last of them. A machine has `host` besides.
@@ -48,9 +47,8 @@ class Description:
         absent = _OF_THE_MACHINE | (set() if "python" in layers else _OF_PYTHON)
         versions = {name: version for name, version in sorted(lock.versions.items()) if name not in absent}
         requires = {"driver": OLDEST_DRIVER[major(versions["cuda"])]} if "cuda" in versions else {}
-        sha256 = hashlib.sha256(to_text(lock).encode()).hexdigest()
         digests = {name: layer.diff_id for name, layer in layers.items()}
-        return cls(stack.name, image, sha256, digests, versions, requires)
+        return cls(stack.name, image, digest(lock), digests, versions, requires)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"

@@ -63,6 +63,12 @@ def rewrite(output: Path, medium: Medium) -> None:
         partial.unlink(missing_ok=True)
 
 
+def extract(image: Path, place: str, target: Path) -> bool:
+    """Puts the file `place` of an ISO into the file `target`; returns whether there is one."""
+    run(["xorriso", "-osirrox", "on", "-indev", image, "-extract", f"/{place}", target], check=False)
+    return target.exists()
+
+
 def _places(image: Path) -> dict[str, int]:
     """Returns where the content of each file of an ISO begins, in bytes."""
     listing = run(["xorriso", "-indev", image, "-find", "/", "-type", "f", "-exec", "report_lba", "--"]).stdout

@@ -12,6 +12,7 @@ import jinja2
 
 from rigforge.layers.build import Squashfs
 from rigforge.stack.model import Stack
+from rigforge.store.checksums import sha256, to_text
 
 #: What firmware starts: on the ISO, but not among its files.
 BOOT_IMAGES = ("bios.img", "boot_hybrid.img", "efi.img")
@@ -50,8 +51,8 @@ def lay_out(stack: Stack, kernel: str, images: tuple[Squashfs, ...], boot: Path,
     }.items():
         large[place] = boot / name
     digests = {f"live/{image.layer}.squashfs": image.sha256 for image in images}
-    digests |= {place: _sha256(path) for place, path in large.items() if place not in digests}
-    large_digests = digests | {name: _sha256(boot / name) for name in BOOT_IMAGES}
+    digests |= {place: sha256(path) for place, path in large.items() if place not in digests}
+    large_digests = digests | {name: sha256(boot / name) for name in BOOT_IMAGES}
     content = json.dumps([large_digests, document, menu(stack, "")], sort_keys=True)
     identity = hashlib.sha256(content.encode()).hexdigest()[:16]
     description = {
@@ -69,7 +70,7 @@ def lay_out(stack: Stack, kernel: str, images: tuple[Squashfs, ...], boot: Path,
         "rigforge/medium.json": json.dumps(description, indent=2) + "\n",
     }
     digests |= {place: hashlib.sha256(text.encode()).hexdigest() for place, text in texts.items()}
-    texts["SHA256SUMS"] = "".join(f"{digest}  {place}\n" for place, digest in sorted(digests.items()))
+    texts["SHA256SUMS"] = to_text(digests)
     sizes = {place: len(text.encode()) for place, text in texts.items()}
     layout = json.dumps([large_digests, sizes, stack.medium.volume_id, epoch], sort_keys=True)
     return Medium(identity, large, texts, hashlib.sha256(layout.encode()).hexdigest())
@@ -94,8 +95,3 @@ def target_disk(stack: Stack) -> str:
     rules = [rule.model_dump(exclude_none=True, exclude_defaults=True) for rule in stack.storage.match]
     words = [" ".join(f"{key} {value}" for key, value in rule.items()) for rule in rules]
     return f"the disk with {' or '.join(words)}".replace('"', "") if words else "the only disk"
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from rigforge import atomic
 from rigforge.images.blob import Blob
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -80,19 +81,18 @@ def write(directory: Path, images: Mapping[str, Image]) -> None:
 
     The index is replaced last and at once, so that a layout is never seen half written.
     """
-    blobs = directory / "blobs" / "sha256"
-    blobs.mkdir(parents=True, exist_ok=True)
+    (directory / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
     for image in images.values():
         for layer in image.layers:
-            _link(layer.blob.path, blobs / _hex(layer.blob.digest))
+            _link(layer.blob.path, blob_path(directory, layer.blob.digest))
         for content in (image.configuration(), image.manifest()):
-            _replace(blobs / _hex(_digest(content)), content)
+            atomic.write(blob_path(directory, _digest(content)), content)
     kept = [manifest for manifest in read_index(directory) if manifest["annotations"][TAG] not in images]
     new = [{**_descriptor(MANIFEST, image.manifest()), "annotations": {TAG: tag}} for tag, image in images.items()]
     manifests = sorted([*kept, *new], key=lambda manifest: str(manifest["annotations"][TAG]))
-    _replace(directory / "oci-layout", _json({"imageLayoutVersion": "1.0.0"}))
-    _replace(directory / "index.json", _json({"schemaVersion": 2, "mediaType": _INDEX, "manifests": manifests}))
-    _prune(blobs, manifests)
+    atomic.write(directory / "oci-layout", _json({"imageLayoutVersion": "1.0.0"}))
+    atomic.write(directory / "index.json", _json({"schemaVersion": 2, "mediaType": _INDEX, "manifests": manifests}))
+    _prune(directory, manifests)
 
 
 def read_index(directory: Path) -> list[dict[str, Any]]:
@@ -102,17 +102,30 @@ def read_index(directory: Path) -> list[dict[str, Any]]:
     return manifests
 
 
-def _prune(blobs: Path, manifests: Sequence[dict[str, Any]]) -> None:
+def read_blob(directory: Path, digest: str) -> dict[str, Any]:
+    """Returns a manifest or a configuration of a layout."""
+    content: dict[str, Any] = json.loads(blob_path(directory, digest).read_text())
+    return content
+
+
+def blob_path(directory: Path, digest: str) -> Path:
+    """Returns where a layout has the blob of a digest (`sha256:` and hex)."""
+    return directory / blob_place(digest)
+
+
+def blob_place(digest: str) -> str:
+    """Returns where in any layout the blob of a digest is."""
+    return f"blobs/{digest.replace(':', '/')}"
+
+
+def _prune(directory: Path, manifests: Sequence[dict[str, Any]]) -> None:
     needed = set()
     for descriptor in manifests:
-        manifest = json.loads((blobs / _hex(descriptor["digest"])).read_text())
-        needed |= {
-            descriptor["digest"],
-            manifest["config"]["digest"],
-            *(layer["digest"] for layer in manifest["layers"]),
-        }
-    for blob in blobs.iterdir():
-        if f"sha256:{blob.name}" not in needed:
+        manifest = read_blob(directory, descriptor["digest"])
+        parts = (descriptor, manifest["config"], *manifest["layers"])
+        needed |= {blob_path(directory, part["digest"]) for part in parts}
+    for blob in (directory / "blobs" / "sha256").iterdir():
+        if blob not in needed:
             blob.unlink()
 
 
@@ -128,22 +141,12 @@ def _link(source: Path, target: Path) -> None:
     partial.rename(target)
 
 
-def _replace(file: Path, content: bytes) -> None:
-    partial = file.with_name(f".{file.name}")
-    partial.write_bytes(content)
-    partial.rename(file)
-
-
 def _descriptor(media_type: str, content: bytes) -> dict[str, Any]:
     return {"mediaType": media_type, "digest": _digest(content), "size": len(content)}
 
 
 def _digest(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
-
-
-def _hex(digest: str) -> str:
-    return digest.removeprefix("sha256:")
 
 
 def _json(value: Any) -> bytes:

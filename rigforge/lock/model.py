@@ -100,6 +100,11 @@ def to_text(lock: Lock) -> str:
     return f'{_HEADER.format(stack=lock.stack)}format = {FORMAT}\nchecksum = "{_sha256(body)}"\n{body}'
 
 
+def digest(lock: Lock) -> str:
+    """Returns the SHA-256 (hex) of the lock file."""
+    return _sha256(to_text(lock))
+
+
 def read(path: Path) -> Lock:
     """Reads the lock file of a stack.
 

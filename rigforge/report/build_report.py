@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 from rigforge.errors import RigforgeError
 from rigforge.layers.build import Cache, Squashfs, squashed
 from rigforge.layers.plan import plan
-from rigforge.lock.model import Lock, read, to_text
+from rigforge.lock.model import Lock, digest, read
 from rigforge.report import results, timing, verification
 from rigforge.report.chain import Link, chain
 from rigforge.report.results import Results
@@ -62,7 +61,7 @@ def gather(stack: Stack, lock: Lock, cache: Cache, folder: Path) -> BuildReport:
     return BuildReport(
         stack=stack.name,
         description=stack.description,
-        lock_sha256=hashlib.sha256(to_text(lock).encode()).hexdigest(),
+        lock_sha256=digest(lock),
         archives=tuple(f"{archive.role} {archive.suite}: {archive.date}" for archive in lock.archives),
         download=sum({file.sha256: file.size for file in lock.files}.values()),
         chain=chain(stack, lock),

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup
 
-from rigforge import __version__
+from rigforge import __version__, atomic
 from rigforge.report.build_report import BuildReport
 from rigforge.report.space import Package
 from rigforge.report.timing import Step
@@ -74,9 +74,7 @@ class Outcome:
 def write(report: BuildReport, output: Path) -> None:
     """Writes the page, whole or not at all; its links count from the folder it is in."""
     output.parent.mkdir(parents=True, exist_ok=True)
-    partial = output.with_name(f".{output.name}.part")
-    partial.write_text(render(report, output.parent), encoding="utf-8")
-    partial.rename(output)
+    atomic.write(output, render(report, output.parent))
 
 
 def render(report: BuildReport, folder: Path) -> str:

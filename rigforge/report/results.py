@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rigforge.build import Stamp
-from rigforge.images.oci import TAG, read_index
+from rigforge.images.oci import TAG, read_blob, read_index
 from rigforge.store.checksums import parse
 
 #: What describes a build and lies beside it, by the end of its name.
@@ -97,14 +95,9 @@ def _images(layout: Path) -> tuple[OciImage, ...]:
 
 
 def _layers(layout: Path, manifest: str) -> tuple[ImageLayer, ...]:
-    content = _blob(layout, manifest)
-    history = _blob(layout, content["config"]["digest"])["history"]
+    content = read_blob(layout, manifest)
+    history = read_blob(layout, content["config"]["digest"])["history"]
     return tuple(
         ImageLayer(step["created_by"], layer["digest"], layer["size"])
         for step, layer in zip(history, content["layers"], strict=True)
     )
-
-
-def _blob(layout: Path, digest: str) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((layout / "blobs" / digest.replace(":", "/")).read_text())
-    return content

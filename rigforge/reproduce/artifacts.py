@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
 import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from rigforge.images import oci
-from rigforge.process import run
+from rigforge.images import iso, oci
+from rigforge.store import checksums
 
 #: What a medium says of its own files, in the format of sha256sum.
 _SUMS = "SHA256SUMS"
@@ -28,7 +25,7 @@ def digests(directory: Path) -> dict[str, str]:
         name = str(file.relative_to(directory))
         if file.name.startswith(".") or not file.is_file() or _layout(file):
             continue
-        found[name] = _sha256(file)
+        found[name] = checksums.sha256(file)
         if file.suffix == ".iso":
             found |= {f"{name}:{member}": digest for member, digest in _members(file).items()}
     for layout in sorted(file.parent for file in directory.rglob("oci-layout")):
@@ -55,11 +52,9 @@ def extract(directory: Path, name: str, target: Path) -> Path | None:
     place, _, member = name.partition(":")
     path = directory / place
     if path.suffix == ".iso" and member:
-        run(["xorriso", "-osirrox", "on", "-indev", path, "-extract", f"/{member}", target])
-        return target
+        return target if iso.extract(path, member, target) else None
     if member:
-        digest = _images(path, place).get(name)
-        path = path / "blobs" / "sha256" / (digest or "none")
+        path = oci.blob_path(path, f"sha256:{_images(path, place).get(name)}")
     if not path.exists():
         return None
     shutil.copyfile(path, target)
@@ -70,19 +65,17 @@ def _layout(file: Path) -> bool:
     return any((parent / "oci-layout").exists() for parent in file.parents)
 
 
-def _members(iso: Path) -> dict[str, str]:
+def _members(image: Path) -> dict[str, str]:
     with tempfile.TemporaryDirectory(prefix="rigforge-") as directory:
         sums = Path(directory) / _SUMS
-        run(["xorriso", "-osirrox", "on", "-indev", iso, "-extract", f"/{_SUMS}", sums])
-        lines = re.findall(r"^([0-9a-f]{64})  (.+)$", sums.read_text(), flags=re.MULTILINE)
-    return {name: digest for digest, name in lines}
+        return checksums.parse(sums.read_text()) if iso.extract(image, _SUMS, sums) else {}
 
 
 def _images(layout: Path, place: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for descriptor in oci.read_index(layout):
         name = f"{place}:{descriptor['annotations'][oci.TAG]}"
-        manifest = json.loads((layout / "blobs/sha256" / _hex(descriptor["digest"])).read_text())
+        manifest = oci.read_blob(layout, descriptor["digest"])
         found[name] = _hex(descriptor["digest"])
         found[f"{name}/config"] = _hex(manifest["config"]["digest"])
         for number, layer in enumerate(manifest["layers"], 1):
@@ -92,8 +85,3 @@ def _images(layout: Path, place: str) -> dict[str, str]:
 
 def _hex(digest: str) -> str:
     return digest.removeprefix("sha256:")
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()

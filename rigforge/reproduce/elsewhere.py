@@ -9,6 +9,7 @@ import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 
+from rigforge import namespace
 from rigforge.console import step
 from rigforge.errors import RigforgeError
 from rigforge.layers import trial
@@ -77,10 +78,7 @@ def build(tasks: Sequence[Sequence[str]], lock: Lock, stack: Path, store: Store,
         "TZ": "Pacific/Kiritimati",
         "PYTHONPATH": "/mnt/checkout:/mnt/packages",
     }
-    namespaces = ["--mount", "--uts", "--net", "--pid", "--mount-proc", "--fork", "--kill-child"]
-    if os.geteuid():
-        namespaces += ["--map-auto", "--map-root-user"]
-    else:
+    if namespace.may_mount():
         environment["RIGFORGE_USER"] = _USER
         run(["chown", "--recursive", f"{_USER}:{_USER}", directory])
     one_processor = ["taskset", "--cpu-list", str(min(os.sched_getaffinity(0)))]
@@ -90,7 +88,8 @@ def build(tasks: Sequence[Sequence[str]], lock: Lock, stack: Path, store: Store,
         with step(f"elsewhere: {words[0]}"):
             places: list[Argument] = [PROJECT, directory, sys.base_prefix, sysconfig.get_path("purelib")]
             python = f"/mnt/python/bin/python3.{sys.version_info.minor}"
-            command: list[Argument] = ["unshare", *namespaces, _SCRIPT, *places, *one_processor]
+            command: list[Argument] = ["unshare", *namespace.mapping(), *namespace.ISOLATION]
+            command += [_SCRIPT, *places, *one_processor]
             # The clock is shifted last, as libfaketime shares memory between a program and those that it starts.
             command += ["env", f"LD_PRELOAD={library}"]
             run([*command, python, "-m", "rigforge.cli", *words], env=environment, log=log)

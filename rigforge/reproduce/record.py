@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rigforge.attest.artifact import CHECKSUMS, PROVENANCE
 from rigforge.errors import RigforgeError
+from rigforge.store.checksums import parse, to_text
 
 _HEADER = """\
 # What {stack}.lock gives on the machine that rigforge/reproduce/site.toml describes, as sha256.
@@ -30,18 +31,17 @@ def recorded(digests: Mapping[str, str]) -> dict[str, str]:
 
 def read(file: Path) -> dict[str, str]:
     """Returns the sha256 (hex) of each artifact. Raises RigforgeError where a line is not one of sha256sum's."""
-    found = {}
+    found: dict[str, str] = {}
     for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
         if line.startswith("#"):
             continue
-        digest, separator, name = line.partition("  ")
-        if not separator or len(digest) != 64:
+        entry = parse(line)
+        if not entry:
             raise RigforgeError(f"{file}:{number}: not a digest and a name", "make it anew: invoke reproduce --record")
-        found[name] = digest
+        found |= entry
     return found
 
 
 def write(file: Path, digests: Mapping[str, str]) -> None:
     """Writes the file, artifacts in the order of their names."""
-    lines = [f"{digest}  {name}\n" for name, digest in sorted(digests.items())]
-    file.write_text(_HEADER.format(stack=file.stem) + "".join(lines), encoding="utf-8")
+    file.write_text(_HEADER.format(stack=file.stem) + to_text(digests), encoding="utf-8")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rigforge import console, namespace
 from rigforge.console import step
+from rigforge.layers.build import Cache
 from rigforge.lock.model import Lock
 from rigforge.options import the_images, the_iso
 from rigforge.process import run
@@ -64,7 +65,7 @@ def compare(stack: Stack, lock: Lock, mirrors: Mirrors, out: Path, *, offline: b
     site = ["--site", str(SITE.relative_to(SITE.parent.parent.parent))]
     commands = [["build-iso", *site, *options, "{out}"], ["build-images", *options, "{out}/images"]]
     try:
-        built = elsewhere.build(commands, lock, stack.path, store, trial, _log())
+        built = elsewhere.build(commands, lock, stack.path, store, trial, Cache(home()).log("elsewhere"))
         with step("comparing"):
             comparison = Comparison(artifacts.digests(first), artifacts.digests(built), reports)
         if comparison.differing:
@@ -92,10 +93,3 @@ def _explain(comparison: Comparison, first: Path, second: Path) -> None:
                 report = comparison.reports / f"{plain}.txt"
                 limit = str(_LONGEST)
                 run(["diffoscope", "--text", report, "--max-text-report-size", limit, *filter(None, pair)], check=False)
-
-
-def _log() -> Path:
-    log = home() / "logs" / "elsewhere.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    log.write_bytes(b"")
-    return log

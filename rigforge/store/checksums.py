@@ -113,6 +113,12 @@ def in_threads(title: str, items: Sequence[T], total: int, work: Callable[[T, Re
             pool.shutdown(cancel_futures=True)
 
 
+def sha256(file: Path) -> str:
+    """Returns the SHA-256 (hex) of a file."""
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
 def parse(text: str) -> dict[str, str]:
     """Returns sha256 (hex) by path of what sha256sum(1) wrote; lines of another form are left out."""
     lines = re.finditer(r"^(?P<sha256>[0-9a-f]{64}) [ *](?P<path>.+)$", text, re.MULTILINE)

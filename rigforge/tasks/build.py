@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from invoke.context import Context
 
 from rigforge.cli import task
-from rigforge.tasks.parameters import MIRROR, SITE, STACK
+from rigforge.tasks.parameters import MIRROR, OFFLINE, SITE, STACK
 
 
 @task(
@@ -16,7 +16,7 @@ from rigforge.tasks.parameters import MIRROR, SITE, STACK
         "stack": STACK,
         **SITE,
         **MIRROR,
-        "offline": "use only what earlier runs have downloaded",
+        **OFFLINE,
         "out": "folder for the ISO (default: out)",
     },
 )
@@ -54,7 +54,7 @@ def build_iso(
         "load": "bring the images into this machine's engine",
         "engine": "docker or podman, with --load (default: the first of them that answers)",
         "push": "copy the images to a registry: registry.lab:5000/gpu makes registry.lab:5000/gpu:dev, …",
-        "offline": "use only what earlier runs have downloaded",
+        **OFFLINE,
         "out": "folder for the OCI layouts (default: out/images)",
     },
 )

@@ -10,7 +10,7 @@ from invoke.context import Context
 from rigforge.cli import task
 from rigforge.errors import RigforgeError, UsageError
 from rigforge.state import home
-from rigforge.tasks.parameters import JSON, MIRROR, STACK
+from rigforge.tasks.parameters import JSON, MIRROR, OFFLINE, STACK
 
 
 @task()
@@ -106,7 +106,7 @@ def diff(context: Context, old: str, new: str, json: bool = False) -> None:
         "stack": STACK + "; with --check: all that are in the folder",
         **MIRROR,
         "check": "write nothing, say which files are missing or altered",
-        "offline": "use only what earlier runs have downloaded",
+        **OFFLINE,
     }
 )
 def vendor(

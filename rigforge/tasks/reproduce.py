@@ -10,14 +10,14 @@ from invoke.context import Context
 from rigforge.cli import task
 from rigforge.errors import RigforgeError
 from rigforge.state import PROJECT
-from rigforge.tasks.parameters import JSON, MIRROR, STACK
+from rigforge.tasks.parameters import JSON, MIRROR, OFFLINE, STACK
 
 
 @task(
     help={
         "stack": STACK,
         **MIRROR,
-        "offline": "use only what earlier runs have downloaded",
+        **OFFLINE,
         "record": "write the digests beside the lock, in stacks/STACK.digests",
         "out": "folder for the two results and what differs (default: out/reproduce)",
         "json": JSON,

@@ -13,6 +13,7 @@ from typing import Any
 from rigforge import console, process
 from rigforge.autoinstall import document, seed_image
 from rigforge.errors import RigforgeError
+from rigforge.images.iso import extract
 from rigforge.lock.model import Lock
 from rigforge.stack.model import Stack
 from rigforge.verify import firmware as uefi
@@ -96,9 +97,7 @@ def read_medium(iso: Path) -> dict[str, Any]:
         raise RigforgeError(f"no such ISO: {iso}", "make one with: invoke build-iso")
     with tempfile.TemporaryDirectory(prefix="rigforge-") as directory:
         copy = Path(directory) / "medium.json"
-        where = ("-extract", "/rigforge/medium.json", copy)
-        process.run(["xorriso", "-osirrox", "on", "-indev", iso, *where], check=False)
-        if not copy.exists():
+        if not extract(iso, "rigforge/medium.json", copy):
             raise RigforgeError(f"{iso} is not an install medium of Rigforge: it has no rigforge/medium.json")
         medium: dict[str, Any] = json.loads(copy.read_text())
         return medium

@@ -5,30 +5,17 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from reports import a_report
+
 from rigforge.report.verification import Unfinished, Verification, find
 from rigforge.verify.files import Files
-from rigforge.verify.report import ImageReport, Report
+from rigforge.verify.report import ImageReport
 
 
 def a_machine(out: Path, failures: tuple[str, ...] = ()) -> None:
     files = Files(out / "verify" / "smoke-uefi")
     files.out.mkdir(parents=True)
-    report = Report(
-        stack="smoke",
-        firmware="uefi",
-        accelerator="kvm",
-        seconds_to_ssh=312.5,
-        seconds_of_tests=20.0,
-        passed=30,
-        failed=len(failures),
-        failures=failures,
-        skipped=0,
-        stages=(),
-        disk=None,
-        private_key=files.private_key,
-        serial_log=files.serial_log,
-    )
-    files.report.write_text(report.to_json())
+    files.report.write_text(a_report(files.out, failures).to_json())
     files.expectations.write_text(json.dumps({"medium_id": "c0ffee"}))
 
 

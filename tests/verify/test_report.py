@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from reports import a_report
 
 from rigforge.errors import RigforgeError
-from rigforge.verify.report import ImageTestsError, Report, read_junit
-from rigforge.verify.serial import Stage
+from rigforge.verify.report import ImageTestsError, read_junit
 
 
 def junit(folder: Path, tests: str) -> Path:
@@ -60,7 +60,7 @@ def test_missing_results_are_an_error(tmp_path: Path) -> None:
 
 
 def test_report_is_json_for_programs(tmp_path: Path) -> None:
-    found = json.loads(a_report(tmp_path, ()).to_json())
+    found = json.loads(a_report(tmp_path, (), tmp_path / "machine.qcow2").to_json())
     assert found["firmware"] == "uefi"
     assert found["seconds_to_ssh"] == 312.5
     assert found["stages"] == [{"seconds": 40.1, "text": "[1/9] reading"}]
@@ -72,21 +72,3 @@ def test_failed_tests_are_named_in_the_error(tmp_path: Path) -> None:
     assert "1 of 31 image tests failed on smoke (uefi)" in error.message
     assert "test_refuses_root" in error.message
     assert error.exit_code == 1
-
-
-def a_report(folder: Path, failures: tuple[str, ...]) -> Report:
-    return Report(
-        stack="smoke",
-        firmware="uefi",
-        accelerator="kvm",
-        seconds_to_ssh=312.5,
-        seconds_of_tests=20.0,
-        passed=30,
-        failed=len(failures),
-        failures=failures,
-        skipped=0,
-        stages=(Stage(40.1, "[1/9] reading"),),
-        disk=folder / "machine.qcow2",
-        private_key=folder / "id_ed25519",
-        serial_log=folder / "serial.log",
-    )
