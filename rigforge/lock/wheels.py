@@ -21,6 +21,9 @@ COMPONENTS = {
     "jupyterlab": "jupyterlab",
 }
 
+#: What nvcc's wheel asks for from CUDA 13 on, of any release, and works with only in its own.
+PARTS_OF_NVCC = ("nvidia-cuda-crt", "nvidia-nvvm")
+
 
 def resolve_wheels(
     stack: Stack, index: Index, kept: Mapping[str, str], *, fresh: bool = False
@@ -76,11 +79,10 @@ def _toolkit(stack: Stack) -> list[str]:
     """Returns what keeps nvcc and headers at the CUDA release of the libraries; a wish with a version has its way."""
     release = ".".join(stack.cuda.version.split(".")[:2])
     wishes = map(Requirement, stack.devel.python_packages)
-    return [
-        f"{wish.name}=={release}.*"
-        for wish in wishes
-        if release and not wish.specifier and canonicalize_name(wish.name).startswith(("nvidia-cuda-", "cuda-toolkit"))
-    ]
+    free = [canonicalize_name(wish.name) for wish in wishes if not wish.specifier]
+    named = [name for name in free if name.startswith(("nvidia-cuda-", "cuda-toolkit"))]
+    parts = PARTS_OF_NVCC if "nvidia-cuda-nvcc" in free else ()
+    return [f"{name}=={release}.*" for name in (*named, *parts)] if release else []
 
 
 def _layer(wheel: Wheel) -> str:

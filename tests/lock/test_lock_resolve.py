@@ -92,6 +92,20 @@ def test_nvcc_is_of_the_cuda_release_of_the_libraries_although_a_newer_one_is_th
     assert versions(workshop.lock(workshop.stack(GPU)))["nvidia-cuda-nvcc-cu12"] == "12.8.93"
 
 
+def test_what_nvcc_consists_of_is_of_its_release(workshop: Workshop, wheels: WheelIndex) -> None:
+    """From CUDA 13 on, nvcc's wheel asks for its parts in any version, and they only work together in one."""
+    wheels.add("nvidia-cuda-runtime", "13.0.96")
+    wheels.add("nvidia-cudnn-cu13", "9.19.0.56")
+    wheels.add("torch", "2.11.0", requires=["nvidia-cuda-runtime==13.0.96", "nvidia-cudnn-cu13==9.19.0.56"])
+    wheels.add("nvidia-cuda-nvcc", "13.0.88", requires=["nvidia-nvvm", "nvidia-cuda-crt"])
+    for part in ("nvidia-nvvm", "nvidia-cuda-crt"):
+        wheels.add(part, "13.0.88")
+        wheels.add(part, "13.5.37")
+    wanted = GPU.replace('"12.8"', '"13.0"').replace('"9.10.2.21"', '"9.19.0.56"').replace('"2.10.0"', '"2.11.0"')
+    found = versions(workshop.lock(workshop.stack(wanted.replace("nvidia-cuda-nvcc-cu12", "nvidia-cuda-nvcc"))))
+    assert {found[name] for name in ("nvidia-cuda-nvcc", "nvidia-nvvm", "nvidia-cuda-crt")} == {"13.0.88"}
+
+
 def test_a_version_that_the_stack_gives_a_part_of_the_toolkit_holds(workshop: Workshop) -> None:
     stack = workshop.change(workshop.stack(GPU), '["nvidia-cuda-nvcc-cu12"]', '["nvidia-cuda-nvcc-cu12>=12.9"]')
     assert versions(workshop.lock(stack))["nvidia-cuda-nvcc-cu12"] == "12.9.86"
