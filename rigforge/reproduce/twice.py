@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rigforge import console, namespace
 from rigforge.console import step
+from rigforge.errors import RigforgeError
 from rigforge.layers.build import Cache
 from rigforge.lock.model import Lock
 from rigforge.options import the_images, the_iso
@@ -50,6 +51,7 @@ def compare(stack: Stack, lock: Lock, mirrors: Mirrors, out: Path, *, offline: b
     """Builds the stack here, with whatever earlier builds have left, and elsewhere from nothing.
 
     Where all is the same, nothing of it is kept; else `out` has both results, and diffoscope's report of what differs.
+    Where the build elsewhere fails, `out` has its logs.
     """
     shutil.rmtree(out, ignore_errors=True)
     first, second, reports = out / "first", out / "second", out / "reports"
@@ -70,6 +72,12 @@ def compare(stack: Stack, lock: Lock, mirrors: Mirrors, out: Path, *, offline: b
             comparison = Comparison(artifacts.digests(first), artifacts.digests(built), reports)
         if comparison.differing:
             shutil.copytree(built, second)
+    except RigforgeError:
+        # What its messages refer to goes with the trial.
+        for name in ("logs", "bugs"):
+            if (there := trial / "home" / name).exists():
+                shutil.copytree(there, out / "elsewhere" / name)
+        raise
     finally:
         namespace.remove_tree(trial)
     if comparison.differing:
