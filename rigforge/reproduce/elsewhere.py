@@ -9,6 +9,8 @@ import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 
+import uv
+
 from rigforge import namespace
 from rigforge.console import step
 from rigforge.errors import RigforgeError
@@ -57,6 +59,10 @@ def build(tasks: Sequence[Sequence[str]], lock: Lock, stack: Path, store: Store,
     shutil.copy(library, place)
     for name in ("out", "tmp", "home", "stack"):
         (directory / name).mkdir()
+    # uv is a program beside its package, which looks for it in the user's own as well.
+    programs = directory / ".local" / "bin"
+    programs.mkdir(parents=True)
+    shutil.copy(uv.find_uv_bin(), programs)
     # With its neighbours, as it may extend one of them.
     for file in (*stack.parent.glob("*.toml"), stack.with_suffix(".lock")):
         shutil.copy(file, directory / "stack")
