@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from testinfra.host import Host
 
-from rigforge.compat.cuda import driver_runs, number
+from rigforge.compat.cuda import driver_runs, major, number
 from rigforge.verify.expectations import Expectations
 
 pytestmark = pytest.mark.needs("cuda")
@@ -78,9 +78,35 @@ def test_assembler_is_of_the_same_cuda(host: Host, expected: Expectations) -> No
     assert number(release[1]) == number(expected.versions["cuda"])
 
 
+@pytest.fixture(scope="module")
+def nvcc(probe: Callable[[str], Any]) -> dict[str, Any]:
+    """A program that was compiled on the machine."""
+    found: dict[str, Any] = probe("nvcc")
+    return found
+
+
+@pytest.mark.needs("nvcc")
+def test_compiler_is_of_the_same_cuda(nvcc: dict[str, Any], expected: Expectations) -> None:
+    assert number(nvcc["version"]) == number(expected.versions["cuda"])
+
+
+@pytest.mark.needs("nvcc")
+def test_compiled_program_computes_on_a_gpu_or_says_what_is_missing(
+    nvcc: dict[str, Any], has_gpu: bool, expected: Expectations
+) -> None:
+    """Of no driver at all CUDA says the same as of one that is too old."""
+    missing = "cudaErrorNoDevice" if "driver" in expected.versions else "cudaErrorInsufficientDriver"
+    assert nvcc["said"] == ("2 4 6 8" if has_gpu else missing)
+
+
 @pytest.mark.needs("devel")
-@pytest.mark.parametrize(
-    "file", ["include/cuda_runtime.h", "include/cublas_v2.h", "include/cub/cub.cuh", "lib64/libcudart.so"]
-)
+@pytest.mark.parametrize("file", ["include/cuda_runtime.h", "include/cublas_v2.h", "lib64/libcudart.so"])
 def test_what_compilers_need_is_in_the_tree(host: Host, file: str) -> None:
     assert host.run("test -e %s", f"/usr/local/cuda/{file}").rc == 0
+
+
+@pytest.mark.needs("devel")
+def test_cub_is_in_the_tree(host: Host, expected: Expectations) -> None:
+    """CUDA 13 has its C++ libraries in a folder of their own, which nvcc knows."""
+    place = "cccl/cub" if major(expected.versions["cuda"]) >= 13 else "cub"
+    assert host.run("test -e %s", f"/usr/local/cuda/include/{place}/cub.cuh").rc == 0

@@ -36,3 +36,8 @@ def test_mixed_precision_is_half_and_near_enough(gpu: dict[str, Any]) -> None:
 
 def test_nccl_reduces(gpu: dict[str, Any]) -> None:
     assert gpu["all_reduce"] == [1.0] * 8
+
+
+@pytest.mark.needs("nvcc")
+def test_extension_compiled_by_nvcc_computes(probe: Callable[[str], Any]) -> None:
+    assert probe("extension") == [2.0 * number for number in range(1000)]

@@ -48,10 +48,12 @@ class Expectations(BaseModel):
 
     @property
     def parts(self) -> frozenset[str]:
-        """Returns what there is to test: `versions`, layers, "machine" or "container", "gpu", "debs", "wheels"."""
+        """Returns what there is to test: versions, layers, machine or container, gpu, debs, wheels, nvcc."""
         kind = {"machine" if self.firmware else "container"}
         given = {name for name in ("gpu", "debs", "wheels") if getattr(self, name)}
-        return frozenset(self.versions) | frozenset(self.layers) | kind | given
+        # The wheels for CUDA 12, which have a suffix, are without the compiler itself.
+        nvcc = {"nvcc"} if "nvidia-cuda-nvcc" in self.wheels else set()
+        return frozenset(self.versions) | frozenset(self.layers) | kind | given | nvcc
 
 
 def expectations(stack: Stack, lock: Lock, firmware: str, medium: Mapping[str, Any]) -> Expectations:
