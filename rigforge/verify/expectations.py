@@ -84,7 +84,8 @@ def of_image(description: Description, lock: Lock, driver: str, *, gpu: bool) ->
     return Expectations(
         stack=description.stack,
         image=description.image,
-        env=ENVIRONMENT if "python" in description.versions else "",
+        # Made with the layer cuda, in the image `base` it is there although nobody is to use it.
+        env=ENVIRONMENT if {"cuda", "python"} & set(layers) else "",
         versions={**description.versions, **({"driver": driver} if driver else {})},
         layers=layers,
         gpu=gpu,

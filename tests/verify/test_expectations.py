@@ -49,6 +49,13 @@ def test_a_container_has_its_own_layers_and_only_the_driver_that_was_put_in() ->
     assert of_image(description, LOCK, "", gpu=True).parts == {"container", "gpu", "base", "python"}
 
 
+def test_the_environment_is_there_as_soon_as_cuda_is() -> None:
+    """Its wheels are in it, of which the image `base` has those of CUDA and nothing else."""
+    for layers, env in ((["base"], ""), (["base", "cuda"], ENVIRONMENT)):
+        description = Description("smoke", "base", "", dict.fromkeys(layers, ""), {}, {})
+        assert of_image(description, LOCK, "", gpu=False).env == env
+
+
 def test_expectations_survive_the_file_between_builder_and_tests() -> None:
     found = expectations(stack(), LOCK, "bios", MEDIUM)
     assert Expectations.model_validate_json(found.model_dump_json()) == found
