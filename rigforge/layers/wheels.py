@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from packaging.utils import parse_wheel_filename
+
 from rigforge.layers.root import Root
 from rigforge.process import run
 
 #: Directories of tests within packages.
 TESTS = {"test", "tests"}
+
+#: Python else writes the bytecode of what it imports by itself, with the time of the build in it: modules that .pth
+#: files name, as setuptools' does.
+NO_BYTECODE = {"PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def install(root: Root) -> None:
@@ -21,19 +27,33 @@ def install(root: Root) -> None:
     tool = root.path / "run/uv"
     tool.touch()
     run(["mount", "--bind", Path(uv.find_uv_bin()), tool])
-    wheels = sorted(f"/run/files/{wheel.name}" for wheel in root.files.glob("*.whl"))
+    # By name and version: of a wheel given by its path, `pip freeze` would tell the path for ever.
+    wheels = sorted("==".join(map(str, parse_wheel_filename(wheel.name)[:2])) for wheel in root.files.glob("*.whl"))
     python = f"{root.options['environment']}/bin/python"
     root.chroot(
         ["/run/uv", "pip", "install", "--offline", "--no-index", "--no-deps", "--no-cache", "--no-config"]
-        + ["--link-mode=copy", "--python", python, *wheels]
+        + ["--link-mode=copy", "--find-links", "/run/files", "--python", python, *wheels],
+        **NO_BYTECODE,
     )
     packages = root.path / root.options["site_packages"].lstrip("/")
+    forget_times(packages)
     modules = [source for source in packages.rglob("*.py") if _wants_bytecode(packages, source)]
     sources = sorted(f"/{module.relative_to(root.path)}" for module in modules)
     root.write("tmp/sources", "\n".join([*sources, ""]))
     compiler = [python, "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash"]
     # Some packages bring files for other versions of Python; what does not compile is no error.
-    root.chroot(["sh", "-c", '"$@" || true', "sh", *compiler, "-i", "/tmp/sources"])
+    root.chroot(["sh", "-c", '"$@" || true', "sh", *compiler, "-i", "/tmp/sources"], **NO_BYTECODE)
+
+
+def forget_times(packages: Path) -> None:
+    """Removes what uv notes beside each wheel's metadata: the time at which the wheel's file was made here."""
+    for note in packages.glob("*.dist-info/uv_cache.json"):
+        note.unlink()
+        record = note.with_name("RECORD")
+        with record.open(encoding="utf-8", newline="") as file:
+            kept = [line for line in file if not line.startswith(f"{note.relative_to(packages)},")]
+        with record.open("w", encoding="utf-8", newline="") as file:
+            file.writelines(kept)
 
 
 def _wants_bytecode(packages: Path, source: Path) -> bool:
