@@ -47,10 +47,13 @@ def kernel_module(root: Path) -> str | None:
 
 
 def user_space(libcuda: str) -> str | None:
-    """Version of the driver's libraries, from the name of the file or from NVML."""
-    found = re.search(r"\.so\.(\d{3,}\.[\d.]+)$", libcuda)
-    if found:
-        return found.group(1)
+    """Version of the driver's libraries, from a name of the file or from NVML."""
+    here = Path(libcuda)
+    # Mounted file by file, the same library is there under each of its names, and none is a link to another.
+    for name in [here, *sorted(here.parent.glob("libcuda.so.*.*"))]:
+        found = re.search(r"\.so\.(\d{3,}\.[\d.]+)$", name.name)
+        if found and name.samefile(here):
+            return found.group(1)
     try:
         nvml = ctypes.CDLL("libnvidia-ml.so.1")
     except OSError:

@@ -136,6 +136,16 @@ def test_where_the_name_of_the_library_has_no_version_nvml_is_asked(container: C
     assert "driver 472.39, which speaks CUDA 11.4, is too old" in container.complaint()
 
 
+def test_mounted_under_each_of_its_names_the_library_tells_its_version_all_the_same(container: Container) -> None:
+    """As CDI mounts it: no name is a link to another."""
+    make_libcuda(container.libraries, "libcuda.so.450.248.02", speaks=11000)
+    name = container.libraries / "libcuda.so.1"
+    name.unlink()
+    name.hardlink_to(container.libraries / "libcuda.so.450.248.02")
+    (container.libraries / "libcuda.so.535.309.01").write_text("left over from another driver")
+    assert "driver 450.248.02, which speaks CUDA 11.0, is too old" in container.complaint()
+
+
 @pytest.mark.parametrize("text", [PROPRIETARY, OPEN], ids=["proprietary", "open"])
 def test_user_space_and_kernel_module_of_two_drivers(container: Container, text: str) -> None:
     make_libcuda(container.libraries, "libcuda.so.535.309.01", speaks=12020, init=803)

@@ -52,7 +52,8 @@ def test_a_real_driver_that_is_too_old_is_told(stack: str, tmp_path: Path) -> No
     image = rigforge(*build, "--out", OUT / "images").split()[1]
     told = subprocess.run(["docker", "run", "--rm", *volumes, image, "echo", "on"], capture_output=True, text=True)
     assert told.stdout == "on\n"
-    assert "which speaks CUDA 12.2, is too old: the image has CUDA 13.0" in told.stderr
+    version = lock.versions["driver"]
+    assert f"driver {version}, which speaks CUDA 12.2, is too old: the image has CUDA 13.0" in told.stderr
     assert "needs driver >= 580" in told.stderr
     strict = ["--env", "RIGFORGE_GPU_CHECK=strict", *volumes, image, "echo", "on"]
     stopped = subprocess.run(["docker", "run", "--rm", *strict], capture_output=True, text=True)
