@@ -95,6 +95,12 @@ def test_ssh_host_keys_are_this_machines_own(host: Host) -> None:
     assert [key for key in keys if not made_here(host, key)] == []
 
 
+def test_no_nvme_host_id_is_from_the_image(host: Host) -> None:
+    """Many machines would be one and the same host to a storage network."""
+    ids = host.run("ls -1 /etc/nvme/host*").stdout.split()
+    assert [path for path in ids if not made_here(host, path)] == []
+
+
 def made_here(host: Host, path: str) -> bool:
     """Tells whether a file was written after the root file system was made; what a layer holds is older."""
     with host.sudo():

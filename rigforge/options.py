@@ -7,6 +7,9 @@ from pathlib import Path
 
 from rigforge import console, state
 from rigforge.build import build_images, build_iso
+from rigforge.engine.compose import write_definitions
+from rigforge.engine.gpus import Access
+from rigforge.engine.image import reference
 from rigforge.errors import RigforgeError, UsageError
 from rigforge.exclusive import exclusive
 from rigforge.images.blob import MEDIA_TYPES
@@ -65,13 +68,19 @@ def the_iso(stack: Stack, mirrors: Mirrors, *, offline: bool = False, out: str =
 def the_images(
     stack: Stack, mirrors: Mirrors, image: str, compression: str, *, offline: bool = False, out: str = ""
 ) -> tuple[dict[str, Container], Path]:
-    """Builds the container images of a stack, one build at a time; returns them and their OCI layout's path."""
+    """Builds the container images of a stack, one build at a time; returns them and their OCI layout's path.
+
+    Beside the layout, in STACK-dev, are definitions of the dev image for compose and for editors.
+    """
     if compression not in MEDIA_TYPES:
         raise UsageError(f"unknown compression: {compression}", f"it is one of: {', '.join(MEDIA_TYPES)}")
     lock = the_lock(stack)
     layout = (Path(out) if out else state.PROJECT / "out" / "images") / stack.name
     with exclusive():
         images = build_images(stack, lock, mirrors, image=image, compression=compression, offline=offline, out=layout)
+    if dev := images.get("dev"):
+        access: Access = "toolkit" if "cuda" in dev.description.versions else "none"
+        write_definitions(reference(stack.name, "dev"), layout.with_name(f"{stack.name}-dev"), access)
     return images, layout
 
 

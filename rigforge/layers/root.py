@@ -23,6 +23,7 @@ LEFTOVERS = (
     "etc/apt/sources.list.d/*",
     "etc/.pwd.lock",
     "etc/*-",
+    "etc/nvme/host*",
     "etc/ssh/ssh_host_*",
     "root/.cache",
     "run/*",

@@ -76,7 +76,6 @@ def build_images(
     Example: invoke build-images --stack debian-12 --image dev --load
     """
     from rigforge import console
-    from rigforge.engine.compose import write_definitions
     from rigforge.engine.find import find
     from rigforge.engine.image import reference, repository
     from rigforge.engine.load import load as load_into
@@ -88,11 +87,8 @@ def build_images(
     mirrors = the_mirrors(mirror)
     wanted = the_stack(stack, mirrors, offline=offline)
     images, layout = the_images(wanted, mirrors, image, compression, offline=offline, out=out)
-    if dev := images.get("dev"):
+    if "dev" in images:
         folder = layout.with_name(f"{wanted.name}-dev")
-        write_definitions(
-            reference(wanted.name, "dev"), folder, "toolkit" if "cuda" in dev.description.versions else "none"
-        )
         console.say(f"For compose and for editors: {folder}/compose.yaml and {folder}/.devcontainer")
     for name, made in images.items():
         if loader:
