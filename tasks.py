@@ -2,6 +2,7 @@
 
 from rigforge.tasks.build import build_images, build_iso
 from rigforge.tasks.checkout import clean, lint, requirements, test
+from rigforge.tasks.explain import explain
 from rigforge.tasks.lock import diff, lock, stacks, vendor
 from rigforge.tasks.report import report
 from rigforge.tasks.reproduce import reproduce
@@ -15,6 +16,7 @@ __all__ = [
     "build_iso",
     "clean",
     "diff",
+    "explain",
     "lint",
     "lock",
     "report",

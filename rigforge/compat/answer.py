@@ -1,0 +1,117 @@
+"""The answer to a request: the best set that works, or which wishes contradict each other and what would do instead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal
+
+from rigforge.compat.gpu import Gpu
+from rigforge.compat.rules import Combination, runs
+from rigforge.compat.solve import Part, Prefer, allowed, best, everything, left, working
+from rigforge.compat.tables import tables
+from rigforge.compat.wishes import Wish
+
+#: As many parts of a request are left out at once, at most, to find what works in its place.
+LEFT_OUT = 3
+#: As many alternatives are told.
+ALTERNATIVES = 4
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for: cards, wishes, and which of the sets that work is liked best."""
+
+    gpus: tuple[Gpu, ...]
+    wishes: tuple[Wish, ...] = ()
+    prefer: Prefer = "newest"
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Wishes and cards, of cards with the same compute capability the first."""
+        cards = {gpu.capability: gpu for gpu in reversed(self.gpus)}
+        return (*(gpu for gpu in self.gpus if cards[gpu.capability] is gpu), *self.wishes)
+
+    def without(self, parts: Sequence[Part]) -> Request:
+        """Returns the request without some of its parts; a card goes with all of its compute capability."""
+        cards = {part.capability for part in parts if isinstance(part, Gpu)}
+        return Request(
+            tuple(gpu for gpu in self.gpus if gpu.capability not in cards),
+            tuple(wish for wish in self.wishes if wish not in parts),
+            self.prefer,
+        )
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A request's answer: a combination, or else a conflict.
+
+    `conflict` is the smallest part of the request that cannot be had together. `alternatives` answer the request
+    without some of its parts, the nearest first.
+    """
+
+    request: Request
+    combination: Combination | None
+    conflict: tuple[Part, ...] = ()
+    alternatives: tuple[Answer, ...] = ()
+
+    @property
+    def verdict(self) -> Literal["native", "minor-compat", "impossible"]:
+        """Whether the driver is of the CUDA release or newer, only of its major version, or nothing works."""
+        if not self.combination:
+            return "impossible"
+        return runs(tables(), self.combination.driver, self.combination.wheel) or "impossible"
+
+
+def answer(request: Request) -> Answer:
+    """Returns the answer to a request."""
+    there, parts = tables(), request.parts
+    everything_there = everything(there, parts)
+    leaves = [allowed(there, part, everything_there) for part in parts]
+
+    def sets(numbers: Sequence[int]) -> list[Combination]:
+        return working(there, left((leaves[n] for n in numbers), everything_there))
+
+    found = best(there, sets(range(len(parts))), request.prefer)
+    if found:
+        return Answer(request, found)
+    conflict = _smallest_conflict(len(parts), lambda numbers: bool(sets(numbers)))
+    alternatives = [
+        Answer(request.without(dropped), best(there, sets(kept), request.prefer))
+        for kept, dropped in _nearest(parts, lambda numbers: bool(sets(numbers)))
+    ]
+    return Answer(request, None, tuple(parts[n] for n in conflict), tuple(alternatives[:ALTERNATIVES]))
+
+
+def _smallest_conflict(count: int, works: Callable[[Sequence[int]], bool]) -> tuple[int, ...]:
+    """Returns the smallest subset of `count` parts that does not work, given that all of them do not."""
+    for size in (1, 2, 3):
+        for chosen in combinations(range(count), size):
+            if not works(chosen):
+                return chosen
+    # Larger ones are rare; leaving out what is not needed for the conflict finds one of which all is needed.
+    needed = list(range(count))
+    for each in range(count):
+        rest = [n for n in needed if n != each]
+        if not works(rest):
+            needed = rest
+    return tuple(needed)
+
+
+def _nearest(
+    parts: tuple[Part, ...], works: Callable[[Sequence[int]], bool]
+) -> Iterator[tuple[Sequence[int], tuple[Part, ...]]]:
+    """Yields the parts kept (by number) and dropped of each request that works with as little dropped as can be.
+
+    Where all cards can be kept, that goes first.
+    """
+    found: list[set[int]] = []
+    for size in range(1, LEFT_OUT + 1):
+        for dropped in combinations(range(len(parts)), size):
+            kept = [n for n in range(len(parts)) if n not in dropped]
+            if not any(each <= set(dropped) for each in found) and works(kept):
+                found.append(set(dropped))
+    found.sort(key=lambda dropped: (sum(isinstance(parts[n], Gpu) for n in dropped), len(dropped)))
+    for each in found:
+        yield [n for n in range(len(parts)) if n not in each], tuple(parts[n] for n in sorted(each))

@@ -1,0 +1,74 @@
+"""Requests: of the command line, of a stack, or of both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import get_args
+
+from rigforge.compat.answer import Request
+from rigforge.compat.gpu import Gpu, find
+from rigforge.compat.solve import Prefer
+from rigforge.compat.tables import tables
+from rigforge.compat.wishes import Component, Wish, wish
+from rigforge.errors import RigforgeError, UsageError
+from rigforge.stack.model import Stack
+
+#: The components that a stack's sections can name a version of.
+_OF_STACKS: tuple[Component, ...] = ("pytorch", "cuda", "cudnn", "driver", "python")
+
+
+def request(
+    gpus: Sequence[str], wishes: Mapping[Component, str], stack: Stack | None = None, prefer: str = "newest"
+) -> Request:
+    """Returns what is asked for; what the command line names comes before what the stack says of the same thing.
+
+    Raises RigforgeError for cards that nobody knows and for wishes that are none.
+    """
+    if prefer not in get_args(Prefer):
+        raise UsageError(f"--prefer {prefer} is not known", f"it is one of: {', '.join(get_args(Prefer))}")
+    cards = tuple(find(text) for text in gpus)
+    named = {component: wish(component, text) for component, text in wishes.items() if text}
+    if not stack:
+        return Request(cards, tuple(filter(None, named.values())), prefer)  # type: ignore[arg-type]
+    of_stack = {component: made for component in _OF_STACKS if (made := _of_stack(stack, component))}
+    index = wish("provider", stack.pytorch.provider) if stack.pytorch.provider == "pypi" else None
+    together = {"archives": archives(stack), "provider": index, **of_stack, **named}
+    return Request(
+        cards or _cards(stack),
+        tuple(filter(None, together.values())),
+        prefer,  # type: ignore[arg-type]
+    )
+
+
+def archives(stack: Stack, found: Sequence[str] = ()) -> Wish | None:
+    """Returns the wish to make do with the drivers that a stack's archives have.
+
+    These are the versions `found` there or, where none are given, what the table says of the distribution; None where
+    it says nothing, or the stack has no driver.
+    """
+    if stack.driver.provider == "none":
+        return None
+    system = stack.system
+    there = tables()
+    offers = [
+        each.drivers for each in there.offers if (each.distribution, each.suite) == (system.distribution, system.suite)
+    ]
+    names = found or (offers[0] if offers else ())
+    versions = [name if "." in name else branch.latest for name in names if (branch := there.branch_of(name))]
+    if not versions:
+        return None
+    return Wish("archives", f"the drivers in the archives of {system.distribution} {system.suite}", tuple(versions))
+
+
+def _of_stack(stack: Stack, component: Component) -> Wish | None:
+    section = getattr(stack, component)
+    if getattr(section, "provider", "") == "none":
+        return None
+    return wish(component, section.version, f"stack {stack.name}: [{component}] version")
+
+
+def _cards(stack: Stack) -> tuple[Gpu, ...]:
+    try:
+        return tuple(find(text) for text in stack.gpu.models)
+    except RigforgeError as error:
+        raise RigforgeError(f"stack {stack.name}: [gpu] models: {error.message}", error.hint) from error

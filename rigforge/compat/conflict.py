@@ -1,0 +1,82 @@
+"""Impossible requests in words: what contradicts what, and by which rule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from packaging.version import Version
+
+from rigforge.compat.answer import Answer
+from rigforge.compat.gpu import Gpu
+from rigforge.compat.rules import Combination, Wheel, violations
+from rigforge.compat.solve import Choice, allowed, everything, left
+from rigforge.compat.tables import Tables, tables
+from rigforge.compat.wishes import Wish
+
+
+def conflict(answer: Answer) -> tuple[str, ...]:
+    """Returns, for what is impossible, the wishes that contradict each other and the reasons; else nothing."""
+    if answer.combination:
+        return ()
+    there = tables()
+    parts = answer.conflict
+    named = [part.name if isinstance(part, Gpu) else str(part) for part in parts]
+    lead = "cannot be had" if len(parts) == 1 else "cannot be had together"
+    choice = everything(there, answer.request.parts)
+    gpus = tuple(part for part in parts if isinstance(part, Gpu))
+    wishes = [part for part in parts if isinstance(part, Wish)]
+    granted = left((allowed(there, wish, choice) for wish in wishes), choice)
+    why = _nearly(there, granted, gpus) or _what_is_left(there, wishes, choice)
+    return (f"{' and '.join(named)} {lead}", *why)
+
+
+def _nearly(there: Tables, granted: Choice, gpus: tuple[Gpu, ...]) -> tuple[str, ...]:
+    """Returns the rules that the combination breaks which grants all wishes and breaks the fewest."""
+    combinations = (
+        Combination(driver, wheel, python)
+        for wheel in sorted(granted.wheels, key=_newest_first)
+        for driver in sorted(granted.drivers, key=lambda driver: (Version(driver.version), driver.module), reverse=True)
+        for python in sorted(granted.pythons, key=Version, reverse=True)
+    )
+    broken = (tuple(dict.fromkeys(violations(there, each, gpus))) for each in combinations)
+    return min(broken, key=len, default=())
+
+
+def _newest_first(wheel: Wheel) -> tuple[Any, ...]:
+    return tuple(-number for number in wheel.version.release), wheel.build.index != "pypi"
+
+
+def _what_is_left(there: Tables, wishes: Iterable[Wish], choice: Choice) -> tuple[str, ...]:
+    return tuple(f"{wish}: {_told(allowed(there, wish, choice), choice)}" for wish in wishes)
+
+
+def _told(granted: Choice, choice: Choice) -> str:
+    """Returns what a wish leaves of what it is about; where it leaves nothing, what there is."""
+    if not granted.drivers or not granted.wheels or not granted.pythons:
+        there = _drivers(choice) if not granted.drivers else _wheels(choice) if not granted.wheels else _pythons(choice)
+        return f"there is none; there are {there}"
+    told = [
+        _drivers(granted) if granted.drivers != choice.drivers else "",
+        _wheels(granted) if granted.wheels != choice.wheels else "",
+        _pythons(granted) if granted.pythons != choice.pythons else "",
+    ]
+    return ", ".join(filter(None, told))
+
+
+def _drivers(choice: Choice) -> str:
+    return f"driver {_span({driver.version for driver in choice.drivers})}"
+
+
+def _wheels(choice: Choice) -> str:
+    versions = _span({str(wheel.version) for wheel in choice.wheels})
+    return f"PyTorch {versions} with CUDA {_span({str(wheel.build.cuda) for wheel in choice.wheels})}"
+
+
+def _pythons(choice: Choice) -> str:
+    return f"Python {_span(choice.pythons)}"
+
+
+def _span(versions: Iterable[str]) -> str:
+    ordered = sorted(versions, key=Version)
+    return ordered[0] if len(ordered) == 1 else f"{ordered[0]} to {ordered[-1]}"

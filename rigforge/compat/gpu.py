@@ -1,0 +1,149 @@
+"""NVIDIA's cards, found by what people type. The table gpus.toml beside this file names its sources."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from os.path import commonprefix
+
+from rigforge.compat.tables import compute_capability, read
+from rigforge.errors import RigforgeError
+
+#: Words that add nothing to a card's name, and those that tell its variants of one chip apart.
+_NOISE = re.compile(r"nvidia|geforce|tesla|quadro|generation|\(.*?\)")
+_VARIANT = re.compile(r"\b(sxm\d?|pcie|nvl|hbm\d?e?|\d+ ?gb?)\b")
+_SERIES = re.compile(r"^(rtx|gtx|gt)(?=[a-z]*\d)")
+_CAPABILITY = re.compile(r"(?:sm_?)?(\d{1,2})\.?(\d)")
+_PCI = re.compile(r"(?:10de:|0x)(?P<device>[0-9a-f]{4})")
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A card. `power` (watts), `memory` (GB) and `slots` are the reference board's; 0 where it is not known."""
+
+    name: str
+    compute_capability: str
+    architecture: str = ""
+    pci: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    power: int = 0
+    memory: float = 0
+    slots: int = 0
+
+    @property
+    def capability(self) -> tuple[int, int]:
+        """The compute capability as numbers."""
+        return compute_capability(self.compute_capability)
+
+
+@cache
+def cards() -> tuple[Gpu, ...]:
+    """Returns the cards of the table."""
+    return tuple(
+        Gpu(
+            row["name"],
+            row["compute_capability"],
+            row["architecture"],
+            tuple(row["pci"]),
+            tuple(row.get("aliases", ())),
+            row.get("power", 0),
+            row.get("memory", 0),
+            row.get("slots", 0),
+        )
+        for row in read("gpus")["gpu"]
+    )
+
+
+def by_pci(device: str) -> Gpu | None:
+    """Returns the card with a device id of vendor 10de, in hex."""
+    return next((card for card in cards() if device.lower() in card.pci), None)
+
+
+def find(text: str) -> Gpu:
+    """Returns the card that somebody means.
+
+    By name ("4090", "GeForce RTX 4090"), PCI id ("10de:2684"), compute capability ("8.9", "sm_89"), or both
+    for a card that the table has not ("My card=8.9").
+
+    Raises RigforgeError where it is no card, or can be several that differ in what they need.
+    """
+    wanted = text.strip().lower()
+    if pci := _PCI.fullmatch(wanted):
+        if card := by_pci(pci["device"]):
+            return card
+        raise _unknown(text, ())
+    name, equals, stated = text.rpartition("=")
+    if equals and (capability := _CAPABILITY.fullmatch(stated.strip().lower())):
+        return Gpu(name.strip(), f"{capability[1]}.{capability[2]}")
+    if ("." in wanted or wanted.startswith("sm")) and (capability := _CAPABILITY.fullmatch(wanted)):
+        dotted = f"{capability[1]}.{capability[2]}"
+        return Gpu(f"compute capability {dotted}", dotted)
+    for form in (wanted, _VARIANT.sub("", wanted)):
+        if found := _named(_key(form)):
+            if len({card.compute_capability for card in found}) > 1:
+                raise RigforgeError(
+                    f"GPU {text!r} can be {_or(card.name for card in found[:6])}", "give more of its name"
+                )
+            return _family(found)
+    raise _unknown(text, _nearest(_key(wanted)))
+
+
+def _family(found: tuple[Gpu, ...]) -> Gpu:
+    """Returns the card or, where several have the name, what they have in common."""
+    if len(found) == 1:
+        return found[0]
+    name = re.sub(r"[^A-Za-z0-9]+$", "", commonprefix([card.name for card in found]))
+    return Gpu(name or found[0].name, found[0].compute_capability, found[0].architecture)
+
+
+def _named(key: str) -> tuple[Gpu, ...]:
+    """Returns the cards with this name; else those with it but for the series; else those whose names begin so."""
+    whole, beginnings = _index()
+    short = _SERIES.sub("", key)
+    return whole.get(key) or (whole.get(f"/{short}") if short == key else None) or beginnings.get(key, ())
+
+
+@cache
+def _index() -> tuple[dict[str, tuple[Gpu, ...]], dict[str, tuple[Gpu, ...]]]:
+    """Returns the cards by their names (after a slash, without the series), and by the first words of their names."""
+    whole: dict[str, tuple[Gpu, ...]] = {}
+    beginnings: dict[str, tuple[Gpu, ...]] = {}
+    for card in cards():
+        for name in (card.name, *card.aliases):
+            key, words = _key(name), _words(name)
+            for form in {key, f"/{_SERIES.sub('', key)}"}:
+                whole[form] = (*whole.get(form, ()), card)
+            first = ["".join(words[:count]) for count in range(1, len(words))]
+            for form in {*first, *(_SERIES.sub("", each) for each in first)}:
+                beginnings[form] = (*beginnings.get(form, ()), card)
+    return whole, beginnings
+
+
+def _words(name: str) -> list[str]:
+    return re.findall(r"[a-z0-9]+", _NOISE.sub("", name.lower()))
+
+
+def _key(name: str) -> str:
+    return "".join(_words(name))
+
+
+def _nearest(key: str) -> tuple[str, ...]:
+    whole, _ = _index()
+    near = difflib.get_close_matches(key, whole, n=6, cutoff=0.5)
+    return tuple(dict.fromkeys(card.name for known in near for card in whole[known]))[:4]
+
+
+def _unknown(text: str, near: tuple[str, ...]) -> RigforgeError:
+    meant = f"did you mean {_or(near)}? " if near else ""
+    return RigforgeError(
+        f"GPU {text!r} is not known",
+        f'{meant}A card that is not in the table is told with its compute capability: --gpu "NAME=8.9"',
+    )
+
+
+def _or(names: Iterable[str]) -> str:
+    *most, last = names
+    return f"{', '.join(most)} or {last}" if most else last

@@ -1,0 +1,107 @@
+"""Answers in words: why each thing was chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from rigforge.compat.answer import Answer
+from rigforge.compat.gpu import Gpu
+from rigforge.compat.rules import Driver, Wheel, violations
+from rigforge.compat.solve import everything
+from rigforge.compat.tables import tables
+
+_KINDS = {"lts": "long-term branch", "production": "production branch", "new-feature": "new-feature branch"}
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One thing that was chosen, and why."""
+
+    component: str
+    choice: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.component} {self.choice}: {self.why}"
+
+
+def reasons(answer: Answer) -> tuple[Reason, ...]:
+    """Returns the reasons for all that was chosen; nothing for what is impossible."""
+    if not answer.combination:
+        return ()
+    driver, wheel, python = answer.combination.driver, answer.combination.wheel, answer.combination.python
+    build = wheel.build
+    wish = {wish.component: wish for wish in answer.request.wishes}
+    made = f"what PyTorch {wheel.shown} is made with"
+    return (
+        Reason("driver", driver.version, _why_driver(answer, driver, wheel)),
+        Reason("kernel module", driver.module, _why_module(answer.request.gpus, driver)),
+        Reason("CUDA", str(build.cuda), made),
+        Reason("cuDNN", str(build.cudnn), _why_cudnn(made, wheel)),
+        Reason("PyTorch", wheel.shown, _why_pytorch(answer, wheel)),
+        Reason("Python", python, str(wish["python"]) if "python" in wish else _why_python(wheel, python)),
+    )
+
+
+def _why_driver(answer: Answer, driver: Driver, wheel: Wheel) -> str:
+    release = tables().release_of(wheel.build.cuda)
+    major = tables().major_of(wheel.build.cuda)
+    assert release and major, "what was chosen is in the tables"
+    if answer.verdict == "native":
+        why = f"native for CUDA {wheel.build.cuda}, which was released with driver {release.driver}"
+    else:
+        floor = f"CUDA {major.version} needs {major.driver} or later, and this one is native from {release.driver} on"
+        why = f"runs CUDA {wheel.build.cuda} by minor-version compatibility: {floor}"
+    return f"{why}; {_KINDS[driver.branch.kind]}{_support(driver)}"
+
+
+def _support(driver: Driver) -> str:
+    end = driver.branch.end
+    if not end:
+        return ""
+    return f", supported until {end}" if end >= f"{tables().as_of:%Y-%m}" else f", support by NVIDIA ended {end}"
+
+
+def _why_module(gpus: Iterable[Gpu], driver: Driver) -> str:
+    modules = tables().modules
+    old = [gpu.name for gpu in gpus if gpu.capability < modules.open_from]
+    new = [gpu.name for gpu in gpus if gpu.capability >= modules.open_only_from]
+    if old:
+        return f"the open one does not drive the {old[0]}"
+    if new:
+        return f"no other drives the {new[0]}"
+    if driver.module == driver.branch.module:
+        return f"what NVIDIA recommends for branch {driver.branch.name}"
+    return "as the wish or the archives have it"
+
+
+def _why_cudnn(made: str, wheel: Wheel) -> str:
+    row = tables().cudnn_of(wheel.build.cudnn, wheel.build.cuda)
+    if row and wheel.build.cudnn.release[:3] > row.confirmed.release:
+        return f"{made}; NVIDIA's matrices were read up to {row.confirmed}, whose rules are taken for it"
+    return made
+
+
+def _why_pytorch(answer: Answer, wheel: Wheel) -> str:
+    request, there = answer.request, tables()
+    wished = [str(wish) for wish in request.wishes if wish.component in ("pytorch", "cuda", "cudnn", "provider")]
+    why = f"the newest for {_and(wished)}" if wished else "the newest that works here"
+    newer = [each for each in everything(there, ()).wheels if each.version > wheel.version]
+    if wished or not newer:
+        return why
+    assert answer.combination, "reasons are asked for of what was chosen"
+    next_one = min(newer, key=lambda each: (each.version, each.build.index != "pypi"))
+    in_its_place = replace(answer.combination, wheel=next_one)
+    broken = violations(there, in_its_place, request.gpus)
+    return f"{why}; not newer: {broken[0]}" if broken else why
+
+
+def _why_python(wheel: Wheel, python: str) -> str:
+    there = wheel.build.python
+    return f"PyTorch has wheels for {there[0]} to {there[-1]}; other wheels lag behind the newest"
+
+
+def _and(names: Iterable[str]) -> str:
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last

@@ -1,0 +1,87 @@
+"""Answers as people and programs read them: a table, and JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from rigforge.compat.answer import Answer, Request
+from rigforge.compat.conflict import conflict
+from rigforge.compat.gpu import Gpu
+from rigforge.compat.reasons import reasons
+from rigforge.compat.tables import tables
+
+
+def as_json(answer: Answer) -> dict[str, Any]:
+    """Returns an answer as JSON types; docs/explain.md describes it."""
+    chosen = answer.combination
+    made = chosen and chosen.wheel.build
+    return {
+        "verdict": answer.verdict,
+        "gpus": [{"name": gpu.name, "compute_capability": gpu.compute_capability} for gpu in answer.request.gpus],
+        "driver": chosen
+        and {
+            "branch": chosen.driver.branch.name,
+            "version": chosen.driver.version,
+            "module": chosen.driver.module,
+        },
+        "cuda": made and str(made.cuda),
+        "cudnn": made and str(made.cudnn),
+        "pytorch": chosen and {"version": str(chosen.wheel.version), "index": chosen.wheel.build.index},
+        "python": chosen and chosen.python,
+        "reasons": [str(reason) for reason in reasons(answer)],
+        "conflict": list(conflict(answer)),
+        "alternatives": [
+            {**as_json(each), "without": left_out(answer.request, each.request)} for each in answer.alternatives
+        ],
+        "prefer": answer.request.prefer,
+        "as_of": tables().as_of.isoformat(),
+    }
+
+
+def as_table(answer: Answer) -> Table:
+    """Returns an answer as a table for the terminal: what was chosen and why; of what is impossible what would do."""
+    return _chosen(answer) if answer.combination else _alternatives(answer)
+
+
+def headline(answer: Answer) -> str:
+    """Returns an answer in one line."""
+    cards = ", ".join(dict.fromkeys(gpu.name for gpu in answer.request.gpus)) or "any card"
+    return f"{cards}: {answer.verdict}"
+
+
+def left_out(before: Request, after: Request) -> list[str]:
+    """Returns, in words, what of a request is not in another."""
+    cards = dict.fromkeys(gpu.name for gpu in before.gpus if gpu not in after.gpus)
+    return [*cards, *(str(wish) for wish in before.wishes if wish not in after.wishes)]
+
+
+def _chosen(answer: Answer) -> Table:
+    table = Table(box=SIMPLE_HEAD)
+    for column in ("", "choice", "why"):
+        table.add_column(column, overflow="fold")
+    for gpu in dict.fromkeys(answer.request.gpus):
+        table.add_row("GPU", gpu.name, _card(gpu))
+    for reason in reasons(answer):
+        table.add_row(reason.component, reason.choice, reason.why)
+    return table
+
+
+def _alternatives(answer: Answer) -> Table:
+    table = Table(box=SIMPLE_HEAD)
+    for column in ("what would work", "driver", "CUDA", "PyTorch", "Python", "verdict"):
+        table.add_column(column, overflow="fold")
+    for each in answer.alternatives:
+        if chosen := each.combination:
+            driver = f"{chosen.driver.version} {chosen.driver.module}"
+            cuda, without = str(chosen.wheel.build.cuda), " and ".join(left_out(answer.request, each.request))
+            table.add_row(f"without {without}", driver, cuda, chosen.wheel.shown, chosen.python, each.verdict)
+    return table
+
+
+def _card(gpu: Gpu) -> str:
+    known = [f"compute capability {gpu.compute_capability}", gpu.architecture]
+    known += [f"{gpu.memory:g} GB" if gpu.memory else "", f"{gpu.power} W" if gpu.power else ""]
+    return ", ".join(filter(None, known))

@@ -1,0 +1,171 @@
+"""The compatibility tables beside this file: drivers, CUDA, cuDNN, PyTorch. Each row names its sources."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from importlib.resources import files
+from typing import Annotated, Any, Literal
+
+from packaging.version import Version
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+Module = Literal["open", "proprietary"]
+
+
+def compute_capability(text: str) -> tuple[int, int]:
+    """Returns a compute capability such as "8.9" as numbers that can be compared."""
+    major, minor = text.split(".")
+    return int(major), int(minor)
+
+
+ComputeCapability = Annotated[tuple[int, int], BeforeValidator(compute_capability)]
+Number = Annotated[Version, BeforeValidator(Version)]
+
+
+class Row(BaseModel):
+    """A row of a table: `source` has keys of the table's [sources]."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    source: Annotated[tuple[str, ...], Field(min_length=1)]
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+class Modules(Row):
+    """Which cards (from which compute capability on) the two kinds of kernel module drive."""
+
+    open_from: ComputeCapability
+    open_only_from: ComputeCapability
+
+
+class Branch(Row):
+    """A driver branch: `end` of support (year, or year and month; empty: unknown), and the module NVIDIA recommends."""
+
+    name: str
+    kind: Literal["lts", "production", "new-feature"]
+    end: str = ""
+    latest: str
+    cuda: str
+    compute_capability: tuple[ComputeCapability, ComputeCapability]
+    module: Module
+
+
+class Offer(Row):
+    """The drivers that a distribution's own archive has: versions, or branches at their latest."""
+
+    distribution: str
+    suite: str
+    drivers: tuple[str, ...]
+
+
+class Broken(Row):
+    """A driver's module that does not compile for a distribution's kernel."""
+
+    driver: str
+    module: Module
+    distribution: str
+    suite: str
+    kernel: str
+
+
+class Major(Row):
+    """A major version of CUDA: the oldest driver for any of its releases, and the oldest cards it has code for."""
+
+    version: int
+    driver: str
+    compute_capability: ComputeCapability
+
+
+class Release(Row):
+    """A release of the CUDA Toolkit, the driver and the cudart of the same release, and the newest cards it knows."""
+
+    version: Number
+    driver: str
+    runtime: Number
+    newest: ComputeCapability
+
+
+class Cudnn(Row):
+    """cuDNN for one major version of CUDA, from `version` on; `confirmed` is the last release that says so."""
+
+    version: Number
+    cuda: int
+    driver: str
+    compute_capability: tuple[ComputeCapability, ComputeCapability]
+    confirmed: Number
+
+
+class Build(Row):
+    """Builds of PyTorch that differ in nothing but the version."""
+
+    versions: tuple[Number, ...]
+    index: str
+    cuda: Number
+    cudnn: Number
+    python: tuple[str, ...]
+    compute_capability: tuple[ComputeCapability, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Tables:
+    """All tables, of which there is one; `as_of` is the oldest of their dates."""
+
+    as_of: date
+    modules: Modules
+    branches: tuple[Branch, ...]
+    offers: tuple[Offer, ...]
+    broken: tuple[Broken, ...]
+    majors: tuple[Major, ...]
+    releases: tuple[Release, ...]
+    cudnn: tuple[Cudnn, ...]
+    builds: tuple[Build, ...]
+
+    def branch_of(self, version: str) -> Branch | None:
+        """Returns the branch of a driver's version, "535.309.01" or "535"."""
+        name = version.partition(".")[0]
+        return next((branch for branch in self.branches if branch.name == name), None)
+
+    def release_of(self, cuda: Version) -> Release | None:
+        """Returns the release of a CUDA version, given as the toolkit's (13.0.3) or cudart's (12.8.90).
+
+        Of a toolkit that has no row it is the latest row before it of the same minor version.
+        """
+        exact = [release for release in self.releases if release.runtime == cuda]
+        minor = [release for release in self.releases if release.version.release[:2] == cuda.release[:2]]
+        earlier = [release for release in minor if release.version <= cuda]
+        return max(exact or earlier, key=lambda release: release.version, default=None)
+
+    def major_of(self, cuda: Version) -> Major | None:
+        """Returns the row of a CUDA version's major version."""
+        return next((major for major in self.majors if major.version == cuda.major), None)
+
+    def cudnn_of(self, version: Version, cuda: Version) -> Cudnn | None:
+        """Returns the row that holds for a cuDNN for this CUDA."""
+        rows = [row for row in self.cudnn if row.cuda == cuda.major and row.version <= version]
+        return max(rows, key=lambda row: row.version, default=None)
+
+
+def read(name: str) -> dict[str, Any]:
+    """Returns the table file `name`.toml as it is."""
+    return tomllib.loads((files(__package__) / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+@cache
+def tables() -> Tables:
+    """Returns the tables, read once."""
+    drivers, cuda, cudnn, pytorch = (read(name) for name in ("drivers", "cuda", "cudnn", "pytorch"))
+    return Tables(
+        as_of=min(table["as_of"] for table in (drivers, cuda, cudnn, pytorch)),
+        modules=Modules(**drivers["modules"]),
+        branches=tuple(Branch(**row) for row in drivers["branch"]),
+        offers=tuple(Offer(**row) for row in drivers["offer"]),
+        broken=tuple(Broken(**row) for row in drivers["broken"]),
+        majors=tuple(Major(**row) for row in cuda["major"]),
+        releases=tuple(Release(**row) for row in cuda["release"]),
+        cudnn=tuple(Cudnn(**row) for row in cudnn["release"]),
+        builds=tuple(Build(**row) for row in pytorch["build"]),
+    )
