@@ -104,14 +104,16 @@ def _nearest(
 ) -> Iterator[tuple[Sequence[int], tuple[Part, ...]]]:
     """Yields the parts kept (by number) and dropped of each request that works with as little dropped as can be.
 
-    Where all cards can be kept, that goes first.
+    Where all cards can be kept, that goes first; never are all of them dropped.
     """
     found: list[set[int]] = []
+    cards = {number for number, part in enumerate(parts) if isinstance(part, Gpu)}
     for size in range(1, LEFT_OUT + 1):
         for dropped in combinations(range(len(parts)), size):
             kept = [n for n in range(len(parts)) if n not in dropped]
-            if not any(each <= set(dropped) for each in found) and works(kept):
+            enough = any(each <= set(dropped) for each in found)
+            if not enough and not (cards and cards <= set(dropped)) and works(kept):
                 found.append(set(dropped))
-    found.sort(key=lambda dropped: (sum(isinstance(parts[n], Gpu) for n in dropped), len(dropped)))
+    found.sort(key=lambda dropped: (len(cards & dropped), len(dropped)))
     for each in found:
         yield [n for n in range(len(parts)) if n not in each], tuple(parts[n] for n in sorted(each))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from packaging.version import Version
 
-#: CUDA major version -> oldest driver that runs any minor version of it
-#: (CUDA Compatibility, docs.nvidia.com/deploy/cuda-compatibility, "Minor Version Compatibility").
-OLDEST_DRIVER = {11: "450.80.02", 12: "525.60.13", 13: "580"}
+from rigforge.compat.tables import read
+
+#: CUDA major version -> oldest driver that runs any minor version of it.
+OLDEST_DRIVER: dict[int, str] = {row["version"]: row["driver"] for row in read("cuda")["major"]}
 
 
 def major(version: str) -> int:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from os.path import commonprefix
+from itertools import takewhile
 
 from rigforge.compat.tables import compute_capability, read
 from rigforge.errors import RigforgeError
@@ -81,6 +81,8 @@ def find(text: str) -> Gpu:
     if ("." in wanted or wanted.startswith("sm")) and (capability := _CAPABILITY.fullmatch(wanted)):
         dotted = f"{capability[1]}.{capability[2]}"
         return Gpu(f"compute capability {dotted}", dotted)
+    if exact := [card for card in cards() if card.name.lower() == wanted]:
+        return exact[0]
     for form in (wanted, _VARIANT.sub("", wanted)):
         if found := _named(_key(form)):
             if len({card.compute_capability for card in found}) > 1:
@@ -95,8 +97,9 @@ def _family(found: tuple[Gpu, ...]) -> Gpu:
     """Returns the card or, where several have the name, what they have in common."""
     if len(found) == 1:
         return found[0]
-    name = re.sub(r"[^A-Za-z0-9]+$", "", commonprefix([card.name for card in found]))
-    return Gpu(name or found[0].name, found[0].compute_capability, found[0].architecture)
+    words = zip(*(re.split("[ -]", card.name) for card in found), strict=False)
+    common = " ".join(same[0] for same in takewhile(lambda same: len(set(same)) == 1, words))
+    return Gpu(common or found[0].name, found[0].compute_capability, found[0].architecture)
 
 
 def _named(key: str) -> tuple[Gpu, ...]:

@@ -107,10 +107,11 @@ def _is_lts(combination: Combination) -> bool:
     return combination.driver.branch.kind == "lts"
 
 
-def _support(combination: Combination) -> tuple[bool, str]:
-    """Returns the end of the driver's support; of two months the later one is greater."""
+def _support(tables: Tables, combination: Combination) -> tuple[bool, bool, str]:
+    """Returns how long the driver is supported: of two branches the longer is greater."""
     branch = combination.driver.branch
-    return branch.kind != "new-feature", branch.end
+    goes_on = not branch.end or branch.end >= f"{tables.as_of:%Y-%m}"
+    return branch.kind != "new-feature", goes_on, branch.end
 
 
 def _rest(combination: Combination) -> tuple[Any, ...]:
@@ -130,9 +131,9 @@ def _rest(combination: Combination) -> tuple[Any, ...]:
 #: How the possible combinations are ordered; the greatest is the answer.
 ORDERS: dict[Prefer, Callable[[Tables, Combination], tuple[Any, ...]]] = {
     # The newest PyTorch, then a driver for which it is native, then the branch with the longest support.
-    "newest": lambda tables, it: (_pytorch(it), _native(tables, it), _support(it), _rest(it)),
+    "newest": lambda tables, it: (_pytorch(it), _native(tables, it), _support(tables, it), _rest(it)),
     # The branch with the longest support, then what is native on it, then the newest PyTorch.
-    "lts": lambda tables, it: (_is_lts(it), _support(it), _native(tables, it), _pytorch(it), _rest(it)),
+    "lts": lambda tables, it: (_is_lts(it), _support(tables, it), _native(tables, it), _pytorch(it), _rest(it)),
     # What is native, then the newest PyTorch, then the branch with the longest support.
-    "native": lambda tables, it: (_native(tables, it), _pytorch(it), _support(it), _rest(it)),
+    "native": lambda tables, it: (_native(tables, it), _pytorch(it), _support(tables, it), _rest(it)),
 }

@@ -8,6 +8,7 @@ from rigforge.distributions import debian
 from rigforge.errors import RigforgeError
 
 if TYPE_CHECKING:
+    from rigforge.compat.tables import Module
     from rigforge.stack.model import Stack
 
 
@@ -22,6 +23,9 @@ class Distribution(Protocol):
 
     def module_packages(self, stack: Stack) -> tuple[str, ...]:
         """Returns what compiles the driver's kernel module; none of it reaches the machine."""
+
+    def kernel_module(self, stack: Stack) -> Module:
+        """Returns which of the driver's two kernel modules the stack has."""
 
     def medium_packages(self, stack: Stack) -> tuple[str, ...]:
         """Returns boot loaders, live system and the tools that the installer drives."""

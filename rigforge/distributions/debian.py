@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rigforge.compat.tables import Module
     from rigforge.stack.model import Stack
 
 #: Boot loaders for both firmwares. The -bin packages, because grub-pc and grub-efi-amd64 exclude each other.
@@ -78,3 +79,8 @@ def module_packages(stack: Stack) -> tuple[str, ...]:
 def medium_packages(stack: Stack) -> tuple[str, ...]:
     """Returns boot loaders, live system and the tools that the installer drives."""
     return (*BOOT, *LIVE, *INSTALLER)
+
+
+def kernel_module(stack: Stack) -> Module:
+    """Returns which of the driver's two kernel modules the stack has."""
+    return "proprietary"

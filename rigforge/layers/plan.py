@@ -76,12 +76,13 @@ def plan(stack: Stack, lock: Lock) -> tuple[Layer, ...]:
     """
     distributions.of(stack)
     epoch = {"source_date_epoch": _release_date(stack, lock)}
+    cuda = ".".join(lock.versions.get("cuda", "").split(".")[:2])
     python = {**epoch, "environment": ENVIRONMENT, "site_packages": SITE_PACKAGES.format(version=stack.python.version)}
     base = Layer("base", None, lock.part("base"), {**epoch, "suite": stack.system.suite})
     top, layers = base, [base]
     for name in ("cuda", "python", "devel"):
         if files := lock.part(name):
-            options = {**python, "cuda_root": CUDA_ROOT, "cuda_version": stack.cuda.version}
+            options = {**python, "cuda_root": CUDA_ROOT, "cuda_version": cuda}
             top = Layer(name, top, files, options)
             layers.append(top)
     uses: tuple[Layer, ...] = ()

@@ -69,12 +69,26 @@ class LockedArchive:
 
 
 @dataclass(frozen=True)
+class Decision:
+    """Whether the locked versions go together, and why.
+
+    `verdict` is "native" or "minor-compat" as the solver says, "no driver" where the stack has none, "unknown" where
+    the tables do not have a version, "impossible" where the stack was locked all the same: `forced` says why.
+    """
+
+    verdict: str
+    reasons: tuple[str, ...]
+    forced: str = ""
+
+
+@dataclass(frozen=True)
 class Lock:
     """All files of one stack.
 
     `stack_sha256` is what `asked` returned for the stack, `source_date_epoch` the newest Date of
     the archives (seconds since 1970). `versions` names what people ask for: kernel,
-    kernel_package_version, driver, cuda, cudnn, pytorch, python, jupyterlab, as far as they apply.
+    kernel_package_version, driver, cuda, cudnn, pytorch, python, jupyterlab, as far as they apply. `decision`
+    is there where the stack has GPU software.
     """
 
     stack: str
@@ -83,6 +97,7 @@ class Lock:
     versions: dict[str, str]
     archives: tuple[LockedArchive, ...]
     files: tuple[LockedFile, ...]
+    decision: Decision | None = None
 
     def part(self, layer: str) -> tuple[LockedFile, ...]:
         """Returns the files of one of `LAYERS`."""
@@ -184,6 +199,10 @@ def _body(lock: Lock) -> str:
         "[versions]",
         *(f"{name} = {_quoted(version)}" for name, version in sorted(lock.versions.items())),
     ]
+    if lock.decision:
+        lines += ["", "[decision]", f"verdict = {_quoted(lock.decision.verdict)}"]
+        lines += ["reasons = [", *(f"  {_quoted(reason)}," for reason in lock.decision.reasons), "]"]
+        lines += [f"forced = {_quoted(lock.decision.forced)}"] if lock.decision.forced else []
     for archive in sorted(lock.archives):
         lines += ["", "[[archives]]", *(f"{key} = {_quoted(value)}" for key, value in vars(archive).items())]
     for layer, part in groupby(in_order(lock.files), key=attrgetter("layer")):
@@ -211,7 +230,12 @@ def _from_table(data: dict[str, Any]) -> Lock:
         versions=data["versions"],
         archives=tuple(sorted(LockedArchive(**archive) for archive in data.get("archives", ()))),
         files=in_order(files),
+        decision=_decision(data["decision"]) if "decision" in data else None,
     )
+
+
+def _decision(table: dict[str, Any]) -> Decision:
+    return Decision(table["verdict"], tuple(table["reasons"]), table.get("forced", ""))
 
 
 def _quoted(text: str) -> str:

@@ -9,6 +9,7 @@ from rigforge import distributions
 from rigforge.console import step
 from rigforge.distributions import Distribution
 from rigforge.lock import target
+from rigforge.lock.decision import decide, settle
 from rigforge.lock.driver import driver_version, pin_driver
 from rigforge.lock.model import Lock, LockedFile, asked, in_order
 from rigforge.lock.wheels import resolve_wheels, wheel_versions
@@ -18,18 +19,23 @@ from rigforge.sources.pypi import Index
 from rigforge.stack.model import Stack
 
 
-def resolve(stack: Stack, mirrors: Mirrors, *, previous: Lock | None = None, upgrade: bool = False) -> Lock:
+def resolve(
+    stack: Stack, mirrors: Mirrors, *, previous: Lock | None = None, upgrade: bool = False, forced: str = ""
+) -> Lock:
     """Returns the lock of a stack, from what the archives have now.
 
     A `previous` lock of the same stack, unchanged, is returned as it is. For a changed stack its
-    wheels' versions are kept where they still fit. With `upgrade` it counts for nothing.
+    wheels' versions are kept where they still fit. With `upgrade` it counts for nothing. `forced` has
+    the reason to lock what cannot work.
 
     Raises RigforgeError where an archive cannot be used, or the stack's wishes cannot be had together.
     """
     if upgrade or (previous and previous.stack != stack.name):
         previous = None
-    if previous and previous.stack_sha256 == asked(stack):
+    as_asked = asked(stack)
+    if previous and previous.stack_sha256 == as_asked:
         return previous
+    stack = settle(stack)
     archives = [
         apt.Archive(
             role=archive.role,
@@ -58,11 +64,12 @@ def resolve(stack: Stack, mirrors: Mirrors, *, previous: Lock | None = None, upg
         files += wheels
     return Lock(
         stack=stack.name,
-        stack_sha256=asked(stack),
+        stack_sha256=as_asked,
         source_date_epoch=max(int(parsedate_to_datetime(state.date).timestamp()) for state in states),
         versions=dict(sorted(versions.items())),
         archives=tuple(sorted(states)),
         files=in_order(files),
+        decision=decide(stack, versions, forced),
     )
 
 

@@ -15,12 +15,13 @@ from rigforge.stack.site import Install, Machine, SecureBoot, Storage, dhcp_ever
 from rigforge.stack.values import (
     AptPackage,
     Component,
+    CudaVersion,
     DriverVersion,
     Name,
     NumericVersion,
-    PackageVersion,
     PythonPackage,
     PythonVersion,
+    PytorchVersion,
     Role,
     Several,
     Suite,
@@ -83,7 +84,7 @@ class Cuda(Section):
     """CUDA's run-time libraries."""
 
     provider: Literal["none", "pypi"] = "none"
-    version: Annotated[NumericVersion, goes_with_provider] = ""
+    version: Annotated[CudaVersion, goes_with_provider] = ""
 
 
 class Cudnn(Section):
@@ -96,7 +97,7 @@ class Pytorch(Section):
     """PyTorch."""
 
     provider: Literal["none", "pypi"] = "none"
-    version: Annotated[PackageVersion, goes_with_provider] = ""
+    version: Annotated[PytorchVersion, goes_with_provider] = ""
 
 
 class Python(Section):

@@ -82,11 +82,12 @@ def _python_package(value: str) -> str:
     return value
 
 
-def _python_version(value: str) -> str:
+def _pytorch_version(value: str) -> str:
     try:
-        Version(value)
+        if value not in ("", "auto"):
+            Version(value)
     except InvalidVersion:
-        raise ValueError('must be a version such as "2.10.0"') from None
+        raise ValueError('must be a version such as "2.10.0", or "auto"') from None
     return value
 
 
@@ -104,9 +105,10 @@ PythonPackage = Annotated[str, AfterValidator(_python_package)]
 DriverVersion = Annotated[
     str, _text(r"(\d{3}(\.\d+)*(-[a-z]+)*)?", 'a driver version ("535.309.01") or branch ("580-server-open")')
 ]
+CudaVersion = Annotated[str, _text(r"(auto|\d+(\.\d+)+)?", 'numbers with dots, such as "12.8", or "auto"')]
 NumericVersion = Annotated[str, _text(r"(\d+(\.\d+)+)?", 'numbers with dots, such as "12.8"')]
 PythonVersion = Annotated[str, _text(r"(3\.\d+)?", 'a Python series such as "3.11"')]
-PackageVersion = Annotated[str, AfterValidator(lambda value: value and _python_version(value))]
+PytorchVersion = Annotated[str, AfterValidator(_pytorch_version)]
 VolumeId = Annotated[str, _text(r"[A-Z0-9_-]{1,32}", "1 to 32 characters of A-Z, 0-9, _ and -")]
 
 Hostname = Annotated[str, AfterValidator(_hostname)]

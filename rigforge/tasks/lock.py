@@ -31,10 +31,13 @@ def stacks(context: Context) -> None:
         "stack": STACK,
         **MIRROR,
         "upgrade": "take the newest versions that the stack allows; without it a lock that still fits stays as it is",
+        "force": "lock versions that cannot work together all the same, for this reason, which the lock keeps",
         "json": JSON,
     },
 )
-def lock(context: Context, stack: str = "", upgrade: bool = False, json: bool = False, mirror: str = "") -> None:
+def lock(
+    context: Context, stack: str = "", upgrade: bool = False, force: str = "", json: bool = False, mirror: str = ""
+) -> None:
     """
     Resolve a stack to exact files, and write them down beside it.
 
@@ -47,12 +50,14 @@ def lock(context: Context, stack: str = "", upgrade: bool = False, json: bool = 
     mirrors = the_mirrors(mirror)
     wanted = the_stack(stack, mirrors)
     previous = the_previous_lock(wanted)
-    made = resolve.resolve(wanted, mirrors, previous=previous, upgrade=upgrade)
+    made = resolve.resolve(wanted, mirrors, previous=previous, upgrade=upgrade, forced=force)
     if made != previous:
         model.write(made, wanted.lock_path)
     size = sum(file.size for file in made.files)
     console.say(f"{len(made.files)} files, {size / 1e9:.2f} GB, {'as before' if made == previous else 'changed'}")
     console.say("\n".join(f"  {name} {version}" for name, version in made.versions.items()))
+    if made.decision:
+        console.say(f"verdict: {made.decision.verdict}")
     if json:
         result = {"stack": wanted.name, "lock": str(wanted.lock_path), "changed": made != previous}
         print(to_json.dumps({**result, "files": len(made.files), "bytes": size, "versions": made.versions}))

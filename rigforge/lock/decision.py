@@ -1,0 +1,111 @@
+"""Whether what was resolved goes together: the versions as they are in the packages, by the rules of the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from packaging.version import Version
+
+from rigforge import console, distributions
+from rigforge.compat import ask
+from rigforge.compat.answer import Answer, Request, answer
+from rigforge.compat.conflict import conflict
+from rigforge.compat.reasons import reasons
+from rigforge.compat.rules import Combination, Driver, Wheel, pytorch_with_gpu, violations
+from rigforge.compat.shown import left_out
+from rigforge.compat.tables import Build, tables
+from rigforge.errors import RigforgeError
+from rigforge.lock.model import Decision
+from rigforge.stack.model import Stack
+
+
+def settle(stack: Stack) -> Stack:
+    """Returns the stack with a version in the place of each "auto".
+
+    Raises RigforgeError where no versions go with the stack's cards and its other wishes.
+    """
+    if "auto" not in (stack.pytorch.version, stack.cuda.version):
+        return stack
+    found = answer(ask.request((), {}, stack))
+    if not found.combination:
+        raise RigforgeError(
+            "\n".join([f"stack {stack.name}: there is nothing to choose:", *conflict(found)]),
+            f"change one of these wishes; {_instead(found.request)}",
+        )
+    wheel = found.combination.wheel
+    chosen = {"pytorch": str(wheel.version), "cuda": ".".join(map(str, wheel.build.cuda.release[:2]))}
+    return stack.model_copy(
+        update={
+            component: section.model_copy(update={"version": version})
+            for component, version in chosen.items()
+            if (section := getattr(stack, component)).version == "auto"
+        }
+    )
+
+
+def decide(stack: Stack, versions: Mapping[str, str], forced: str = "") -> Decision | None:
+    """Returns the decision on resolved `versions` (a lock's), None for a stack without PyTorch and CUDA.
+
+    What the packages say of themselves counts more than the tables; where they disagree, the user is told.
+
+    Raises RigforgeError where they do not go together, unless `forced` has the reason to lock them all the same.
+    """
+    if "pytorch" not in versions or "cuda" not in versions:
+        return None
+    there = tables()
+    pytorch = Version(versions["pytorch"])
+    build = next((each for each in there.builds if each.index == "pypi" and pytorch in each.versions), None)
+    branch = there.branch_of(versions.get("driver", ""))
+    if not build or ("driver" in versions and not branch):
+        absent = f"driver {versions['driver']}" if build else f"PyTorch {pytorch}"
+        why = f"{absent} is not in the tables of {there.as_of}, so whether it works cannot be told"
+        console.warn(f"stack {stack.name}: {why}")
+        return Decision("unknown", (why,))
+    wheel = Wheel(_as_locked(build, versions), pytorch)
+    request = ask.request((), {}, stack)
+    python = ".".join(versions["python"].split(".")[:2])
+    if branch:
+        driver = Driver(branch, versions["driver"], distributions.of(stack).kernel_module(stack))
+        combination = Combination(driver, wheel, python)
+        broken = violations(there, combination, request.gpus)
+        if not broken:
+            made = Answer(request, combination)
+            return Decision(made.verdict, tuple(map(str, reasons(made))))
+    else:
+        broken = tuple(filter(None, (pytorch_with_gpu(there, wheel, gpu) for gpu in request.gpus)))
+        if not broken:
+            return Decision("no driver", (f"a driver for CUDA {wheel.build.cuda} is the affair of the machine",))
+    if forced:
+        console.warn(f"stack {stack.name} is locked although it cannot work: {broken[0]}")
+        return Decision("impossible", broken, forced)
+    raise RigforgeError(
+        "\n".join([f"stack {stack.name} cannot work:", *broken]),
+        f"{_instead(request)}; `invoke explain --stack {stack.name}` says more, "
+        f'`--force "REASON"` locks it all the same',
+    )
+
+
+def _instead(request: Request) -> str:
+    """Returns, in words, the nearest request that works."""
+    found = answer(request)
+    if found.combination:
+        return "the archives have other versions than the tables know of"
+    for each in found.alternatives:
+        if chosen := each.combination:
+            without = " and ".join(left_out(request, each.request))
+            return f"without {without} it would be driver {chosen.driver.version} and PyTorch {chosen.wheel.shown}"
+    return "no set of the tables works for these cards"
+
+
+def _as_locked(build: Build, versions: Mapping[str, str]) -> Build:
+    """Returns the build with CUDA and cuDNN as the locked wheels have them."""
+    release = tables().release_of(build.cuda)
+    known = {"cuda": release.runtime if release else build.cuda, "cudnn": build.cudnn}
+    found = {name: Version(versions[name]) for name in known if name in versions}
+    for name, version in found.items():
+        if version != known[name]:
+            console.warn(
+                f"the wheels of PyTorch {versions['pytorch']} bring {name} {version}, and the table has {known[name]}: "
+                "what the wheels say is taken"
+            )
+    return build.model_copy(update={name: version for name, version in found.items() if version != known[name]})

@@ -1,0 +1,175 @@
+"""What people ask, and what has to come out."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from rigforge.compat.conflict import conflict
+from rigforge.compat.reasons import reasons
+from tests.compat.requests import BOOKWORM, NOBLE, TRIXIE, ask, short
+
+LAST_FOR_OLD = "native 580 proprietary 12.6.77 2.14.1+cu126"
+NEWEST = "native 595 open 13.2.2 2.15.0"
+
+
+@pytest.mark.parametrize(
+    ("gpus", "comes_out"),
+    [
+        (["RTX 5090"], NEWEST),
+        (["4090", "4090"], NEWEST),
+        (["T4"], NEWEST),
+        (["B200"], NEWEST),
+        (["RTX 3060"], NEWEST),
+        (["B300"], NEWEST),
+        (["GB10"], NEWEST),
+        (["L40S", "H100", "A100"], NEWEST),
+        (["RTX 2080 Ti", "RTX 5090"], NEWEST),
+        (["GTX 1080 Ti"], LAST_FOR_OLD),
+        (["1080 Ti", "4090"], LAST_FOR_OLD),
+        (["V100"], LAST_FOR_OLD),
+        (["P100"], LAST_FOR_OLD),
+        (["GTX 980"], LAST_FOR_OLD),
+        (["TITAN V", "H100"], LAST_FOR_OLD),
+        (["GT 710"], "impossible"),
+        (["K80"], "impossible"),
+        (["1080 Ti", "5090"], "impossible"),
+        (["V100", "B200"], "impossible"),
+        (["Jetson=11.0"], "impossible"),
+        ([], NEWEST),
+    ],
+    ids=lambda value: " and ".join(value) if isinstance(value, list) else None,
+)
+def test_cards_alone(gpus: list[str], comes_out: str) -> None:
+    assert short(ask(*gpus)) == comes_out
+
+
+@pytest.mark.parametrize(
+    ("gpu", "wishes", "comes_out"),
+    [
+        ("RTX 3060", {"cuda": "13"}, NEWEST),
+        ("RTX 3060", {"cuda": "13.0"}, "native 580 open 13.0.3 2.14.1"),
+        ("RTX 3060", {"cuda": ">=12.8,<13"}, "native 580 open 12.8.90 2.10.0"),
+        ("RTX 3060", {"cuda": "12"}, "native 580 open 12.6.77 2.14.1+cu126"),
+        ("H100", {"pytorch": "2.6"}, "native 580 open 12.4.127 2.6.0"),
+        ("H100", {"pytorch": "2.9"}, "native 580 open 12.8.90 2.9.1"),
+        ("H100", {"pytorch": "2.9.0"}, "native 580 open 12.8.90 2.9.0"),
+        ("H100", {"pytorch": "<2.9"}, "native 580 open 12.8.90 2.8.0"),
+        ("1080 Ti", {"provider": "pypi"}, "native 580 proprietary 12.6.77 2.7.1"),
+        ("1080 Ti", {"cuda": "13"}, "impossible"),
+        ("1080 Ti", {"driver": "580-open"}, "impossible"),
+        ("1080 Ti", {"driver": "595"}, "impossible"),
+        ("V100", {"provider": "pypi"}, "native 580 proprietary 12.8.90 2.10.0"),
+        ("4090", {"pytorch": "2.15", "driver": "535"}, "impossible"),
+        ("4090", {"pytorch": "2.15", "driver": "580"}, "minor-compat 580 open 13.2.2 2.15.0"),
+        ("4090", {"driver": "580"}, "minor-compat 580 open 13.2.2 2.15.0"),
+        ("4090", {"driver": "580", "cuda": "13.0"}, "native 580 open 13.0.3 2.14.1"),
+        ("4090", {"driver": "580-server"}, "minor-compat 580 proprietary 13.2.2 2.15.0"),
+        ("4090", {"driver": "580-server-open"}, "minor-compat 580 open 13.2.2 2.15.0"),
+        ("4090", {"driver": "535", "provider": "pypi"}, "minor-compat 535 proprietary 12.8.90 2.10.0"),
+        ("4090", {"driver": "lts"}, "minor-compat 580 open 13.2.2 2.15.0"),
+        ("4090", {"driver": "new-feature"}, "native 615 open 13.2.2 2.15.0"),
+        ("4090", {"python": "3.9"}, "native 580 open 12.8.90 2.8.0"),
+        ("4090", {"python": "3.9", "pytorch": "2.15"}, "impossible"),
+        ("4090", {"python": ">=3.10,<3.11"}, "native 580 open 13.0.3 2.14.1"),
+        ("4090", {"python": "3.8"}, "impossible"),
+        ("4090", {"cudnn": "9.10"}, "native 580 open 12.6.77 2.14.1+cu126"),
+        ("4090", {"pytorch": "1.13"}, "impossible"),
+        ("4090", {"pytorch": "2.15", "cuda": "12"}, "impossible"),
+        ("4090", {"pytorch": "2.14.1+cu126"}, "native 580 open 12.6.77 2.14.1+cu126"),
+        ("4090", {"pytorch": "auto", "cuda": "auto"}, NEWEST),
+        ("5090", {"pytorch": "2.7"}, "impossible"),
+        ("5090", {"driver": "580-server"}, "impossible"),
+    ],
+)
+def test_cards_with_wishes(gpu: str, wishes: dict[str, str], comes_out: str) -> None:
+    assert short(ask(gpu, **wishes)) == comes_out
+
+
+def test_ubuntu_24_04_with_its_long_term_driver() -> None:
+    assert short(ask("RTX 5090", archives=NOBLE, cuda="13.0")) == "native 580 open 13.0.3 2.14.1"
+    assert short(ask("RTX 5090", archives=NOBLE, prefer="lts")) == "native 580 open 13.0.3 2.14.1"
+
+
+def test_debians_driver_takes_the_newest_pytorch_of_its_cudas_major_version() -> None:
+    for archives, python in ((BOOKWORM, "3.11"), (TRIXIE, "3.13")):
+        found = ask("4090", archives=archives, provider="pypi", python=python)
+        assert short(found).endswith("12.8.90 2.10.0")
+        assert found.verdict == "minor-compat"
+
+
+def test_debians_driver_has_a_native_set_for_those_who_want_one() -> None:
+    found = ask("3090", archives=TRIXIE, provider="pypi", python="3.13", prefer="native")
+    assert short(found) == "native 550 proprietary 12.4.127 2.6.0"
+
+
+def test_blackwell_on_debians_own_driver_is_impossible_and_told_why() -> None:
+    found = ask("5090", archives=BOOKWORM)
+    assert short(found) == "impossible"
+    assert conflict(found) == (
+        "GeForce RTX 5090 and the drivers of Debian 12 cannot be had together",
+        "driver 535 does not drive compute capability 12.0 (GeForce RTX 5090); the first that does is 570",
+    )
+    assert [short(each) for each in found.alternatives] == [NEWEST]
+
+
+def test_a_wish_that_an_old_card_cannot_have_is_told_with_the_last_that_it_can() -> None:
+    assert conflict(ask("1080 Ti", cuda="13")) == (
+        'GeForce GTX 1080 Ti and cuda = "13" cannot be had together',
+        "CUDA 13 has no code for compute capability 6.1 (GeForce GTX 1080 Ti); the last PyTorch for it is 2.14.1+cu126",
+    )
+
+
+def test_kepler_is_too_old_for_every_pytorch() -> None:
+    lead, *why = conflict(ask("GT 710"))
+    assert lead == "GeForce GT 710 cannot be had"
+    assert any("the last that does is 470" in each for each in why)
+    assert any("no PyTorch in the tables has" in each for each in why)
+
+
+def test_only_what_contradicts_itself_is_told() -> None:
+    found = ask("4090", "T4", pytorch="2.15", driver="535", python="3.12")
+    assert {str(part) for part in found.conflict} == {'pytorch = "2.15"', 'driver = "535"'}
+
+
+def test_three_wishes_of_which_any_two_could_be_had() -> None:
+    found = ask(cuda="12.8", pytorch=">=2.9", python="3.9")
+    assert {str(part) for part in found.conflict} == {'pytorch = ">=2.9"', 'python = "3.9"'}
+    found = ask("V100", provider="pypi", pytorch=">=2.8", driver="595")
+    assert len(found.conflict) == 2
+
+
+def test_the_nearest_sets_keep_the_cards_where_they_can() -> None:
+    found = ask("1080 Ti", cuda="13", python="3.12")
+    assert short(found.alternatives[0]) == LAST_FOR_OLD
+    assert found.alternatives[0].request.gpus == found.request.gpus
+
+
+def test_what_was_chosen_has_a_reason_each() -> None:
+    told = {reason.component: str(reason) for reason in reasons(ask("1080 Ti"))}
+    assert list(told) == ["driver", "kernel module", "CUDA", "cuDNN", "PyTorch", "Python"]
+    assert "native for CUDA 12.6.77" in told["driver"]
+    assert "supported until 2028-06" in told["driver"]
+    assert "the open one does not drive the GeForce GTX 1080 Ti" in told["kernel module"]
+    assert "not newer: CUDA 13 has no code for compute capability 6.1" in told["PyTorch"]
+
+
+def test_a_driver_whose_support_has_ended_is_told_so() -> None:
+    told = {reason.component: str(reason) for reason in reasons(ask("4090", archives=BOOKWORM))}
+    assert "support by NVIDIA ended 2026-06" in told["driver"]
+    assert "by minor-version compatibility" in told["driver"]
+
+
+def test_an_answer_takes_less_than_a_tenth_of_a_second() -> None:
+    """Half of that here on two quiet cores; the slowest are impossible requests of many cards."""
+    ask("T4")
+    many = ("5090", "4090", "1080 Ti", "V100", "3060", "T4", "H100", "B200", "P100", "GT 710")
+    fastest = min(_seconds(*many) for _ in range(3))
+    assert fastest < 0.1
+
+
+def _seconds(*gpus: str) -> float:
+    start = time.perf_counter()
+    ask(*gpus, pytorch="2.15", driver="535", python="3.9")
+    return time.perf_counter() - start
