@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -9,6 +10,7 @@ from rich.table import Table
 
 from rigforge.compat.answer import Answer, Request
 from rigforge.compat.conflict import conflict
+from rigforge.compat.diagnosis import Finding
 from rigforge.compat.gpu import Gpu
 from rigforge.compat.reasons import reasons
 from rigforge.compat.tables import tables
@@ -48,14 +50,18 @@ def as_table(answer: Answer) -> Table:
 
 def headline(answer: Answer) -> str:
     """Returns an answer in one line."""
-    cards = ", ".join(dict.fromkeys(gpu.name for gpu in answer.request.gpus)) or "any card"
-    return f"{cards}: {answer.verdict}"
+    return f"{cards(answer)}: {answer.verdict}"
+
+
+def cards(answer: Answer) -> str:
+    """Returns the names of the cards that an answer is for."""
+    return ", ".join(dict.fromkeys(gpu.name for gpu in answer.request.gpus)) or "any card"
 
 
 def left_out(before: Request, after: Request) -> list[str]:
     """Returns, in words, what of a request is not in another."""
-    cards = dict.fromkeys(gpu.name for gpu in before.gpus if gpu not in after.gpus)
-    return [*cards, *(str(wish) for wish in before.wishes if wish not in after.wishes)]
+    gone = dict.fromkeys(gpu.name for gpu in before.gpus if gpu not in after.gpus)
+    return [*gone, *(str(wish) for wish in before.wishes if wish not in after.wishes)]
 
 
 def _chosen(answer: Answer) -> Table:
@@ -85,3 +91,13 @@ def _card(gpu: Gpu) -> str:
     known = [f"compute capability {gpu.compute_capability}", gpu.architecture]
     known += [f"{gpu.memory:g} GB" if gpu.memory else "", f"{gpu.power} W" if gpu.power else ""]
     return ", ".join(filter(None, known))
+
+
+def as_findings(findings: Iterable[Finding]) -> Table:
+    """Returns what was found on a machine as a table for the terminal."""
+    table = Table(box=SIMPLE_HEAD)
+    for column in ("", "found", "what cures it"):
+        table.add_column(column, overflow="fold")
+    for finding in findings:
+        table.add_row(finding.status, finding.message, finding.cure)
+    return table

@@ -54,24 +54,21 @@ def decide(stack: Stack, versions: Mapping[str, str], forced: str = "") -> Decis
         return None
     there = tables()
     pytorch = Version(versions["pytorch"])
-    build = next((each for each in there.builds if each.index == "pypi" and pytorch in each.versions), None)
+    build = _build(pytorch)
     branch = there.branch_of(versions.get("driver", ""))
     if not build or ("driver" in versions and not branch):
         absent = f"driver {versions['driver']}" if build else f"PyTorch {pytorch}"
         why = f"{absent} is not in the tables of {there.as_of}, so whether it works cannot be told"
         console.warn(f"stack {stack.name}: {why}")
         return Decision("unknown", (why,))
-    wheel = Wheel(_as_locked(build, versions), pytorch)
-    request = ask.request((), {}, stack)
-    python = ".".join(versions["python"].split(".")[:2])
-    if branch:
-        driver = Driver(branch, versions["driver"], distributions.of(stack).kernel_module(stack))
-        combination = Combination(driver, wheel, python)
-        broken = violations(there, combination, request.gpus)
+    locked = of_lock(stack, versions)
+    request = locked.request if locked else ask.request((), {}, stack)
+    if locked and locked.combination:
+        broken = violations(there, locked.combination, request.gpus)
         if not broken:
-            made = Answer(request, combination)
-            return Decision(made.verdict, tuple(map(str, reasons(made))))
+            return Decision(locked.verdict, tuple(map(str, reasons(locked))))
     else:
+        wheel = Wheel(_as_locked(build, versions), pytorch)
         broken = tuple(filter(None, (pytorch_with_gpu(there, wheel, gpu) for gpu in request.gpus)))
         if not broken:
             return Decision("no driver", (f"a driver for CUDA {wheel.build.cuda} is the affair of the machine",))
@@ -83,6 +80,22 @@ def decide(stack: Stack, versions: Mapping[str, str], forced: str = "") -> Decis
         f"{_instead(request)}; `invoke explain --stack {stack.name}` says more, "
         f'`--force "REASON"` locks it all the same',
     )
+
+
+def of_lock(stack: Stack, versions: Mapping[str, str]) -> Answer | None:
+    """Returns the set that a lock's versions are, whether it works or not; None where the tables have not all of it."""
+    branch = tables().branch_of(versions.get("driver", ""))
+    build = _build(Version(versions["pytorch"])) if "pytorch" in versions else None
+    if not branch or not build:
+        return None
+    driver = Driver(branch, versions["driver"], distributions.of(stack).kernel_module(stack))
+    wheel = Wheel(_as_locked(build, versions), Version(versions["pytorch"]))
+    python = ".".join(versions["python"].split(".")[:2])
+    return Answer(ask.request((), {}, stack), Combination(driver, wheel, python))
+
+
+def _build(pytorch: Version) -> Build | None:
+    return next((each for each in tables().builds if each.index == "pypi" and pytorch in each.versions), None)
 
 
 def _instead(request: Request) -> str:

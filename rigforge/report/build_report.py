@@ -9,9 +9,11 @@ from pathlib import Path
 from rigforge.errors import RigforgeError
 from rigforge.layers.build import Cache, Squashfs, squashed
 from rigforge.layers.plan import plan
+from rigforge.lock.decision import of_lock
 from rigforge.lock.model import Lock, digest, read
 from rigforge.report import results, timing, verification
 from rigforge.report.chain import Link, chain
+from rigforge.report.graph import Graph, graph
 from rigforge.report.results import Results
 from rigforge.report.space import Package, packages
 from rigforge.report.timing import Step
@@ -35,6 +37,7 @@ class BuildReport:
     archives: tuple[str, ...]
     download: int
     chain: tuple[Link, ...]
+    graph: Graph | None
     layers: tuple[str, ...]
     missing: tuple[str, ...]
     packages: tuple[Package, ...]
@@ -65,6 +68,7 @@ def gather(stack: Stack, lock: Lock, cache: Cache, folder: Path) -> BuildReport:
         archives=tuple(f"{archive.role} {archive.suite}: {archive.date}" for archive in lock.archives),
         download=sum({file.sha256: file.size for file in lock.files}.values()),
         chain=chain(stack, lock),
+        graph=graph(locked) if (locked := of_lock(stack, lock.versions)) else None,
         layers=tuple(layer.name for layer in built),
         missing=tuple(layer.name for layer in shipped if layer not in built),
         packages=packages(built, lock, stack.python.version, cache),

@@ -77,36 +77,44 @@ def write(report: BuildReport, output: Path) -> None:
     atomic.write(output, render(report, output.parent))
 
 
-def render(report: BuildReport, folder: Path) -> str:
-    """Returns the page, for a file in `folder`."""
-    loader = jinja2.FileSystemLoader(Path(__file__).parent)
-    environment = jinja2.Environment(
-        loader=loader,
+def environment() -> jinja2.Environment:
+    """Returns what renders the templates of this folder."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+
+
+def render(report: BuildReport, folder: Path) -> str:
+    """Returns the page, for a file in `folder`."""
     total = sum(package.size for package in report.packages)
-    return environment.get_template("page.html.j2").render(
-        css=Markup(Path(__file__).with_name("page.css").read_text()),
-        version=__version__,
-        stack=report.stack,
-        description=report.description,
-        archives=report.archives,
-        figures=_figures(report, total),
-        chain=report.chain,
-        incomplete=_incomplete(report),
-        maps=[_map(report, "wide", WIDE), _map(report, "tall", TALL)],
-        layers=_layers(report, total),
-        largest=_largest(report, total),
-        steps=_steps(report.steps),
-        measured=_measured(report.steps),
-        outcomes=[_outcome(each, report) for each in report.verifications],
-        unverified=[] if report.verifications else ["Neither verify-iso nor verify-images has left a result here."],
-        digests=_digests(report),
-        files=_files(report, folder),
+    return (
+        environment()
+        .get_template("page.html.j2")
+        .render(
+            css=Markup(Path(__file__).with_name("page.css").read_text()),
+            version=__version__,
+            stack=report.stack,
+            description=report.description,
+            archives=report.archives,
+            figures=_figures(report, total),
+            chain=report.chain,
+            graph=report.graph,
+            incomplete=_incomplete(report),
+            maps=[_map(report, "wide", WIDE), _map(report, "tall", TALL)],
+            layers=_layers(report, total),
+            largest=_largest(report, total),
+            steps=_steps(report.steps),
+            measured=_measured(report.steps),
+            outcomes=[_outcome(each, report) for each in report.verifications],
+            unverified=[] if report.verifications else ["Neither verify-iso nor verify-images has left a result here."],
+            digests=_digests(report),
+            files=_files(report, folder),
+        )
     )
 
 

@@ -22,6 +22,9 @@ from rigforge.tasks.parameters import JSON
         "python": "version or range of Python",
         "provider": "where PyTorch may be from: pypi, or any (PyTorch's own index too)",
         "prefer": "of the sets that work: newest (PyTorch), lts (driver with the longest support), native (CUDA)",
+        "this-machine": "look at this machine: what is wrong with its driver and PyTorch, and what cures it",
+        "interpreter": "with --this-machine: Python in which PyTorch is looked for (default: python3 of PATH)",
+        "graph": "HTML file to write, with a picture",
         "json": JSON,
     },
 )
@@ -35,21 +38,32 @@ def explain(
     python: str = "",
     provider: str = "",
     prefer: str = "newest",
+    this_machine: bool = False,
+    interpreter: str = "",
+    graph: str = "",
     json: bool = False,
 ) -> None:
     """
-    Say which driver, CUDA, cuDNN, PyTorch and Python go with some cards and wishes, and why; exit code 1 where none do.
+    Say which driver, CUDA, cuDNN, PyTorch and Python go with some cards and wishes, and why.
+
+    The exit code is 1 where none do, and where something is wrong with this machine.
 
     Example: invoke explain --gpu "RTX 5090" --gpu "RTX 4090" --python 3.12
     """
     import json as to_json
+    from dataclasses import asdict, replace
+    from pathlib import Path
 
     from rich.console import Console
 
+    from rigforge import console
     from rigforge.compat import ask, shown
     from rigforge.compat.answer import answer
     from rigforge.compat.conflict import conflict
+    from rigforge.compat.diagnosis import diagnose
+    from rigforge.compat.machine import read
     from rigforge.compat.wishes import Component
+    from rigforge.report import explanation
     from rigforge.stack.load import load
 
     wishes: dict[Component, str] = {
@@ -59,12 +73,22 @@ def explain(
         "python": python,
         "provider": provider,
     }
-    found = answer(ask.request(gpu or (), wishes, load(stack) if stack else None, prefer))
+    asked = ask.request(gpu or (), wishes, load(stack) if stack else None, prefer)
+    machine = read(interpreter=interpreter) if this_machine else None
+    found = answer(replace(asked, gpus=asked.gpus or machine.gpus) if machine else asked)
+    findings = diagnose(machine) if machine else ()
     if json:
-        print(to_json.dumps(shown.as_json(found), indent=2))
+        print(to_json.dumps({**shown.as_json(found), "findings": [asdict(each) for each in findings]}, indent=2))
     else:
+        if findings:
+            Console().print(shown.as_findings(findings))
+        if machine and not found.request.gpus:
+            raise SystemExit(1)
         print("\n".join([shown.headline(found), *(f"  {line}" for line in conflict(found))]))
         if found.combination or found.alternatives:
             Console().print(shown.as_table(found))
-    if not found.combination:
+    if graph:
+        explanation.write(found, Path(graph))
+        console.say(f"picture: {graph}")
+    if not found.combination or any(each.status == "failed" for each in findings):
         raise SystemExit(1)

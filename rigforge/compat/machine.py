@@ -1,0 +1,154 @@
+"""What a machine has: cards, driver, CUDA, PyTorch. It is only looked at, nothing is changed or loaded."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from rigforge.compat.gpu import Gpu, by_pci
+from rigforge.compat.tables import Module
+from rigforge.errors import RigforgeError
+from rigforge.process import run
+
+_NVIDIA, _DISPLAY = "0x10de", "0x03"
+_LIBRARIES = ("usr/lib/x86_64-linux-gnu", "usr/lib64", "usr/lib", "usr/lib/wsl/lib")
+#: "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.95.05  Release Build …"
+_LOADED = re.compile(r"^NVRM version:.*?(?P<open>Open )?Kernel Module.*?\s(?P<version>\d{3}\.[\d.]+)\s", re.MULTILINE)
+
+#: Finds PyTorch without importing it: that would load the libraries that may be what is wrong.
+_PYTORCH = r"""
+import importlib.metadata as metadata, json, re, sys
+found, cuda = {}, ""
+for distribution in metadata.distributions():
+    name = (distribution.metadata["Name"] or "").lower()
+    if name == "torch" or name.startswith(("nvidia-cuda-runtime", "nvidia-cudnn")):
+        found.setdefault(name, distribution.version)
+    if name == "torch":
+        with open(distribution.locate_file("torch/version.py")) as file:
+            made_with = re.search(r"^cuda\b.*= '([0-9.]+)'", file.read(), re.M)
+        cuda = made_with.group(1) if made_with else ""
+print(json.dumps({"python": "%d.%d" % sys.version_info[:2], "packages": found, "cuda": cuda}))
+"""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The kernel module that is loaded."""
+
+    version: str
+    module: Module
+
+
+@dataclass(frozen=True)
+class Pytorch:
+    """PyTorch in some Python's environment. `cuda` is "" for a build without, `cudnn` where no wheel has it."""
+
+    interpreter: str
+    python: str
+    version: str
+    cuda: str
+    cudnn: str
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What was found. `unknown` has the PCI ids of NVIDIA's cards that the table has not."""
+
+    gpus: tuple[Gpu, ...]
+    unknown: tuple[str, ...]
+    loaded: Loaded | None
+    nouveau: bool
+    user_space: str
+    toolkit: str
+    pytorch: Pytorch | None
+
+
+def read(root: Path = Path("/"), interpreter: str = "") -> Machine:
+    """Returns what the machine has whose file system is at `root`; PyTorch is looked for with `interpreter`.
+
+    Without one it is the `python3` of PATH that is not Rigforge's own.
+    """
+    devices = _cards(root / "sys/bus/pci/devices")
+    return Machine(
+        gpus=tuple(card for device in devices if (card := by_pci(device))),
+        unknown=tuple(f"10de:{device}" for device in devices if not by_pci(device)),
+        loaded=_loaded(root / "proc/driver/nvidia/version"),
+        nouveau=(root / "sys/module/nouveau").is_dir(),
+        user_space=_user_space(root),
+        toolkit=_toolkit(root / "usr/local/cuda/version.json"),
+        pytorch=_pytorch(interpreter or _other_python()),
+    )
+
+
+def _cards(devices: Path) -> list[str]:
+    """Returns the device ids of NVIDIA's display controllers, in the order of the bus."""
+    found = []
+    for device in sorted(devices.iterdir()) if devices.is_dir() else ():
+        vendor, kind, number = (_line(device / name) for name in ("vendor", "class", "device"))
+        if vendor == _NVIDIA and kind.startswith(_DISPLAY):
+            found.append(number.removeprefix("0x"))
+    return found
+
+
+def _loaded(version: Path) -> Loaded | None:
+    found = _LOADED.search(version.read_text()) if version.is_file() else None
+    return Loaded(found["version"], "open" if found["open"] else "proprietary") if found else None
+
+
+def _user_space(root: Path) -> str:
+    """Returns the version of the driver's libcuda, as its file's name has it; "" without one."""
+    for folder in _LIBRARIES:
+        link = root / folder / "libcuda.so.1"
+        for file in sorted((root / folder).glob("libcuda.so.*.*")) if link.exists() else ():
+            if file.samefile(link):
+                return file.name.removeprefix("libcuda.so.")
+    return ""
+
+
+def _toolkit(version: Path) -> str:
+    try:
+        return str(json.loads(version.read_text())["cuda"]["version"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _pytorch(interpreter: str) -> Pytorch | None:
+    if not interpreter:
+        return None
+    if not shutil.which(interpreter):
+        raise RigforgeError(f"there is no Python {interpreter}", "name the one that PyTorch is installed for")
+    told = run([interpreter, "-c", _PYTORCH], check=False)
+    if told.returncode:
+        return None
+    found = json.loads(told.stdout)
+    packages: dict[str, str] = found["packages"]
+    if "torch" not in packages:
+        return None
+    cuda, cudnn = (_starting(packages, name) for name in ("nvidia-cuda-runtime", "nvidia-cudnn"))
+    made_with = (cuda or found["cuda"]) if found["cuda"] else ""
+    return Pytorch(interpreter, found["python"], packages["torch"], made_with, cudnn)
+
+
+def _starting(packages: dict[str, str], name: str) -> str:
+    return next((version for package, version in packages.items() if package.startswith(name)), "")
+
+
+def _other_python() -> str:
+    """Returns the first Python of PATH that is not of Rigforge's environment."""
+    own = Path(sys.prefix) / "bin"
+    for name in ("python3", "python"):
+        found = shutil.which(name)
+        if found and Path(found).parent != own:
+            return found
+    return next((str(path) for path in (Path("/usr/bin/python3"),) if path.exists()), "")
+
+
+def _line(file: Path) -> str:
+    try:
+        return file.read_text().strip()
+    except OSError:
+        return ""

@@ -1,0 +1,196 @@
+"""What is wrong with a machine, read from a tree that looks like its own."""
+
+from __future__ import annotations
+
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+from rigforge.compat.diagnosis import Finding, diagnose
+from rigforge.compat.machine import Loaded, Machine, read
+
+OPEN = "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  {}  Release Build  (dvs-builder)\n"
+PROPRIETARY = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  {}  Thu Jan  1 00:00:00 UTC 2026\n"
+
+
+class Tree:
+    """The file system of a machine, as far as it is looked at."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def write(self, path: str, text: str) -> Path:
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        return file
+
+    def device(self, slot: str, device: str, vendor: str = "0x10de", kind: str = "0x030000") -> None:
+        for name, text in (("vendor", vendor), ("device", f"0x{device}"), ("class", kind)):
+            self.write(f"sys/bus/pci/devices/{slot}/{name}", f"{text}\n")
+
+    def driver(self, version: str, text: str = OPEN, libraries: str = "") -> None:
+        self.write("proc/driver/nvidia/version", text.format(version))
+        folder = "usr/lib/x86_64-linux-gnu"
+        library = self.write(f"{folder}/libcuda.so.{libraries or version}", "")
+        (library.parent / "libcuda.so.1").symlink_to(library.name)
+
+    def found(self, interpreter: str = "") -> Machine:
+        return read(self.root, interpreter or "/bin/false")
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Tree:
+    return Tree(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Python environment of its own, to put a PyTorch into."""
+    place = tmp_path_factory.mktemp("environment")
+    venv.create(place, symlinks=True)
+    return place
+
+
+def install(environment: Path, **packages: str) -> str:
+    """Puts the metadata of packages (name with _ for -) into an environment, in the place of any before."""
+    site = environment / f"lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
+    for old in site.glob("*.dist-info/METADATA"):
+        old.unlink()
+        old.parent.rmdir()
+    for name, version in packages.items():
+        folder = site / f"{name}-{version}.dist-info"
+        folder.mkdir(parents=True)
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name.replace('_', '-')}\nVersion: {version}\n")
+    (site / "torch").mkdir(exist_ok=True)
+    cuda = "'12.8'" if len(packages) > 1 else "None"
+    (site / "torch/version.py").write_text(f"__version__ = 'x'\ncuda: Optional[str] = {cuda}\n")
+    return str(environment / "bin/python")
+
+
+def wrong(machine: Machine) -> list[Finding]:
+    return [finding for finding in diagnose(machine) if finding.status == "failed"]
+
+
+def test_a_sound_machine_is_all_well(tree: Tree, environment: Path) -> None:
+    tree.device("0000:01:00.0", "2684")
+    tree.driver("580.95.05")
+    python = install(environment, torch="2.10.0", nvidia_cuda_runtime_cu12="12.8.90", nvidia_cudnn_cu12="9.10.2.21")
+    machine = tree.found(python)
+    assert wrong(machine) == []
+    told = [finding.message for finding in diagnose(machine)]
+    assert "1 × GeForce RTX 4090, compute capability 8.9" in told
+    assert "driver 580.95.05, open kernel module, native for CUDA 13.0" in told
+    assert "PyTorch 2.10.0 with CUDA 12.8.90, cuDNN 9.10.2.21, native on this driver" in told
+
+
+def test_other_vendors_and_sound_devices_of_cards_are_no_cards(tree: Tree) -> None:
+    tree.device("0000:00:02.0", "3e92", vendor="0x8086")
+    tree.device("0000:01:00.1", "22ba", kind="0x040300")
+    tree.device("0000:02:00.0", "20b0", kind="0x030200")
+    assert [gpu.name for gpu in tree.found().gpus] == ["A100-SXM4-40GB"]
+
+
+def test_no_card_at_all(tree: Tree) -> None:
+    assert [finding.message for finding in wrong(tree.found())] == ["no NVIDIA card on the PCI bus"]
+
+
+def test_a_card_that_no_table_has_is_told_with_how_to_ask_for_it(tree: Tree) -> None:
+    tree.device("0000:01:00.0", "ffff")
+    findings = diagnose(tree.found())
+    assert findings[0].cure == 'invoke explain --gpu "10de:ffff=8.9"'
+
+
+def test_nouveau_in_the_drivers_place(tree: Tree) -> None:
+    tree.device("0000:01:00.0", "1b06")
+    (tree.root / "sys/module/nouveau").mkdir(parents=True)
+    (finding,) = wrong(tree.found())
+    assert "nouveau drives the card" in finding.message
+    assert finding.cure == "install driver 580 (580.178.04 or later of it) with the proprietary kernel module"
+
+
+def test_no_module(tree: Tree) -> None:
+    tree.device("0000:01:00.0", "2b85")
+    (finding,) = wrong(tree.found())
+    assert finding.message == "no NVIDIA kernel module is loaded"
+    assert "with the open kernel module" in finding.cure
+
+
+def test_module_and_libraries_of_two_versions(tree: Tree) -> None:
+    tree.device("0000:01:00.0", "2684")
+    tree.driver("580.95.05", libraries="580.178.04")
+    (finding,) = wrong(tree.found())
+    assert finding.message == "the kernel module is 580.95.05, the driver's libraries are 580.178.04"
+    assert "restart" in finding.cure
+
+
+def test_a_module_without_libraries(tree: Tree) -> None:
+    tree.device("0000:01:00.0", "2684")
+    tree.write("proc/driver/nvidia/version", OPEN.format("580.95.05"))
+    (finding,) = wrong(tree.found())
+    assert "there is no libcuda.so.1" in finding.message
+
+
+def test_the_wrong_kind_of_module(tree: Tree) -> None:
+    tree.device("0000:01:00.0", "2b85")
+    tree.driver("580.95.05", PROPRIETARY)
+    machine = tree.found()
+    assert machine.loaded == Loaded("580.95.05", "proprietary")
+    (finding,) = wrong(machine)
+    assert "only the open kernel module drives compute capability 12.0" in finding.message
+
+
+def test_a_driver_that_is_too_old_for_the_card(tree: Tree) -> None:
+    tree.device("0000:01:00.0", "2b85")
+    tree.driver("535.309.01", PROPRIETARY)
+    (finding,) = wrong(tree.found())
+    assert "driver 535 does not drive compute capability 12.0" in finding.message
+    assert finding.cure.startswith("install driver 595")
+
+
+def test_a_pytorch_that_is_too_new_for_the_driver(tree: Tree, environment: Path) -> None:
+    tree.device("0000:01:00.0", "2684")
+    tree.driver("535.309.01", PROPRIETARY)
+    python = install(environment, torch="2.11.0", nvidia_cuda_runtime="13.0.96", nvidia_cudnn_cu13="9.19.0.56")
+    (finding,) = wrong(tree.found(python))
+    assert "driver 535.309.01 does not run PyTorch 2.11.0" in finding.message
+    assert finding.cure == "install PyTorch 2.14.1+cu126"
+
+
+def test_a_pytorch_without_code_for_the_card(tree: Tree, environment: Path) -> None:
+    tree.device("0000:01:00.0", "1b06")
+    tree.driver("580.178.04", PROPRIETARY)
+    python = install(environment, torch="2.10.0", nvidia_cuda_runtime_cu12="12.8.90", nvidia_cudnn_cu12="9.10.2.21")
+    (finding,) = wrong(tree.found(python))
+    assert "PyTorch 2.10.0 has no code for compute capability 6.1" in finding.message
+    assert finding.cure == "install PyTorch 2.14.1+cu126"
+
+
+def test_a_pytorch_without_cuda(tree: Tree, environment: Path) -> None:
+    tree.device("0000:01:00.0", "2684")
+    tree.driver("580.95.05")
+    (finding,) = wrong(tree.found(install(environment, torch="2.10.0+cpu")))
+    assert "PyTorch 2.10.0+cpu" in finding.message and "is without CUDA" in finding.message
+
+
+def test_no_pytorch(tree: Tree, environment: Path) -> None:
+    tree.device("0000:01:00.0", "2684")
+    tree.driver("580.95.05")
+    finding = diagnose(tree.found(install(environment)))[-1]
+    assert (finding.status, finding.message) == ("warning", "no PyTorch in the Python of PATH")
+
+
+def test_versions_that_no_table_has_are_no_fault(tree: Tree, environment: Path) -> None:
+    tree.device("0000:01:00.0", "2684")
+    tree.driver("999.10.01")
+    python = install(environment, torch="9.0.0", nvidia_cuda_runtime="20.0.1", nvidia_cudnn="12.0.0.1")
+    findings = diagnose(tree.found(python))
+    assert [finding.status for finding in findings] == ["ok", "warning", "warning"]
+
+
+def test_the_toolkit_is_told_apart_from_pytorchs_cuda(tree: Tree) -> None:
+    tree.device("0000:01:00.0", "2684")
+    tree.write("usr/local/cuda/version.json", '{"cuda": {"name": "CUDA SDK", "version": "12.4.1"}}')
+    assert any("CUDA toolkit 12.4.1" in finding.message for finding in diagnose(tree.found()))
