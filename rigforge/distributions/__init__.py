@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from rigforge.distributions import debian
+from rigforge.distributions import debian, ubuntu
 from rigforge.errors import RigforgeError
 
 if TYPE_CHECKING:
@@ -27,27 +27,39 @@ class Distribution(Protocol):
     def kernel_module(self, stack: Stack) -> Module:
         """Returns which of the driver's two kernel modules the stack has."""
 
+    def prebuilt_modules(self, stack: Stack) -> str:
+        """Returns the package that depends on the distribution's own modules for one kernel; "" where it has none."""
+
     def medium_packages(self, stack: Stack) -> tuple[str, ...]:
         """Returns boot loaders, live system and the tools that the installer drives."""
 
 
-_DISTRIBUTIONS: dict[str, Distribution] = {"debian": debian}
+_DISTRIBUTIONS: dict[str, Distribution] = {"debian": debian, "ubuntu": ubuntu}
+
+#: Of these alone layers and media are built; the others can be locked.
+_BUILT = frozenset({"debian"})
 
 
 def supported() -> frozenset[str]:
     """Returns the distributions that media can be built for."""
-    return frozenset(_DISTRIBUTIONS)
+    return _BUILT
 
 
 def of(stack: Stack) -> Distribution:
-    """Returns the distribution of a stack.
-
-    Raises RigforgeError where nothing can be built for it yet.
-    """
+    """Returns the distribution of a stack. Raises RigforgeError for one that Rigforge does not know."""
     try:
         return _DISTRIBUTIONS[stack.system.distribution]
     except KeyError:
         raise RigforgeError(
+            f"stack {stack.name}: [system] distribution = {stack.system.distribution!r} is not known",
+            f"distributions that are: {', '.join(sorted(_DISTRIBUTIONS))}",
+        ) from None
+
+
+def check_built(stack: Stack) -> None:
+    """Checks that layers can be built for a stack's distribution. Raises RigforgeError where they cannot yet."""
+    if stack.system.distribution not in supported():
+        raise RigforgeError(
             f"stack {stack.name}: [system] distribution = {stack.system.distribution!r} cannot be built yet",
             f"distributions that can: {', '.join(sorted(supported()))}",
-        ) from None
+        )

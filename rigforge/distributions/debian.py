@@ -76,6 +76,11 @@ def module_packages(stack: Stack) -> tuple[str, ...]:
     return ("nvidia-kernel-dkms", headers)
 
 
+def prebuilt_modules(stack: Stack) -> str:
+    """Returns nothing: Debian has the driver's module as source."""
+    return ""
+
+
 def medium_packages(stack: Stack) -> tuple[str, ...]:
     """Returns boot loaders, live system and the tools that the installer drives."""
     return (*BOOT, *LIVE, *INSTALLER)

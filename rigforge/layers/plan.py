@@ -74,7 +74,7 @@ def plan(stack: Stack, lock: Lock) -> tuple[Layer, ...]:
 
     Raises RigforgeError where the MOK's files cannot be read, or where nothing can be built for the distribution.
     """
-    distributions.of(stack)
+    distributions.check_built(stack)
     epoch = {"source_date_epoch": _release_date(stack, lock)}
     cuda = ".".join(lock.versions.get("cuda", "").split(".")[:2])
     python = {**epoch, "environment": ENVIRONMENT, "site_packages": SITE_PACKAGES.format(version=stack.python.version)}

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from debian.debian_support import Version
 
 from rigforge.errors import RigforgeError
+from rigforge.lock.target import KERNEL
 from rigforge.sources.apt import Available, Root
 
 # Not a branch such as 580-server-open, which package names carry.
@@ -33,6 +34,30 @@ def pin_driver(root: Root, packages: Iterable[str], version: str) -> None:
         )
     for source in sorted({each.source for each in fitting}):
         root.pin(source, f"{version}*")
+
+
+def pin_kernel(root: Root, package: str, modules: str) -> None:
+    """Lets only that kernel be chosen for which the distribution has built the driver's `modules`.
+
+    `package` is the kernel's metapackage. Raises RigforgeError where the archives no longer have it for that kernel.
+    """
+    with_them = root.resolve("host", {modules: "driver.version"})
+    found = [match[1] for file in with_them if (match := KERNEL.fullmatch(file.name))]
+    if len(found) != 1:
+        raise RigforgeError(
+            f"driver.version: {modules} depends on {' and '.join(found) or 'no kernel'}",
+            "name a branch that the distribution has built modules of, and a kernel that it has built them for",
+        )
+    abi = re.match(r"[\d.]+-\d+", found[0])
+    versions = sorted({each.version for each in root.available([package])}, key=Version)
+    if not abi or not any(version.startswith(f"{abi[0]}.") for version in versions):
+        there = " and ".join(versions) or "none"
+        raise RigforgeError(
+            f"{modules} has modules for kernel {found[0]}, but of {package} there is {there}",
+            "until the archive has both, name an earlier `snapshot` of it in the stack's [[archives]], "
+            "or another branch in driver.version",
+        )
+    root.pin_package(package, f"{abi[0]}.*")
 
 
 def driver_version(packages: Iterable[str], resolved: Mapping[str, str]) -> str:

@@ -10,10 +10,11 @@ from rigforge.console import step
 from rigforge.distributions import Distribution
 from rigforge.lock import target
 from rigforge.lock.decision import decide, settle
-from rigforge.lock.driver import driver_version, pin_driver
+from rigforge.lock.driver import driver_version, pin_driver, pin_kernel
 from rigforge.lock.model import Lock, LockedFile, asked, in_order
 from rigforge.lock.wheels import resolve_wheels, wheel_versions
 from rigforge.sources import apt
+from rigforge.sources.keyring import checked_keyring
 from rigforge.sources.mirrors import Mirrors
 from rigforge.sources.pypi import Index
 from rigforge.stack.model import Stack
@@ -38,11 +39,12 @@ def resolve(
     stack = settle(stack)
     archives = [
         apt.Archive(
-            role=archive.role,
-            url=mirrors.url(archive.role),
+            role=archive.mirror,
+            url=mirrors.url(archive.mirror),
+            place=archive.snapshot or "",
             suite=archive.suite,
             components=archive.components,
-            keyring=stack.keyring(archive),
+            keyring=checked_keyring(stack, archive),
             check_valid_until=archive.check_valid_until,
         )
         for archive in stack.archives
@@ -81,6 +83,8 @@ def _debs(stack: Stack, distribution: Distribution, root: apt.Root) -> tuple[Loc
     driver, module = distribution.driver_packages(stack), distribution.module_packages(stack)
     if stack.driver.provider == "apt":
         pin_driver(root, (*driver, *module), stack.driver.version)
+    if modules := distribution.prebuilt_modules(stack):
+        pin_kernel(root, stack.kernel.package, modules)
     base = root.resolve(
         "base",
         {**dict.fromkeys(apt.MINIMAL, "the minimal system"), **dict.fromkeys(stack.packages.base, "packages.base")},
@@ -91,6 +95,9 @@ def _debs(stack: Stack, distribution: Distribution, root: apt.Root) -> tuple[Loc
         **dict.fromkeys(distribution.medium_packages(stack), "the medium"),
         **dict.fromkeys(driver, "driver.provider"),
         **dict.fromkeys(stack.packages.host, "packages.host"),
+        **dict.fromkeys(
+            stack.container_toolkit.packages if stack.container_toolkit else (), "container_toolkit.version"
+        ),
         **dict.fromkeys(distribution.kernel_packages(stack), "kernel.package"),
     }
     return (

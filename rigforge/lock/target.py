@@ -11,7 +11,8 @@ from rigforge.errors import RigforgeError
 from rigforge.lock.model import LockedFile
 from rigforge.stack.model import Stack
 
-_KERNEL = re.compile(r"linux-image-(?:unsigned-)?(\d.*)")
+#: An exact kernel's package, with its release.
+KERNEL = re.compile(r"linux-image-(?:unsigned-)?(\d.*)")
 
 
 def kernel(stack: Stack, files: Iterable[LockedFile]) -> str:
@@ -19,7 +20,7 @@ def kernel(stack: Stack, files: Iterable[LockedFile]) -> str:
 
     Raises RigforgeError where there is none, or more than one.
     """
-    releases = [match[1] for file in files if file.layer == "host" and (match := _KERNEL.fullmatch(file.name))]
+    releases = [match[1] for file in files if file.layer == "host" and (match := KERNEL.fullmatch(file.name))]
     if len(releases) != 1:
         raise RigforgeError(
             f"stack {stack.name}: kernel.package = {stack.kernel.package!r} brings "

@@ -56,7 +56,11 @@ _MISSING = re.compile(r"Unable to locate package (\S+)|Package '([^']+)' has no 
 
 @dataclass(frozen=True)
 class Archive:
-    """One suite of an archive: its role, the URL of a mirror, and the keyring that it must be signed with."""
+    """One suite of an archive: its role, the URL of a mirror, and the keyring that it must be signed with.
+
+    `place` is the folder below the URL in which the archive is, as a snapshot's time. A flat archive has the
+    suite "/" and no components.
+    """
 
     role: str
     url: str
@@ -64,10 +68,17 @@ class Archive:
     components: tuple[str, ...]
     keyring: Path
     check_valid_until: bool = True
+    place: str = ""
 
     def __post_init__(self) -> None:
         # As apt prints it: file:/srv, not file:///srv.
-        object.__setattr__(self, "url", re.sub("^file:/+", "file:/", self.url.rstrip("/")))
+        url = "/".join(filter(None, (self.url.rstrip("/"), self.place)))
+        object.__setattr__(self, "url", re.sub("^file:/+", "file:/", url))
+
+    @property
+    def index(self) -> str:
+        """The URL of the folder that Release is in, with a closing slash."""
+        return f"{self.url}/" if self.suite == "/" else f"{self.url}/dists/{self.suite}/"
 
     @property
     def shown(self) -> str:
@@ -127,6 +138,12 @@ class Root:
             f"Package: src:{source}\nPin: version {version}\nPin-Priority: 1001\n"
         )
 
+    def pin_package(self, name: str, version: str) -> None:
+        """Lets only versions matching a glob be chosen of one package."""
+        (self._path / f"etc/preferences.d/{name}").write_text(
+            f"Package: {name}\nPin: version {version}\nPin-Priority: 1001\n"
+        )
+
     def resolve(
         self, layer: str, wishes: Mapping[str, str], below: Iterable[LockedFile] = ()
     ) -> tuple[LockedFile, ...]:
@@ -151,7 +168,7 @@ class Root:
         return run(words, env={"APT_CONFIG": str(self._path / "apt.conf")}, check=False)
 
     def _state(self, archive: Archive) -> LockedArchive:
-        prefix = self._path / "state/lists" / _list_name(f"{archive.url}/dists/{archive.suite}/")
+        prefix = self._path / "state/lists" / _list_name(archive.index)
         # An old archive may have its signature apart, in Release.gpg.
         release = next(path for name in ("InRelease", "Release") if (path := Path(f"{prefix}{name}")).exists())
         content = release.read_bytes()
@@ -169,7 +186,8 @@ class Root:
         archive = max((a for a in self._archives if uri.startswith(a.shown + "/")), key=lambda a: len(a.url))
         # The file name is name_version_architecture.deb, with the colon of an epoch as %3a.
         name, version, _ = unquote(match["deb"]).split("_")
-        path = unquote(uri.removeprefix(archive.shown + "/"))
+        path = unquote(uri.removeprefix(archive.shown + "/")).removeprefix("./")
+        path = "/".join(filter(None, (archive.place, path)))
         return LockedFile(layer, "deb", name, version, f"{archive.role}:{path}", int(match["size"]), match["sha256"])
 
     def _unresolved(self, layer: str, wishes: Mapping[str, str], output: str) -> RigforgeError:
@@ -208,8 +226,9 @@ def _source(archive: Archive, keyring: Path) -> str:
             "correct `keyring` in the stack's [[archives]], or install the package that brings it "
             "(debian-archive-keyring, ubuntu-keyring)",
         ) from error
+    components = f"Components: {' '.join(archive.components)}\n" if archive.components else ""
     return (
-        f"Types: deb\nURIs: {archive.url}\nSuites: {archive.suite}\nComponents: {' '.join(archive.components)}\n"
+        f"Types: deb\nURIs: {archive.url}\nSuites: {archive.suite}\n{components}"
         f"Signed-By: {keyring}\nCheck-Valid-Until: {'yes' if archive.check_valid_until else 'no'}\n"
     )
 

@@ -80,7 +80,7 @@ def unanswered(url: str) -> str:
 def _silent(stack: Stack, mirrors: Roles, probe: Callable[[str], str]) -> str:
     """Returns the first archive of the stack that gives no answer, and why; nothing where all of them do."""
     try:
-        urls = [f"{mirrors.url(archive.role)}/dists/{archive.suite}/InRelease" for archive in stack.archives]
+        urls = [f"{mirrors.url(archive.mirror)}/{archive.release}" for archive in stack.archives]
     except RigforgeError as error:
         return error.message
     with ThreadPoolExecutor(max_workers=len(urls)) as pool:

@@ -17,6 +17,7 @@ from rigforge.stack.values import (
     Component,
     CudaVersion,
     DriverVersion,
+    Fingerprint,
     Name,
     NumericVersion,
     PythonPackage,
@@ -24,6 +25,7 @@ from rigforge.stack.values import (
     PytorchVersion,
     Role,
     Several,
+    Snapshot,
     Suite,
     Unit,
     VolumeId,
@@ -31,6 +33,14 @@ from rigforge.stack.values import (
 
 #: The sections that hold a site's values; all others make up the build part.
 SITE = ("machine", "storage", "network", "install", "secure_boot")
+
+#: The packages of NVIDIA's container toolkit (NVIDIA Container Toolkit, Installing with apt).
+TOOLKIT = (
+    "libnvidia-container-tools",
+    "libnvidia-container1",
+    "nvidia-container-toolkit",
+    "nvidia-container-toolkit-base",
+)
 
 KEYRINGS = Path("/usr/share/keyrings")
 
@@ -48,9 +58,32 @@ class Archive(Section):
 
     role: Role
     suite: Suite
-    components: Annotated[Several[Component], Field(min_length=1)]
+    components: Several[Component] = ()
     keyring: Annotated[str, Field(min_length=1)]
     check_valid_until: bool = True
+    fingerprint: Fingerprint | None = None
+    snapshot: Snapshot | None = None
+
+    @field_validator("components")
+    @classmethod
+    def _of_a_suite(cls, components: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        flat = info.data.get("suite") == "/"
+        if flat and components:
+            raise ValueError('a flat archive (suite = "/") has no components')
+        if not flat and not components:
+            raise ValueError("at least one is needed")
+        return components
+
+    @property
+    def mirror(self) -> str:
+        """The role of the mirror that has it: snapshots are served apart."""
+        return f"{self.role}-snapshot" if self.snapshot else self.role
+
+    @property
+    def release(self) -> str:
+        """The path of its signed index below the mirror's URL."""
+        folders = [self.snapshot, *(() if self.suite == "/" else ("dists", self.suite)), "InRelease"]
+        return "/".join(filter(None, folders))
 
 
 class Gpu(Section):
@@ -129,6 +162,17 @@ class Devel(Section):
     python_packages: Several[PythonPackage] = ()
 
 
+class ContainerToolkit(Section):
+    """NVIDIA's container toolkit, from an archive that has it."""
+
+    version: NumericVersion
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The four packages that only work together in one version, as apt takes them."""
+        return tuple(f"{name}={self.version}-1" for name in TOOLKIT)
+
+
 class Services(Section):
     """systemd units to enable and to disable."""
 
@@ -167,6 +211,7 @@ class Stack(Section):
     python: Python = Python()
     packages: Packages = Packages()
     devel: Devel = Devel()
+    container_toolkit: ContainerToolkit | None = None
     services: Services = Services()
     medium: Medium = Medium()
 
@@ -203,7 +248,8 @@ class Stack(Section):
 
     def build_part(self) -> dict[str, Any]:
         """Returns what lock and layers are made from, as JSON types: everything but the site's values."""
-        return self.model_dump(mode="json", exclude={"extends", *SITE})
+        # What is not set is left out: a field that a new release adds makes no old lock stale.
+        return self.model_dump(mode="json", exclude={"extends", *SITE}, exclude_none=True)
 
     def checksum(self) -> str:
         """Returns the SHA-256 of the build part, in hex; the same for files that say the same in other words."""

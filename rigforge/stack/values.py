@@ -95,7 +95,15 @@ Name = Annotated[str, _text(r"[a-z][a-z0-9-]*", "a lower-case name")]
 Role = Annotated[
     str, _text(r"[a-z][a-z0-9-]*", 'a role such as "debian"; addresses are in the configuration of the machine')
 ]
-Suite = Annotated[str, _text(r"[a-z0-9][a-z0-9.+/-]*", 'a suite such as "bookworm-updates"')]
+Suite = Annotated[
+    str, _text(r"/|[a-z0-9][a-z0-9.+/-]*", 'a suite such as "bookworm-updates", or "/" for a flat archive')
+]
+Snapshot = Annotated[str, _text(r"\d{8}T\d{6}Z", 'a time such as "20261101T000000Z"')]
+Fingerprint = Annotated[
+    str,
+    AfterValidator(lambda value: value.replace(" ", "").upper()),
+    _text(r"[0-9A-F]{40}", "the 40 hex digits of a key's fingerprint"),
+]
 Component = Annotated[str, _text(r"[a-z][a-z0-9/-]*", 'a component such as "main"')]
 AptPackage = Annotated[
     str, _text(r"[a-z0-9][a-z0-9+.-]*[a-z0-9+]", "the name of an apt package (its version is in the lock)")

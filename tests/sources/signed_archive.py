@@ -108,3 +108,26 @@ def minimal_system(archive: SignedArchive, suite: str) -> None:
 
 def _command(argv: list[str], cwd: Path | None = None) -> str:
     return subprocess.run(argv, cwd=cwd, check=True, capture_output=True, text=True).stdout
+
+
+class FlatArchive:
+    """An archive without suites and components, as NVIDIA's are: all in one folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.mkdir(parents=True)
+
+    def add(self, name: str, version: str, **fields: str) -> Path:
+        """Builds a package; `fields` are further ones of its control file (`_` for `-`)."""
+        pool = SignedArchive(self.path / "build")
+        deb = pool.add("flat", name, version, **fields)
+        return deb.rename(self.path / deb.name)
+
+    def publish(self, key: Key) -> None:
+        """Writes the index and the Release file, signed with `key`."""
+        shutil.rmtree(self.path / "build", ignore_errors=True)
+        for old in ("Packages", "Release", "InRelease"):
+            (self.path / old).unlink(missing_ok=True)
+        (self.path / "Packages").write_text(_command(["apt-ftparchive", "packages", "."], self.path))
+        (self.path / "Release").write_text(_command(["apt-ftparchive", "release", "."], self.path))
+        key.sign(self.path / "Release")

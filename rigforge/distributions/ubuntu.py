@@ -1,0 +1,95 @@
+"""Ubuntu: the names of its packages."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from rigforge.errors import RigforgeError
+
+if TYPE_CHECKING:
+    from rigforge.compat.tables import Module
+    from rigforge.stack.model import Stack
+
+#: Boot loaders for both firmwares; Canonical's installer brings the same packages.
+BOOT = (
+    "efibootmgr",
+    "grub-efi-amd64-bin",
+    "grub-efi-amd64-signed",
+    "grub-pc-bin",
+    "grub2-common",
+    "mokutil",
+    "shim-signed",
+)
+
+#: What Canonical's installer runs in the installed system, which has no network to get it from.
+INSTALLER = (
+    "cloud-init",
+    "console-setup",
+    "cryptsetup",
+    "cryptsetup-initramfs",
+    "dosfstools",
+    "initramfs-tools",
+    "keyboard-configuration",
+    "lvm2",
+    "python3-yaml",
+)
+
+#: A branch, as package names have it: "580-server-open". "-open" is of the module alone.
+_BRANCH = re.compile(r"(?P<branch>\d{3}(-server)?)(?P<open>-open)?")
+
+
+def kernel_packages(stack: Stack) -> tuple[str, ...]:
+    """Returns the kernel's packages."""
+    return (stack.kernel.package,)
+
+
+def driver_packages(stack: Stack) -> tuple[str, ...]:
+    """Returns the user space of the GPU driver without a graphical system, and Canonical's module for the kernel.
+
+    Raises RigforgeError where driver.version is no branch.
+    """
+    if stack.driver.provider == "none":
+        return ()
+    branch = _branch(stack)
+    return (
+        prebuilt_modules(stack),
+        f"libnvidia-cfg1-{branch['branch']}",
+        f"libnvidia-compute-{branch['branch']}",
+        f"nvidia-compute-utils-{branch['branch']}",
+        f"nvidia-kernel-common-{branch['branch']}",
+        f"nvidia-utils-{branch['branch']}",
+    )
+
+
+def module_packages(stack: Stack) -> tuple[str, ...]:
+    """Returns nothing: Canonical builds and signs the modules."""
+    return ()
+
+
+def prebuilt_modules(stack: Stack) -> str:
+    """Returns the package that depends on Canonical's signed modules for its newest kernel that has them."""
+    if stack.driver.provider == "none":
+        return ""
+    flavour = re.sub("^linux-(image-)?", "", stack.kernel.package)
+    return f"linux-modules-nvidia-{_branch(stack)[0]}-{flavour}"
+
+
+def kernel_module(stack: Stack) -> Module:
+    """Returns which of the driver's two kernel modules the stack has."""
+    return "open" if _branch(stack)["open"] else "proprietary"
+
+
+def medium_packages(stack: Stack) -> tuple[str, ...]:
+    """Returns boot loaders and what the installer runs in the installed system."""
+    return (*BOOT, *INSTALLER)
+
+
+def _branch(stack: Stack) -> re.Match[str]:
+    found = _BRANCH.fullmatch(stack.driver.version)
+    if not found:
+        raise RigforgeError(
+            f"stack {stack.name}: [driver] version = {stack.driver.version!r} is no branch of Ubuntu's packages",
+            'name one such as "580-server-open"; the lock has its exact version',
+        )
+    return found
