@@ -21,11 +21,15 @@ ALTERNATIVES = 4
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for: cards, wishes, and which of the sets that work is liked best."""
+    """What is asked for: cards, wishes, and which of the sets that work is liked best.
+
+    `kernel` is the package of the kernel that the driver is for, where a stack says it.
+    """
 
     gpus: tuple[Gpu, ...]
     wishes: tuple[Wish, ...] = ()
     prefer: Prefer = "newest"
+    kernel: str = ""
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -40,6 +44,7 @@ class Request:
             tuple(gpu for gpu in self.gpus if gpu.capability not in cards),
             tuple(wish for wish in self.wishes if wish not in parts),
             self.prefer,
+            self.kernel,
         )
 
 

@@ -37,6 +37,7 @@ def request(
         cards or _cards(stack),
         tuple(filter(None, together.values())),
         prefer,  # type: ignore[arg-type]
+        stack.kernel.package,
     )
 
 
@@ -50,14 +51,15 @@ def archives(stack: Stack, found: Sequence[str] = ()) -> Wish | None:
         return None
     system = stack.system
     there = tables()
-    offers = [
-        each.drivers for each in there.offers if (each.distribution, each.suite) == (system.distribution, system.suite)
-    ]
+    release = (system.distribution, system.suite)
+    offers = [each.drivers for each in there.offers if (each.distribution, each.suite) == release]
+    broken = [(each.driver, each.module) for each in there.broken if (each.distribution, each.suite) == release]
     names = found or (offers[0] if offers else ())
     versions = [name if "." in name else branch.latest for name in names if (branch := there.branch_of(name))]
     if not versions:
         return None
-    return Wish("archives", f"the drivers in the archives of {system.distribution} {system.suite}", tuple(versions))
+    named = f"the drivers in the archives of {system.distribution} {system.suite}"
+    return Wish("archives", named, tuple(versions), tuple(broken))
 
 
 def _of_stack(stack: Stack, component: Component) -> Wish | None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from rigforge.compat.answer import Answer
-from rigforge.compat.gpu import Gpu
+from rigforge.compat.answer import Answer, Request
 from rigforge.compat.rules import Driver, Wheel, violations
 from rigforge.compat.solve import everything
 from rigforge.compat.tables import tables
@@ -31,12 +30,17 @@ def reasons(answer: Answer) -> tuple[Reason, ...]:
     if not answer.combination:
         return ()
     driver, wheel, python = answer.combination.driver, answer.combination.wheel, answer.combination.python
-    build = wheel.build
+    build, kernel = wheel.build, answer.request.kernel
     wish = {wish.component: wish for wish in answer.request.wishes}
     made = f"what PyTorch {wheel.shown} is made with"
     return (
         Reason("driver", driver.version, _why_driver(answer, driver, wheel)),
-        Reason("kernel module", driver.module, _why_module(answer.request.gpus, driver)),
+        Reason("kernel module", driver.module, _why_module(answer.request, driver)),
+        *(
+            [Reason("kernel", kernel, "as the stack has it; the lock has the one that the driver is for")]
+            if kernel
+            else []
+        ),
         Reason("CUDA", str(build.cuda), made),
         Reason("cuDNN", str(build.cudnn), _why_cudnn(made, wheel)),
         Reason("PyTorch", wheel.shown, _why_pytorch(answer, wheel)),
@@ -63,14 +67,16 @@ def _support(driver: Driver) -> str:
     return f", supported until {end}" if end >= f"{tables().as_of:%Y-%m}" else f", support by NVIDIA ended {end}"
 
 
-def _why_module(gpus: Iterable[Gpu], driver: Driver) -> str:
-    modules = tables().modules
+def _why_module(request: Request, driver: Driver) -> str:
+    modules, gpus = tables().modules, request.gpus
     old = [gpu.name for gpu in gpus if gpu.capability < modules.open_from]
     new = [gpu.name for gpu in gpus if gpu.capability >= modules.open_only_from]
     if old:
         return f"the open one does not drive the {old[0]}"
     if new:
         return f"no other drives the {new[0]}"
+    if any((driver.version, "open") in wish.broken for wish in request.wishes):
+        return "the open one does not compile for the kernel of these archives"
     if driver.module == driver.branch.module:
         return f"what NVIDIA recommends for branch {driver.branch.name}"
     return "as the wish or the archives have it"

@@ -33,6 +33,7 @@ def as_json(answer: Answer) -> dict[str, Any]:
         "cudnn": made and str(made.cudnn),
         "pytorch": chosen and {"version": str(chosen.wheel.version), "index": chosen.wheel.build.index},
         "python": chosen and chosen.python,
+        "kernel": answer.request.kernel or None,
         "reasons": [str(reason) for reason in reasons(answer)],
         "conflict": list(conflict(answer)),
         "alternatives": [

@@ -30,11 +30,15 @@ _DRIVER = re.compile(r"(?P<version>\d+(\.\d+)*)(?P<server>-server)?(-(?P<module>
 
 @dataclass(frozen=True)
 class Wish:
-    """One wish. `drivers` of a wish `archives` are the versions that they have; `text` then names them."""
+    """One wish. Of a wish `archives`, `text` names them and `drivers` are the versions that they have.
+
+    `broken` are versions, each with the kernel module of it that does not compile for their kernel.
+    """
 
     component: Component
     text: str
     drivers: tuple[str, ...] = ()
+    broken: tuple[tuple[str, str], ...] = ()
 
     @property
     def named_drivers(self) -> tuple[str, ...]:
@@ -57,7 +61,7 @@ class Wish:
 
     def _allows_driver(self, driver: Driver) -> bool:
         if self.component == "archives":
-            return driver.version in self.drivers
+            return driver.version in self.drivers and (driver.version, driver.module) not in self.broken
         if self.component != "driver":
             return True
         if self.text in _KINDS:

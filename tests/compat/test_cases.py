@@ -8,7 +8,7 @@ import pytest
 
 from rigforge.compat.conflict import conflict
 from rigforge.compat.reasons import reasons
-from tests.compat.requests import BOOKWORM, NOBLE, TRIXIE, ask, short
+from tests.compat.asking import BOOKWORM, NOBLE, TRIXIE, ask, short
 
 LAST_FOR_OLD = "native 580 proprietary 12.6.77 2.14.1+cu126"
 NEWEST = "native 595 open 13.2.2 2.15.0"
@@ -102,6 +102,14 @@ def test_debians_driver_takes_the_newest_pytorch_of_its_cudas_major_version() ->
 def test_debians_driver_has_a_native_set_for_those_who_want_one() -> None:
     found = ask("3090", archives=TRIXIE, provider="pypi", python="3.13", prefer="native")
     assert short(found) == "native 550 proprietary 12.4.127 2.6.0"
+
+
+def test_a_module_that_does_not_compile_for_the_kernel_is_not_chosen() -> None:
+    found = ask("4090", archives=TRIXIE)
+    assert found.combination and found.combination.driver.module == "proprietary"
+    told = {reason.component: reason.why for reason in reasons(found)}
+    assert told["kernel module"] == "the open one does not compile for the kernel of these archives"
+    assert short(ask("4090", archives=TRIXIE, driver="550-open")) == "impossible"
 
 
 def test_blackwell_on_debians_own_driver_is_impossible_and_told_why() -> None:

@@ -8,7 +8,7 @@ from rigforge.compat.solve import Prefer
 from rigforge.compat.wishes import Component, Wish, wish
 
 BOOKWORM = Wish("archives", "the drivers of Debian 12", ("535.261.03", "535.309.01"))
-TRIXIE = Wish("archives", "the drivers of Debian 13", ("550.163.01",))
+TRIXIE = Wish("archives", "the drivers of Debian 13", ("550.163.01",), (("550.163.01", "open"),))
 NOBLE = Wish("archives", "the driver of Ubuntu 24.04", ("580.178.04",))
 
 
