@@ -15,7 +15,9 @@ from rigforge.stack.site import Install, Machine, SecureBoot, Storage, dhcp_ever
 from rigforge.stack.values import (
     AptPackage,
     Component,
+    CondaPackage,
     DriverVersion,
+    EnvironmentName,
     Name,
     NumericVersion,
     PackageVersion,
@@ -32,6 +34,15 @@ from rigforge.stack.values import (
 SITE = ("machine", "storage", "network", "install", "secure_boot")
 
 KEYRINGS = Path("/usr/share/keyrings")
+
+
+# What is as it always was is left out of a stack's checksum: locks of stacks without conda stay good.
+def _is_empty(value: object) -> bool:
+    return value == ()
+
+
+def _is_usual(value: object) -> bool:
+    return value == "rig"
 
 
 class System(Section):
@@ -82,7 +93,7 @@ class Driver(Section):
 class Cuda(Section):
     """CUDA's run-time libraries."""
 
-    provider: Literal["none", "pypi"] = "none"
+    provider: Literal["none", "pypi", "conda"] = "none"
     version: Annotated[NumericVersion, goes_with_provider] = ""
 
 
@@ -95,22 +106,31 @@ class Cudnn(Section):
 class Pytorch(Section):
     """PyTorch."""
 
-    provider: Literal["none", "pypi"] = "none"
+    provider: Literal["none", "pypi", "conda"] = "none"
     version: Annotated[PackageVersion, goes_with_provider] = ""
 
 
 class Python(Section):
     """The interpreter, and what is installed into its environment besides PyTorch."""
 
-    provider: Literal["none", "system"] = "none"
+    provider: Literal["none", "system", "conda"] = "none"
     version: Annotated[PythonVersion, goes_with_provider] = ""
     packages: Several[PythonPackage] = ()
+    conda_packages: Annotated[Several[CondaPackage], Field(exclude_if=_is_empty)] = ()
+    environment: Annotated[EnvironmentName, Field(exclude_if=_is_usual)] = "rig"
 
     @field_validator("packages")
     @classmethod
     def _into_an_environment(cls, packages: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         if packages and info.data.get("provider") == "none":
             raise ValueError('python.provider "none" makes no environment to install packages into')
+        return packages
+
+    @field_validator("conda_packages")
+    @classmethod
+    def _by_conda(cls, packages: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if packages and info.data.get("provider") != "conda":
+            raise ValueError('conda_packages need python.provider = "conda"')
         return packages
 
 
@@ -123,9 +143,10 @@ class Packages(Section):
 
 
 class Devel(Section):
-    """Wheels of the layer devel: nvcc and headers."""
+    """Wheels and conda packages of the layer devel: nvcc and headers."""
 
     python_packages: Several[PythonPackage] = ()
+    conda_packages: Annotated[Several[CondaPackage], Field(exclude_if=_is_empty)] = ()
 
 
 class Services(Section):
@@ -243,7 +264,7 @@ class Stack(Section):
         cuda, cudnn = info.data.get("cuda"), info.data.get("cudnn")
         if cuda and pytorch.provider != cuda.provider:
             raise ValueError(
-                f'PyTorch\'s wheels bring CUDA: pytorch.provider = "{pytorch.provider}" does not go with '
+                f'PyTorch comes with its CUDA: pytorch.provider = "{pytorch.provider}" does not go with '
                 f'cuda.provider = "{cuda.provider}"'
             )
         if cuda and cuda.provider == "none" and cudnn and cudnn.version:
@@ -256,6 +277,13 @@ class Stack(Section):
         pytorch = info.data.get("pytorch")
         if pytorch and pytorch.provider != "none" and python.provider == "none":
             raise ValueError('PyTorch needs a Python environment, but python.provider is "none"')
+        if pytorch and pytorch.provider == "conda" and python.provider != "conda":
+            raise ValueError('pytorch.provider "conda" needs python.provider = "conda"')
+        if pytorch and pytorch.provider == "conda" and python.packages:
+            raise ValueError(
+                "packages are wheels, which do not know of conda's PyTorch and bring another; "
+                "name packages of the channel in conda_packages"
+            )
         return python
 
     @field_validator("devel")
@@ -264,4 +292,6 @@ class Stack(Section):
         python = info.data.get("python")
         if devel.python_packages and python and python.provider == "none":
             raise ValueError('python_packages need a Python environment, but python.provider is "none"')
+        if devel.conda_packages and python and python.provider != "conda":
+            raise ValueError('conda_packages need python.provider = "conda"')
         return devel
