@@ -2,7 +2,7 @@
 
 It is made from the lock and from the layers as they were built, so the same lock gives the same bytes. A component
 is a locked file that was installed, with the sha256 of that very file; only the kernel module was made here.
-Source: CycloneDX specification 1.6 (ECMA-424); Package URL specification, types deb and pypi.
+Source: CycloneDX specification 1.6 (ECMA-424); Package URL specification, types conda, deb and pypi.
 """
 
 from __future__ import annotations
@@ -108,6 +108,12 @@ def purl(file: LockedFile, distribution: Distribution) -> PackageURL:
     """Returns the package URL of a locked file; raises ValueError for a kind of file that has none."""
     if file.kind == "wheel":
         return PackageURL("pypi", None, file.name, file.version)
+    if file.kind == "conda":
+        channel, _, path = file.file.partition(":")
+        stem = file.basename.removesuffix(".conda").removesuffix(".tar.bz2")
+        kind = "conda" if file.basename.endswith(".conda") else "tar.bz2"
+        qualifiers = {"build": stem.rpartition("-")[2], "channel": channel, "subdir": path.partition("/")[0], "type": kind}
+        return PackageURL("conda", None, file.name, file.version, qualifiers)
     if file.kind == "deb":
         architecture = file.basename.removesuffix(".deb").rpartition("_")[2]
         return _deb(distribution.id, file.name, file.version, architecture, distribution)
@@ -155,7 +161,7 @@ def _component(file: LockedFile, distribution: Distribution, found: Iterable[Lic
         name=file.name,
         version=file.version,
         purl=url,
-        bom_ref=f"{file.layer}/{url}",
+        bom_ref="/".join(filter(None, [file.layer, file.environment, str(url)])),
         hashes=[HashType(alg=HashAlgorithm.SHA_256, content=file.sha256)],
         licenses=_licences(found),
         properties=[
