@@ -112,7 +112,12 @@ def purl(file: LockedFile, distribution: Distribution) -> PackageURL:
         channel, _, path = file.file.partition(":")
         stem = file.basename.removesuffix(".conda").removesuffix(".tar.bz2")
         kind = "conda" if file.basename.endswith(".conda") else "tar.bz2"
-        qualifiers = {"build": stem.rpartition("-")[2], "channel": channel, "subdir": path.partition("/")[0], "type": kind}
+        qualifiers = {
+            "build": stem.rpartition("-")[2],
+            "channel": channel,
+            "subdir": path.partition("/")[0],
+            "type": kind,
+        }
         return PackageURL("conda", None, file.name, file.version, qualifiers)
     if file.kind == "deb":
         architecture = file.basename.removesuffix(".deb").rpartition("_")[2]

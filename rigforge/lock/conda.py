@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 
-from packaging.version import Version
-
 from rigforge.compat.tables import tables
 from rigforge.errors import RigforgeError
 from rigforge.lock.model import LockedFile
@@ -82,7 +80,10 @@ def resolve_conda(
     if stack.pytorch.provider == "conda":
         release = ".".join(stack.cuda.version.split(".")[:2])
         # The package pytorch is built without CUDA too; this one asks for a build with it.
-        wishes |= {f"pytorch-gpu =={stack.pytorch.version}": "pytorch.version", f"cuda-version ={release}": "cuda.version"}
+        wishes |= {
+            f"pytorch-gpu =={stack.pytorch.version}": "pytorch.version",
+            f"cuda-version ={release}": "cuda.version",
+        }
         limits = [f"cuda-cudart ={stack.cuda.version}"]
         if version := stack.cudnn.version:
             limits += [f"cudnn ={version}", f"libcudnn ={version}"]
@@ -124,6 +125,4 @@ def _lowest(stack: Stack, packages: Iterable[Package]) -> list[str]:
 
 def _locked(package: Package, environment: str, layer: str) -> LockedFile:
     file = f"{ROLE}:{package.path}"
-    return LockedFile(
-        layer, "conda", package.name, package.version, file, package.size, package.sha256, environment
-    )
+    return LockedFile(layer, "conda", package.name, package.version, file, package.size, package.sha256, environment)

@@ -23,7 +23,7 @@ from rattler.index import index_fs
 PLACEHOLDER = "/opt/placehold" + "_placehold" * 22
 
 #: A Python for tests: it is the machine's own shell script, since a real one is in no archive that tests may ask.
-PYTHON = "#!/bin/sh\nexec /usr/bin/python3 \"$@\"\n"
+PYTHON = '#!/bin/sh\nexec /usr/bin/python3 "$@"\n'
 
 #: Times of all files in packages (seconds since 1970).
 MADE = 1_600_000_000
