@@ -24,7 +24,7 @@ CONDARC = "channels:\n  - {role}\n"
 def install(root: Root) -> None:
     """Installs the layer's packages into their environments and compiles their modules to bytecode.
 
-    `options["conda"]` has the packages (role and path, as in a lock) of each prefix. Scripts of packages run in the root.
+    `options["conda"]` has the packages (role and path, as in a lock) of each prefix. Their scripts run in the root.
 
     Raises CommandFailed with what rattler says.
     """

@@ -1,4 +1,4 @@
-"""The program that links conda packages into a prefix, with the root as its own; apart, since chroot has no way back."""
+"""The program that links conda packages into a prefix of a root; apart, since chroot has no way back."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rattler import Channel, PrefixRecord, RepoDataRecord, Subdir, install
 from rattler.install import InstallerReporter
+from rattler.networking import Client
 
 #: Where the layer's files are, and where they are unpacked: on one file system with the prefix, so that
 #: files are linked and not copied.
@@ -38,11 +39,11 @@ class Scripts(InstallerReporter):
             self.failed.append(self._names[index])
 
 
-async def link(prefix: Path, files: Sequence[Path]) -> list[str]:
+async def link(prefix: Path, files: Sequence[Path], client: Client) -> list[str]:
     """Links package files into a prefix, beside the packages that are there; returns those whose scripts failed."""
     there: list[RepoDataRecord] = [PrefixRecord.from_path(path) for path in sorted(prefix.glob("conda-meta/*.json"))]
     new = [await RepoDataRecord.from_package_archive(file) for file in files]
-    scripts = Scripts()
+    scripts = Scripts()  # type: ignore[abstract]
     await install(
         [*there, *new],
         target_prefix=prefix,
@@ -50,6 +51,7 @@ async def link(prefix: Path, files: Sequence[Path]) -> list[str]:
         platform=Subdir("linux-64"),
         execute_link_scripts=True,
         show_progress=False,
+        client=client,
         reporter=scripts,
     )
     shutil.rmtree(UNPACKED)
@@ -76,11 +78,12 @@ def main() -> None:
     """Does what the request on standard input says: `root`, `prefix` and `packages` (role and path each)."""
     request = json.load(sys.stdin)
     asyncio.run(asyncio.sleep(0))  # What is imported when first used is not to be found later.
+    client = Client()  # It reads certificates, which not every root has; nothing is downloaded.
     os.chroot(request["root"])
     os.chdir("/")
     prefix = Path(request["prefix"])
     packages = {package: FILES / package.rpartition("/")[2] for package in request["packages"]}
-    failed = asyncio.run(link(prefix, list(packages.values())))
+    failed = asyncio.run(link(prefix, list(packages.values()), client))
     settle(prefix, packages)
     if failed:
         sys.exit(f"the post-link script failed of {', '.join(failed)}")

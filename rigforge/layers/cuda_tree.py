@@ -20,7 +20,9 @@ CONDA_PLACES = {f"targets/x86_64-linux/{name}": PLACES[name] for name in ("inclu
 
 
 def link_tree(root: Root, *, development: bool = False) -> None:
-    """Links every file of wheels and conda packages into one tree at `cuda_root`; with `development` also `libX.so` for the linker.
+    """Links every file of wheels and conda packages into one tree at `cuda_root`.
+
+    With `development` also `libX.so` for the linker.
 
     Two wheels with the same file name keep the first in alphabetical order (the headers that several wheels bring).
     """

@@ -54,7 +54,7 @@ def virtual_packages(stack: Stack, kernel: str, glibc: tuple[int, int]) -> dict[
         branch = tables().branch_of(stack.driver.version.partition("-")[0])
         if branch is None:
             raise RigforgeError(
-                f"stack {stack.name}: which CUDA the driver {stack.driver.version} has is not known, and conda asks for it",
+                f"stack {stack.name}: which CUDA the driver {stack.driver.version} has is not known, but conda asks",
                 "name a driver of a branch that compat/drivers.toml has",
             )
         cuda = branch.cuda
@@ -66,8 +66,8 @@ def resolve_conda(
 ) -> tuple[tuple[LockedFile, ...], dict[str, str]]:
     """Returns the packages of the layers cuda, python and devel, and the named environment's Python packages.
 
-    The latter are versions by name, for wheels that come on top of them. devel is resolved on top of the others, so that
-    what it adds cannot change what the machine runs. `kept` has the sha256 (hex) of packages to prefer.
+    The latter are versions by name, for wheels that come on top of them. devel is resolved on top of the others, so
+    that what it adds cannot change what the machine runs. `kept` has the sha256 (hex) of packages to prefer.
 
     Raises RigforgeError where they do not go together.
     """

@@ -17,6 +17,7 @@ from rattler import (
     PackageName,
     RepoDataRecord,
     SourceConfig,
+    Subdir,
     Version,
     solve,
 )
@@ -28,7 +29,7 @@ from rigforge.errors import RigforgeError
 from rigforge.sources.mirrors import without_credentials
 
 #: The subdirectories of a channel that have packages for the target.
-SUBDIRS = ("linux-64", "noarch")
+SUBDIRS = (Subdir("linux-64"), Subdir("noarch"))
 
 
 @dataclass(frozen=True, order=True)
@@ -65,8 +66,8 @@ class Channel:
     ) -> tuple[Package, ...]:
         """Returns the packages of a consistent set that has all wishes, sorted by name.
 
-        `wishes` has match specs and, for messages, the stack's key that asks for each; `constraints` are match specs for
-        what gets in; of `preferred` (sha256, hex) the solver takes what still fits. `fresh` reads the index anew.
+        `wishes` has match specs and, for messages, the stack's key that asks for each; `constraints` are match specs
+        for what gets in; of `preferred` (sha256, hex) the solver takes what still fits. `fresh` reads the index anew.
 
         Raises RigforgeError, with rattler's explanation, where there is no such set, where the channel does not
         answer, and for a package without sha256 or size in the index.

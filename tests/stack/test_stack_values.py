@@ -112,8 +112,8 @@ class TestWhatNeedsEachOther:
     @pytest.mark.parametrize(
         ("sections", "reason"),
         [
-            ({"pytorch": PYTORCH, "python": PYTHON}, "PyTorch's wheels bring CUDA"),
-            ({"cuda": CUDA, "python": PYTHON}, "PyTorch's wheels bring CUDA"),
+            ({"pytorch": PYTORCH, "python": PYTHON}, "PyTorch comes with its CUDA"),
+            ({"cuda": CUDA, "python": PYTHON}, "PyTorch comes with its CUDA"),
             ({"cuda": CUDA, "pytorch": PYTORCH}, "PyTorch needs a Python environment"),
             ({"cudnn": {"version": "9.10.2.21"}}, 'cudnn.version is given, but cuda.provider is "none"'),
             ({"python": {"packages": ["numpy"]}}, "makes no environment"),
