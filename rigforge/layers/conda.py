@@ -45,7 +45,7 @@ def protect(root: Root, prefix: str, name: str, role: str) -> None:
 def modules(prefix: Path, packages: Iterable[str]) -> list[Path]:
     """Returns the modules that packages brought, without their tests."""
     files = [Path(file) for package in packages for file in record(prefix, package)["files"]]
-    return [prefix / file for file in files if file.match("lib/**/*.py") and not is_test(file)]
+    return [prefix / file for file in files if file.parts[0] == "lib" and file.suffix == ".py" and not is_test(file)]
 
 
 def record(prefix: Path, package: str) -> dict[str, Any]:
