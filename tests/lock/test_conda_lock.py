@@ -125,11 +125,10 @@ def test_wheels_come_on_top_of_conda_s_python_and_none_of_what_conda_has(
     with_conda: Workshop, wheels: WheelIndex
 ) -> None:
     wheels.add("numpy", "2.3.0")
-    stack = with_conda.change(
-        with_conda.stack(CONDA), 'provider = "conda"\nversion = "12.8"', 'provider = "pypi"\nversion = "12.8"'
-    )
-    stack = with_conda.change(stack, 'provider = "conda"\nversion = "2.10.0"', 'provider = "pypi"\nversion = "2.10.0"')
-    lock = with_conda.lock(with_conda.change(stack, 'conda_packages = ["cuda-nvcc"]', ""))
+    text = CONDA.replace('conda_packages = ["cuda-nvcc"]', "")
+    for version in ("12.8", "2.10.0"):
+        text = text.replace(f'provider = "conda"\nversion = "{version}"', f'provider = "pypi"\nversion = "{version}"')
+    lock = with_conda.lock(with_conda.stack(text))
     wheels_of = {file.name for file in lock.files if file.kind == "wheel"}
     assert wheels_of == {"torch", "nvidia-cuda-runtime-cu12", "nvidia-cudnn-cu12"}
     assert "python" in names(lock, "cuda"), "the wheels of CUDA need what installs them"

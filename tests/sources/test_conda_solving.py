@@ -50,11 +50,11 @@ def test_every_package_has_its_place_size_and_sha256(packages: CondaChannel, cha
             path,
             file.stat().st_size,
             hashlib.sha256(file.read_bytes()).hexdigest(),
-            frozenset(needs),
+            needs,
         )
         for name, version, path, file, needs in (
-            ("python", "3.12.11", "linux-64/python-3.12.11-0.conda", python, ()),
-            ("tool", "1.0", "noarch/tool-1.0-0.tar.bz2", tool, ("python",)),
+            ("python", "3.12.11", "linux-64/python-3.12.11-0.conda", python, frozenset()),
+            ("tool", "1.0", "noarch/tool-1.0-0.tar.bz2", tool, frozenset({"python"})),
         )
     )
 
@@ -94,9 +94,8 @@ def test_constraints_hold_and_bring_nothing_in(packages: CondaChannel, channel: 
     packages.add("numpy", "3.0")
     packages.add("pandas", "1.0")
     packages.publish()
-    assert paths(channel.resolve({"numpy": ""}, constraints=["numpy <3", "pandas =1"])) == [
-        "linux-64/numpy-2.0-0.conda"
-    ]
+    found = channel.resolve({"numpy": ""}, constraints=["numpy <3", "pandas =1"])
+    assert paths(found) == ["linux-64/numpy-2.0-0.conda"]
 
 
 def test_what_cannot_be_had_is_told_in_rattler_s_words_with_the_key(packages: CondaChannel, channel: Channel) -> None:
