@@ -144,10 +144,13 @@ def _artifact(subject: Subject, lock: Lock) -> Component:
 def _of_layer(layer: Layer, distribution: Distribution, cache: Cache) -> Iterable[Component]:
     """Yields a component for each file of a layer, and for the kernel module where the layer has one."""
     roots = [cache.rootfs(lower) for lower in reversed(layer.chain())]
-    wheels = _of_wheels(layer, cache)
+    declared = {
+        "wheel": _of_wheels(layer, cache),
+        "conda": licences.of_conda(sorted(cache.rootfs(layer).glob("opt/conda/**/conda-meta/*.json"))),
+    }
     for file in layer.files:
-        found = wheels.get(file.name, ()) if file.kind == "wheel" else licences.of_package(file.name, roots)
-        yield _component(file, distribution, found)
+        found = declared[file.kind].get(file.name, ()) if file.kind in declared else None
+        yield _component(file, distribution, licences.of_package(file.name, roots) if found is None else found)
     for used in layer.uses:
         if used.name == MODULE:
             yield _module(used, layer, distribution, cache)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import os
 import shutil
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,13 @@ from tests.sources.conda_channel import PLACEHOLDER, CondaChannel
 
 EPOCH = 1_700_000_000
 PREFIX = "/opt/conda/envs/rig"
+OPTIONS = {
+    "source_date_epoch": EPOCH,
+    "environment": PREFIX,
+    "site_packages": f"{PREFIX}/lib/python3.12/site-packages",
+    "cuda_root": "/opt/cuda",
+    "cuda_version": "12.8",
+}
 MINOR = "lib/python3.12/site-packages"
 CUDA = ["conda-forge:linux-64/cuda-cudart-12.8.90-0.conda"]
 OTHERS = [
@@ -70,19 +78,17 @@ def channel(tmp_path_factory: pytest.TempPathFactory) -> CondaChannel:
 def link_into_a_root(request: Mapping[str, Any]) -> None:
     """Inside: makes a root with the machine's own programs, and installs the steps of the request one after another."""
     path = Path(request["root"])
-    for name in ("usr", "dev", "run", "tmp", "proc"):
+    for name in ("etc", "usr", "dev", "run", "tmp", "proc"):
         (path / name).mkdir()
     for name in ("bin", "sbin", "lib", "lib64"):
         (path / name).symlink_to(f"usr/{name}")
-    run(["mount", "--rbind", "/usr", path / "usr"])
-    for step in request["steps"]:
-        root = Root(path, Path(request["files"]), {}, {"source_date_epoch": EPOCH, "conda": step})
+    run(["mount", "-o", "bind,ro", "/usr", path / "usr"])
+    for step, recipe in zip(request["steps"], request["recipes"], strict=True):
+        root = Root(path, Path(request["files"]), {}, {**OPTIONS, "conda": step})
         with interfaces(path, root.files):
-            conda.install(root)
+            importlib.import_module(recipe).build(root) if recipe else conda.install(root)
             if request["run"]:
                 (path / "said").write_text(root.chroot(request["run"]))
-    if "/opt/conda" in request["steps"][-1]:
-        conda.protect(root, "/opt/conda", "rig", "conda-forge")
     run(["umount", "--recursive", path / "usr"])
     settle(path, [], EPOCH)
     run(["chmod", "-R", "a+rX", path])
@@ -97,10 +103,22 @@ class Installed:
         for package in channel.path.glob("*/*"):
             shutil.copy(package, self.files)
 
-    def __call__(self, *steps: Mapping[str, list[str]], say: tuple[str, ...] = (), name: str = "root") -> Path:
+    def __call__(
+        self,
+        *steps: Mapping[str, list[str]],
+        recipes: Sequence[str] = (),
+        say: tuple[str, ...] = (),
+        name: str = "root",
+    ) -> Path:
         root = self.place / name
         root.mkdir()
-        request = {"root": str(root), "files": str(self.files), "steps": steps, "run": say}
+        request = {
+            "root": str(root),
+            "files": str(self.files),
+            "steps": steps,
+            "run": say,
+            "recipes": recipes or [""] * len(steps),
+        }
         namespace.call("test_conda:link_into_a_root", request, log=self.place / f"{name}.log")
         return root
 
@@ -181,11 +199,28 @@ def test_what_conda_is_told_names_the_channel_and_nothing_of_the_build(installed
 
 
 def test_the_base_environment_is_protected_and_says_for_what(installed: Installed) -> None:
-    root = installed({PREFIX: OTHERS, **BASE})
+    root = installed({PREFIX: OTHERS, **BASE}, recipes=["rigforge.layers.recipes.python"])
     message = json.loads((root / "opt/conda/conda-meta/frozen").read_text())["message"]
     assert "conda activate rig" in message
     assert not (root / PREFIX[1:] / "conda-meta/frozen").exists()
     assert (root / "opt/conda/.condarc").read_text() == "channels:\n  - conda-forge\n"
+
+
+def test_cuda_is_there_once_and_its_tree_links_to_the_environment(installed: Installed) -> None:
+    root = installed({PREFIX: CUDA}, recipes=["rigforge.layers.recipes.cuda"])
+    tree = [path for path in (root / "opt/cuda-12.8").rglob("*") if path.is_symlink()]
+    links = {str(path.relative_to(root)): str(path.readlink()) for path in tree}
+    assert links == {
+        "opt/cuda-12.8/include/cuda.h": f"{PREFIX}/targets/x86_64-linux/include/cuda.h",
+        "opt/cuda-12.8/lib": "lib64",
+        "opt/cuda-12.8/lib64/libcudart.so.12": f"{PREFIX}/lib/libcudart.so.12",
+    }
+
+
+def test_a_login_shell_has_the_environment_active(installed: Installed) -> None:
+    shell = ("sh", "-c", ". /etc/profile.d/rigforge.sh; echo $CONDA_DEFAULT_ENV; command -v tool")
+    root = installed({PREFIX: OTHERS, **BASE}, recipes=["rigforge.layers.recipes.python"], say=shell)
+    assert (root / "said").read_text().splitlines()[:2] == ["rig", f"{PREFIX}/bin/tool"]
 
 
 def test_bytecode_is_not_checked_against_times_and_tests_have_none(installed: Installed) -> None:
