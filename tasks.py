@@ -3,6 +3,7 @@
 from rigforge.tasks.build import build_images, build_iso
 from rigforge.tasks.checkout import clean, lint, requirements, test
 from rigforge.tasks.explain import explain
+from rigforge.tasks.explicit import explicit
 from rigforge.tasks.lock import diff, lock, stacks, vendor
 from rigforge.tasks.report import report
 from rigforge.tasks.reproduce import reproduce
@@ -17,6 +18,7 @@ __all__ = [
     "clean",
     "diff",
     "explain",
+    "explicit",
     "lint",
     "lock",
     "report",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -79,6 +80,16 @@ def of_wheels(packages: Path) -> dict[str, tuple[Licence, ...]]:
     for file in packages.glob("*.dist-info/METADATA"):
         metadata = HeaderParser().parsestr(file.read_text(encoding="utf-8", errors="replace"))
         found[str(canonicalize_name(metadata["Name"]))] = of_metadata(metadata)
+    return found
+
+
+def of_conda(records: Iterable[Path]) -> dict[str, tuple[Licence, ...]]:
+    """Returns the licences of conda packages, by their names, from their files in conda-meta."""
+    found: dict[str, tuple[Licence, ...]] = {}
+    for file in records:
+        known = json.loads(file.read_text(encoding="utf-8"))
+        name = (known.get("license") or "").strip()
+        found[known["name"]] = () if name.casefold() in _UNSAID else (_named(name, _spdx(name)),)
     return found
 
 

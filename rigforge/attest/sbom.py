@@ -2,7 +2,7 @@
 
 It is made from the lock and from the layers as they were built, so the same lock gives the same bytes. A component
 is a locked file that was installed, with the sha256 of that very file; only the kernel module was made here.
-Source: CycloneDX specification 1.6 (ECMA-424); Package URL specification, types deb and pypi.
+Source: CycloneDX specification 1.6 (ECMA-424); Package URL specification, types conda, deb and pypi.
 """
 
 from __future__ import annotations
@@ -108,6 +108,17 @@ def purl(file: LockedFile, distribution: Distribution) -> PackageURL:
     """Returns the package URL of a locked file; raises ValueError for a kind of file that has none."""
     if file.kind == "wheel":
         return PackageURL("pypi", None, file.name, file.version)
+    if file.kind == "conda":
+        channel, _, path = file.file.partition(":")
+        stem = file.basename.removesuffix(".conda").removesuffix(".tar.bz2")
+        kind = "conda" if file.basename.endswith(".conda") else "tar.bz2"
+        qualifiers = {
+            "build": stem.rpartition("-")[2],
+            "channel": channel,
+            "subdir": path.partition("/")[0],
+            "type": kind,
+        }
+        return PackageURL("conda", None, file.name, file.version, qualifiers)
     if file.kind == "deb":
         architecture = file.basename.removesuffix(".deb").rpartition("_")[2]
         return _deb(distribution.id, file.name, file.version, architecture, distribution)
@@ -133,10 +144,13 @@ def _artifact(subject: Subject, lock: Lock) -> Component:
 def _of_layer(layer: Layer, distribution: Distribution, cache: Cache) -> Iterable[Component]:
     """Yields a component for each file of a layer, and for the kernel module where the layer has one."""
     roots = [cache.rootfs(lower) for lower in reversed(layer.chain())]
-    wheels = _of_wheels(layer, cache)
+    declared = {
+        "wheel": _of_wheels(layer, cache),
+        "conda": licences.of_conda(sorted(cache.rootfs(layer).glob("opt/conda/**/conda-meta/*.json"))),
+    }
     for file in layer.files:
-        found = wheels.get(file.name, ()) if file.kind == "wheel" else licences.of_package(file.name, roots)
-        yield _component(file, distribution, found)
+        found = declared[file.kind].get(file.name, ()) if file.kind in declared else None
+        yield _component(file, distribution, licences.of_package(file.name, roots) if found is None else found)
     for used in layer.uses:
         if used.name == MODULE:
             yield _module(used, layer, distribution, cache)
@@ -155,7 +169,7 @@ def _component(file: LockedFile, distribution: Distribution, found: Iterable[Lic
         name=file.name,
         version=file.version,
         purl=url,
-        bom_ref=f"{file.layer}/{url}",
+        bom_ref="/".join(filter(None, [file.layer, file.environment, str(url)])),
         hashes=[HashType(alg=HashAlgorithm.SHA_256, content=file.sha256)],
         licenses=_licences(found),
         properties=[

@@ -14,7 +14,7 @@ from rigforge.images import blob, dockerfile, oci
 from rigforge.images.blob import Blob
 from rigforge.images.description import Description
 from rigforge.layers.build import Cache, keep_seconds
-from rigforge.layers.plan import Layer
+from rigforge.layers.plan import Layer, environment
 from rigforge.lock.model import Lock
 from rigforge.stack.model import Stack
 
@@ -45,7 +45,7 @@ def put_together(
     """Makes the image `name` of a stack from its `layers` with their blobs, bottom first, and its Dockerfile."""
     description = Description.of(stack, lock, name, {layer.name: packed for layer, packed in layers})
     epoch = lock.source_date_epoch
-    top, config = dockerfile.build(name, layers, description.config(epoch), cache, compression)
+    top, config = dockerfile.build(name, layers, description.config(epoch, environment(lock)), cache, compression)
     own = [oci.Layer(f"rigforge layer {layer.name}", packed) for layer, packed in layers]
     note = _note(description.to_json(), epoch, cache, compression)
     added = (oci.Layer(f"dockerfiles/{name}.Dockerfile", top), oci.Layer("rigforge manifest", note))

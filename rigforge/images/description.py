@@ -11,7 +11,7 @@ from rigforge import __version__
 from rigforge.compat.cuda import OLDEST_DRIVER, major
 from rigforge.images import oci
 from rigforge.images.blob import Blob
-from rigforge.layers.plan import CUDA_ROOT, ENVIRONMENT, Layer
+from rigforge.layers.plan import CONDA, CUDA_ROOT, ENVIRONMENT, Layer
 from rigforge.lock.model import Lock, digest
 from rigforge.stack.model import Stack
 
@@ -53,11 +53,16 @@ class Description:
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"
 
-    def config(self, epoch: int) -> dict[str, Any]:
-        """Returns what follows from the lock (of `epoch`) of a configuration; the Dockerfile adds the rest."""
+    def config(self, epoch: int, environment: str = ENVIRONMENT) -> dict[str, Any]:
+        """Returns what follows from the lock (of `epoch`) of a configuration; the Dockerfile adds the rest.
+
+        `environment` is the prefix of the Python environment, where the image has Python.
+        """
         env = {"PATH": _SYSTEM_PATH}
         if "python" in self.versions:
-            env |= {"PATH": f"{ENVIRONMENT}/bin:{_SYSTEM_PATH}", "VIRTUAL_ENV": ENVIRONMENT}
+            conda = environment != ENVIRONMENT
+            path = f"{environment}/bin:{CONDA}/condabin" if conda else f"{environment}/bin"
+            env |= {"PATH": f"{path}:{_SYSTEM_PATH}", "CONDA_PREFIX" if conda else "VIRTUAL_ENV": environment}
         if "cuda" in self.versions:
             # The driver's own CUDA may be of any minor version: that is CUDA's minor-version compatibility.
             require = f"cuda>={major(self.versions['cuda'])}.0"

@@ -87,7 +87,8 @@ def build(layer: Layer, store: Store, cache: Cache) -> None:
     namespace.remove_tree(partial)
     files = partial / "files"
     files.mkdir(parents=True)
-    for file in layer.files:
+    # A conda package may be for two environments, and is one file.
+    for file in {file.basename: file for file in layer.files}.values():
         link(file, store, files)
     below = [cache.rootfs(lower) for lower in reversed(layer.chain()[:-1])]
     request = {

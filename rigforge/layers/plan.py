@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from functools import cached_property
@@ -13,22 +13,26 @@ from typing import Any
 
 from rigforge import distributions
 from rigforge.errors import RigforgeError
+from rigforge.lock.conda import BASE
 from rigforge.lock.model import Lock, LockedFile
 from rigforge.stack.model import Stack
 
-#: The Python environment, on machines and in containers alike.
+#: The Python environment, where conda has made none, on machines and in containers alike.
 ENVIRONMENT = "/opt/rigforge/python"
 
 #: Where the interpreter of that environment keeps its packages, for one minor version of Python.
-SITE_PACKAGES = ENVIRONMENT + "/lib/python{version}/site-packages"
+SITE_PACKAGES = "{environment}/lib/python{version}/site-packages"
+
+#: conda's own environment; the others are below it.
+CONDA = "/opt/conda"
 
 CUDA_ROOT = "/usr/local/cuda"
 
 #: Sources besides its own that decide what a recipe makes, as patterns within the package.
 SHARED = {
-    "cuda": ("layers/wheels.py", "layers/cuda_tree.py"),
-    "python": ("layers/wheels.py",),
-    "devel": ("layers/wheels.py", "layers/cuda_tree.py"),
+    "cuda": ("layers/bytecode.py", "layers/conda*.py", "layers/cuda_tree.py", "layers/wheels.py"),
+    "python": ("layers/bytecode.py", "layers/conda*.py", "layers/wheels.py"),
+    "devel": ("layers/bytecode.py", "layers/conda*.py", "layers/cuda_tree.py", "layers/wheels.py"),
     "host": ("target/cdi.py", "target/report.py", "target/units/rigforge-cdi.*", "target/units/rigforge-report.*"),
     "medium": ("target/*.py", "target/units/*"),
 }
@@ -77,13 +81,13 @@ def plan(stack: Stack, lock: Lock) -> tuple[Layer, ...]:
     distributions.check_built(stack)
     epoch = {"source_date_epoch": _release_date(stack, lock)}
     cuda = ".".join(lock.versions.get("cuda", "").split(".")[:2])
-    python = {**epoch, "environment": ENVIRONMENT, "site_packages": SITE_PACKAGES.format(version=stack.python.version)}
+    python = {**epoch, "environment": environment(lock), "site_packages": site_packages(lock, stack.python.version)}
     base = Layer("base", None, lock.part("base"), {**epoch, "suite": stack.system.suite})
     top, layers = base, [base]
     for name in ("cuda", "python", "devel"):
         if files := lock.part(name):
             options = {**python, "cuda_root": CUDA_ROOT, "cuda_version": cuda}
-            top = Layer(name, top, files, options)
+            top = Layer(name, top, files, {**options, **_conda(files)})
             layers.append(top)
     uses: tuple[Layer, ...] = ()
     if lock.part("module"):
@@ -101,6 +105,31 @@ def plan(stack: Stack, lock: Lock) -> tuple[Layer, ...]:
     machine = Layer("host", top, lock.part("host"), host, uses)
     boot = Layer("boot", machine, (), {**epoch, "kernel": lock.versions["kernel"]}, shipped=False)
     return (*layers, machine, boot, Layer("medium", machine, (), epoch, (boot,)))
+
+
+def environment(lock: Lock) -> str:
+    """Returns the prefix of the Python environment that is active on the machine."""
+    named = {file.environment for file in lock.files if file.kind == "conda"} - {BASE}
+    return prefix(min(named)) if named else ENVIRONMENT
+
+
+def site_packages(lock: Lock, version: str) -> str:
+    """Returns where the interpreter of that environment, of a minor version of Python, keeps its packages."""
+    return SITE_PACKAGES.format(environment=environment(lock), version=version)
+
+
+def prefix(name: str) -> str:
+    """Returns the prefix of a conda environment."""
+    return CONDA if name == BASE else f"{CONDA}/envs/{name}"
+
+
+def _conda(files: Iterable[LockedFile]) -> dict[str, Any]:
+    """Returns the option `conda`: the packages, role and path, of each prefix; no option without packages."""
+    packages: dict[str, list[str]] = {}
+    for file in files:
+        if file.kind == "conda":
+            packages.setdefault(prefix(file.environment), []).append(file.file)
+    return {"conda": packages} if packages else {}
 
 
 def _release_date(stack: Stack, lock: Lock) -> int:

@@ -6,22 +6,13 @@ from pathlib import Path
 
 from packaging.utils import parse_wheel_filename
 
+from rigforge.layers.bytecode import NO_BYTECODE, compile_modules, is_test
 from rigforge.layers.root import Root
 from rigforge.process import run
 
-#: Directories of tests within packages.
-TESTS = {"test", "tests"}
-
-#: Python else writes the bytecode of what it imports by itself, with the time of the build in it: modules that .pth
-#: files name, as setuptools' does.
-NO_BYTECODE = {"PYTHONDONTWRITEBYTECODE": "1"}
-
 
 def install(root: Root) -> None:
-    """Installs all wheels of the layer and compiles them to bytecode.
-
-    The bytecode is not checked against the sources' times, which the medium does not keep to the second.
-    """
+    """Installs all wheels of the layer and compiles them to bytecode."""
     import uv
 
     tool = root.path / "run/uv"
@@ -38,11 +29,7 @@ def install(root: Root) -> None:
     packages = root.path / root.options["site_packages"].lstrip("/")
     forget_times(packages)
     modules = [source for source in packages.rglob("*.py") if _wants_bytecode(packages, source)]
-    sources = sorted(f"/{module.relative_to(root.path)}" for module in modules)
-    root.write("tmp/sources", "\n".join([*sources, ""]))
-    compiler = [python, "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash"]
-    # Some packages bring files for other versions of Python; what does not compile is no error.
-    root.chroot(["sh", "-c", '"$@" || true', "sh", *compiler, "-i", "/tmp/sources"], **NO_BYTECODE)
+    compile_modules(root, python, modules)
 
 
 def forget_times(packages: Path) -> None:
@@ -58,7 +45,7 @@ def forget_times(packages: Path) -> None:
 
 def _wants_bytecode(packages: Path, source: Path) -> bool:
     """Says whether a module is to be compiled: not where a layer below has it, which would make a second copy, and not
-    the packages' own tests, a third of it all, which nobody runs on the machine."""
-    if TESTS & {*source.relative_to(packages).parts}:
+    the packages' own tests."""
+    if is_test(source.relative_to(packages)):
         return False
     return not any((source.parent / "__pycache__").glob(f"{source.stem}.*.pyc"))

@@ -52,6 +52,8 @@ def decide(stack: Stack, versions: Mapping[str, str], forced: str = "") -> Decis
     """
     if "pytorch" not in versions or "cuda" not in versions:
         return None
+    if stack.pytorch.provider == "conda":
+        return Decision("unknown", ("the tables have PyTorch's wheels, not conda-forge's builds, which conda chose",))
     there = tables()
     pytorch = Version(versions["pytorch"])
     build = _build(pytorch)
@@ -85,7 +87,8 @@ def decide(stack: Stack, versions: Mapping[str, str], forced: str = "") -> Decis
 def of_lock(stack: Stack, versions: Mapping[str, str]) -> Answer | None:
     """Returns the set that a lock's versions are, whether it works or not; None where the tables have not all of it."""
     branch = tables().branch_of(versions.get("driver", ""))
-    build = _build(Version(versions["pytorch"])) if "pytorch" in versions else None
+    wheels = "pytorch" in versions and stack.pytorch.provider == "pypi"
+    build = _build(Version(versions["pytorch"])) if wheels else None
     if not branch or not build:
         return None
     driver = Driver(branch, versions["driver"], distributions.of(stack).kernel_module(stack))

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from debian.debian_support import Version as DebVersion
 from packaging.version import Version as WheelVersion
+from rattler import Version as CondaVersion
 
 from rigforge.lock.model import LAYERS, Lock, LockedFile
 
@@ -19,7 +20,7 @@ Kind = Literal["updated", "downgraded", "replaced", "added", "removed"]
 #: both; PyTorch's wheels ask for exactly the CUDA and cuDNN that they were built with.
 PAIRS = (("kernel", "kernel_package_version", "driver"), ("pytorch", "cuda", "cudnn"))
 
-_ORDERED: dict[str, Callable[[str], Any]] = {"deb": DebVersion, "wheel": WheelVersion}
+_ORDERED: dict[str, Callable[[str], Any]] = {"deb": DebVersion, "wheel": WheelVersion, "conda": CondaVersion}
 
 
 @dataclass(frozen=True)
@@ -166,9 +167,9 @@ def _layers_with(package: LockedFile, lock: Lock) -> set[str]:
     return {file.layer for file in lock.files if (file.kind, file.name) == (package.kind, package.name)}
 
 
-def _named(files: Iterable[LockedFile]) -> dict[tuple[str, str], LockedFile]:
-    """Returns the files by format and name; apt and uv choose one version for a layer."""
-    return {(file.kind, file.name): file for file in files}
+def _named(files: Iterable[LockedFile]) -> dict[tuple[str, str, str], LockedFile]:
+    """Returns the files by format, name and environment; the solvers choose one version for a layer."""
+    return {(file.kind, file.name, file.environment): file for file in files}
 
 
 def _moves(old: dict[str, str], new: dict[str, str]) -> tuple[Move, ...]:

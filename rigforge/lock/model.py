@@ -36,7 +36,8 @@ class LockedFile:
 
     `file` is the archive's role and the path within it (`debian:pool/main/b/bash/…deb`) or, for a wheel,
     the role and the file name (`pypi:torch-2.10.0-3-cp311-…whl`; the name, because a version can have
-    several builds). `size` is in bytes, `sha256` in lower-case hex.
+    several builds). `size` is in bytes, `sha256` in lower-case hex. A conda package
+    has the `environment` it is for, which follows in its line.
     """
 
     layer: str
@@ -46,6 +47,7 @@ class LockedFile:
     file: str
     size: int
     sha256: str
+    environment: str = ""
 
     @property
     def basename(self) -> str:
@@ -213,15 +215,15 @@ def _body(lock: Lock) -> str:
 
 
 def _line(file: LockedFile) -> str:
-    return f"{file.name} {file.version} {file.file} {file.size} {file.sha256}"
+    return f"{file.name} {file.version} {file.file} {file.size} {file.sha256} {file.environment}".rstrip()
 
 
 def _from_table(data: dict[str, Any]) -> Lock:
     files = [
-        LockedFile(layer, kind, name, version, file, int(size), sha256)
+        LockedFile(layer, kind, name, version, file, int(size), sha256, *environment)
         for layer, kinds in data.get("files", {}).items()
         for kind, lines in kinds.items()
-        for name, version, file, size, sha256 in map(str.split, lines)
+        for name, version, file, size, sha256, *environment in map(str.split, lines)
     ]
     return Lock(
         stack=data["stack"],

@@ -1,4 +1,4 @@
-"""From a stack to its lock: apt and uv resolve, layer on layer."""
+"""From a stack to its lock: apt, conda's solver and uv resolve, layer on layer."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from rigforge import distributions
 from rigforge.console import step
 from rigforge.distributions import Distribution
 from rigforge.lock import target
+from rigforge.lock.conda import ROLE, conda_versions, resolve_conda, virtual_packages
 from rigforge.lock.decision import decide, settle
 from rigforge.lock.driver import driver_version, pin_driver, pin_kernel
 from rigforge.lock.model import Lock, LockedFile, asked, in_order
 from rigforge.lock.wheels import resolve_wheels, wheel_versions
 from rigforge.sources import apt
+from rigforge.sources.conda import Channel
 from rigforge.sources.keyring import checked_keyring
 from rigforge.sources.mirrors import Mirrors
 from rigforge.sources.pypi import Index
@@ -26,8 +28,8 @@ def resolve(
     """Returns the lock of a stack, from what the archives have now.
 
     A `previous` lock of the same stack, unchanged, is returned as it is. For a changed stack its
-    wheels' versions are kept where they still fit. With `upgrade` it counts for nothing. `forced` has
-    the reason to lock what cannot work.
+    wheels' versions and its conda packages are kept where they still fit. With `upgrade` it counts for nothing.
+    `forced` has the reason to lock what cannot work.
 
     Raises RigforgeError where an archive cannot be used, or the stack's wishes cannot be had together.
     """
@@ -57,13 +59,24 @@ def resolve(
             files = _debs(stack, distribution, root)
     versions = _versions(stack, distribution, files)
     if stack.python.provider != "none":
-        versions["python"] = target.python(stack, files)
-        index = Index(mirrors.url("pypi"), stack.python.version, target.glibc(files))
-        kept = {file.name: file.version for file in previous.files if file.kind == "wheel"} if previous else {}
-        with step(f"resolving the Python packages of {stack.name}"):
-            wheels = resolve_wheels(stack, index, kept, fresh=upgrade)
-        versions |= wheel_versions(wheels)
-        files += wheels
+        glibc = target.glibc(files)
+        below: dict[str, str] = {}
+        if stack.python.provider == "conda":
+            channel = Channel(ROLE, mirrors.url(ROLE), virtual_packages(stack, versions["kernel"], glibc))
+            known = {file.sha256 for file in previous.files if file.kind == "conda"} if previous else set()
+            with step(f"resolving the conda packages of {stack.name}"):
+                packages, below = resolve_conda(stack, channel, known, fresh=upgrade)
+            versions |= conda_versions(packages, stack.python.environment)
+            files += packages
+        else:
+            versions["python"] = target.python(stack, files)
+        if stack.python.packages or stack.devel.python_packages or stack.pytorch.provider == "pypi":
+            index = Index(mirrors.url("pypi"), stack.python.version, glibc)
+            kept = {file.name: file.version for file in previous.files if file.kind == "wheel"} if previous else {}
+            with step(f"resolving the Python packages of {stack.name}"):
+                wheels = resolve_wheels(stack, index, kept, below=below, fresh=upgrade)
+            versions |= wheel_versions(wheels)
+            files += wheels
     return Lock(
         stack=stack.name,
         stack_sha256=as_asked,

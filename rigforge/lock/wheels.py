@@ -26,31 +26,43 @@ PARTS_OF_NVCC = ("nvidia-cuda-crt", "nvidia-nvvm")
 
 
 def resolve_wheels(
-    stack: Stack, index: Index, kept: Mapping[str, str], *, fresh: bool = False
+    stack: Stack,
+    index: Index,
+    kept: Mapping[str, str],
+    *,
+    below: Mapping[str, str] | None = None,
+    fresh: bool = False,
 ) -> tuple[LockedFile, ...]:
     """Returns the wheels of the layers cuda, python and devel.
 
     devel is resolved on top of the others, so that what it adds cannot change what the machine runs. Its
-    parts of the CUDA toolkit are of the release in cuda.version. `kept` has the versions (by name) to prefer.
+    parts of the CUDA toolkit are of the release in cuda.version. `kept` has the versions (by name) to prefer,
+    `below` those of packages that conda installs, of which no wheel is taken.
 
     Raises RigforgeError where they do not go together, or bring another CUDA or cuDNN than the stack names.
     """
     wishes = dict.fromkeys(stack.python.packages, "python.packages")
     if stack.pytorch.provider == "pypi":
         wishes = {f"torch=={stack.pytorch.version}": "pytorch.version", **wishes}
-    shipped = index.resolve(wishes, preferred=kept, fresh=fresh)
+    there = {canonicalize_name(name): version for name, version in (below or {}).items()}
+    limits = [f"{name}=={version}" for name, version in there.items()]
+    shipped = index.resolve(wishes, constraints=limits, preferred=kept, fresh=fresh)
     _check(stack, shipped)
     everything = shipped
     if stack.devel.python_packages:
-        below = [f"{wheel.name}=={wheel.version}" for wheel in shipped]
+        pins = [f"{wheel.name}=={wheel.version}" for wheel in shipped]
         everything = index.resolve(
             {**wishes, **dict.fromkeys(stack.devel.python_packages, "devel.python_packages")},
-            constraints=[*below, *_toolkit(stack)],
+            constraints=[*limits, *pins, *_toolkit(stack)],
             preferred=kept,
             fresh=fresh,
         )
     known = set(shipped)
-    return tuple(_locked(wheel, _layer(wheel) if wheel in known else "devel") for wheel in everything)
+    return tuple(
+        _locked(wheel, _layer(wheel) if wheel in known else "devel")
+        for wheel in everything
+        if canonicalize_name(wheel.name) not in there
+    )
 
 
 def wheel_versions(files: Iterable[LockedFile]) -> dict[str, str]:

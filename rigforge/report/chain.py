@@ -11,6 +11,7 @@ from packaging.version import Version
 
 from rigforge import distributions
 from rigforge.compat.cuda import OLDEST_DRIVER, major
+from rigforge.lock import conda
 from rigforge.lock.model import Lock, LockedFile
 from rigforge.lock.notes import TITLES
 from rigforge.lock.wheels import COMPONENTS
@@ -106,6 +107,8 @@ def _origin(component: str, stack: Stack, lock: Lock) -> str:
 def _files(component: str, stack: Stack, lock: Lock) -> list[LockedFile]:
     """The files of the lock that have the component's version."""
     version = lock.versions[component]
+    if component in conda.COMPONENTS and (found := _named(lock, "conda", conda.COMPONENTS[component])):
+        return [file for file in found if file.version == version]
     if component in COMPONENTS:
         return _named(lock, "wheel", COMPONENTS[component])
     if component == "kernel":

@@ -34,6 +34,7 @@ def measure(request: dict[str, Any]) -> None:
     for name, directory in request["layers"]:
         root = Path(directory)
         owners |= owned_by_debs(root) | owned_by_wheels(root, request["site_packages"].lstrip("/"))
+        owners |= owned_by_conda(root)
         measured[name] = [[*owner, size] for owner, size in sizes(root, owners).items()]
     Path(request["output"]).write_text(json.dumps(measured))
 
@@ -56,6 +57,16 @@ def owned_by_wheels(root: Path, site_packages: str) -> dict[str, Owner]:
         with record.open(newline="") as file:
             for row in csv.reader(file):
                 owners[os.path.normpath(os.path.join(site_packages, row[0]))] = owner  # noqa: PTH118
+    return owners
+
+
+def owned_by_conda(root: Path) -> dict[str, Owner]:
+    """Returns the owner of each path (without a leading slash) by conda-meta in an upper directory."""
+    owners = {}
+    for record in sorted((root / "opt/conda").glob("**/conda-meta/*.json")):
+        prefix, known = record.parent.parent.relative_to(root), json.loads(record.read_text(encoding="utf-8"))
+        for file in (*known["files"], record.relative_to(root / prefix)):
+            owners[str(prefix / file)] = ("conda", known["name"])
     return owners
 
 

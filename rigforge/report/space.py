@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rigforge import namespace
 from rigforge.layers.build import Cache
-from rigforge.layers.plan import SITE_PACKAGES, Layer
+from rigforge.layers.plan import Layer, site_packages
 from rigforge.lock.model import Lock
 
 
@@ -18,7 +18,7 @@ from rigforge.lock.model import Lock
 class Package:
     """What a package takes of a layer, in bytes on a disk with blocks of 4 KiB.
 
-    `kind` is the lock's, "deb" or "wheel"; both it and `name` are empty for all that no package brought.
+    `kind` is the lock's, "deb", "wheel" or "conda"; both it and `name` are empty for all that no package brought.
     """
 
     layer: str
@@ -38,7 +38,7 @@ def packages(layers: Sequence[Layer], lock: Lock, python: str, cache: Cache) -> 
         output = Path(directory) / "sizes.json"
         request = {
             "layers": [[layer.name, str(cache.rootfs(layer))] for layer in layers],
-            "site_packages": SITE_PACKAGES.format(version=python),
+            "site_packages": site_packages(lock, python),
             "output": str(output),
         }
         namespace.call("rigforge.report.measure:measure", request, log=output.with_suffix(".log"))

@@ -1,4 +1,4 @@
-"""What this machine's own apt, uv and pip are configured to read from."""
+"""What this machine's own apt, uv, pip and conda are configured to read from."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
 from debian.deb822 import Deb822
 
 from rigforge.errors import RigforgeError
@@ -94,6 +95,39 @@ def _pip_index(path: Path) -> str | None:
     except (configparser.Error, UnicodeDecodeError) as error:
         raise RigforgeError(f"{path} is not a pip configuration: {error}") from error
     return parser.get("global", "index-url", fallback=None)
+
+
+def conda_channel(name: str, environment: Mapping[str, str] = os.environ, root: Path = Path("/")) -> str:
+    """Returns the URL of a channel as conda on this machine has it, without a closing slash.
+
+    Read are custom_channels and channel_alias of the files that conda reads (docs.conda.io, "Using the .condarc conda
+    configuration file"), the user's before the machine's; without them it is where rattler has the channel.
+    `root` is where the machine's own configuration begins.
+    """
+    home = Path(environment.get("HOME") or Path.home())
+    files = [home / ".condarc", home / ".conda/.condarc", root / "etc/conda/.condarc", root / "opt/conda/.condarc"]
+    if named := environment.get("CONDARC"):
+        files.insert(0, Path(named))
+    known = [table for table in map(_condarc, files) if table]
+    for table in known:
+        if custom := (table.get("custom_channels") or {}).get(name):
+            return f"{str(custom).rstrip('/')}/{name}"
+    alias = next((str(table["channel_alias"]) for table in known if table.get("channel_alias")), None)
+    if alias is None:
+        from rattler import Channel
+
+        return Channel(name).base_url.rstrip("/")
+    return f"{alias.rstrip('/')}/{name}"
+
+
+def _condarc(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        table = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RigforgeError(f"{path} is not YAML: {error}") from error
+    return table if isinstance(table, dict) else {}
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from rigforge.errors import RigforgeError
 from rigforge.process import run
-from rigforge.stack.model import Archive, Stack
+from rigforge.stack.model import Stack
+from rigforge.stack.sections import Archive
 
 
 def checked_keyring(stack: Stack, archive: Archive) -> Path:

@@ -21,7 +21,7 @@ from pypi_simple import (
 from rigforge import state
 from rigforge.errors import RigforgeError
 from rigforge.lock.model import LockedFile
-from rigforge.sources.configured import SCHEMES, apt_uris, python_index, read_toml
+from rigforge.sources.configured import SCHEMES, apt_uris, conda_channel, python_index, read_toml
 
 #: Seconds to wait for a connection, and for the next byte.
 TIMEOUT = (10.0, 30.0)
@@ -56,7 +56,7 @@ class Mirrors:
 
     @classmethod
     def from_environment(cls, directory: Path | None = None, root: Path = Path("/")) -> Mirrors:
-        """Returns what the user's `[mirrors]` table says, else what apt, uv and pip use on this machine.
+        """Returns what the user's `[mirrors]` table says, else what apt, uv, pip and conda use on this machine.
 
         An apt entry serves the role that its URI ends in (`…/debian-security`). `directory` holds
         single files by role, as DIR/debian/pool/… and DIR/pypi/NAME.whl. `root` is where the machine's
@@ -66,6 +66,7 @@ class Mirrors:
         if directory is not None and not directory.is_dir():
             raise RigforgeError(f"the mirror directory {directory} is not there")
         urls = {"pypi": python_index(root=root) or PYPI_SIMPLE_ENDPOINT.rstrip("/")}
+        urls["conda-forge"] = conda_channel("conda-forge", root=root)
         for uri in apt_uris(root / "etc/apt"):
             urls.setdefault(uri.rsplit("/", 1)[-1], uri)
         return cls({**urls, **_configured(state.config_file())}, directory)

@@ -110,6 +110,16 @@ AptPackage = Annotated[
 ]
 Unit = Annotated[str, _text(r"[A-Za-z0-9:_.@-]+", "the name of a systemd unit")]
 PythonPackage = Annotated[str, AfterValidator(_python_package)]
+CondaPackage = Annotated[
+    str,
+    _text(
+        r"[a-z0-9_][a-z0-9_.-]*( ?[=<>!~][^\s:\[\]]*| [^\s:\[\]]+){0,2}",
+        'a conda package such as "numpy" or "numpy >=2" (the channel is the machine\'s affair)',
+    ),
+]
+EnvironmentName = Annotated[
+    str, _text(r"(?!base$)[A-Za-z0-9_][A-Za-z0-9_.-]*", 'the name of a conda environment other than "base"')
+]
 DriverVersion = Annotated[
     str, _text(r"(\d{3}(\.\d+)*(-[a-z]+)*)?", 'a driver version ("535.309.01") or branch ("580-server-open")')
 ]

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from rigforge.images.description import Description
-from rigforge.layers.plan import ENVIRONMENT
+from rigforge.layers.plan import environment
 from rigforge.lock.model import Lock
 from rigforge.stack.model import Stack
 from rigforge.stack.site import dhcp_everywhere
@@ -67,7 +67,7 @@ def expectations(stack: Stack, lock: Lock, firmware: str, medium: Mapping[str, A
         locale=stack.machine.locale,
         timezone=stack.machine.timezone,
         layout=stack.storage.layout,
-        env=ENVIRONMENT if "python" in lock.versions else "",
+        env=environment(lock) if "python" in lock.versions else "",
         medium_id=medium["id"],
         module_signed=bool(stack.secure_boot.certificate),
         versions=dict(lock.versions),
@@ -85,7 +85,7 @@ def of_image(description: Description, lock: Lock, driver: str, *, gpu: bool) ->
         stack=description.stack,
         image=description.image,
         # Made with the layer cuda, in the image `base` it is there although nobody is to use it.
-        env=ENVIRONMENT if {"cuda", "python"} & set(layers) else "",
+        env=environment(lock) if {"cuda", "python"} & set(layers) else "",
         versions={**description.versions, **({"driver": driver} if driver else {})},
         layers=layers,
         gpu=gpu,

@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from built_layers import FILES, LOCK, MODULE, build, rebuild_without_module
+from built_layers import FILES, LOCK, MODULE, build, lay, rebuild_without_module
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from packageurl import PackageURL
@@ -112,6 +112,24 @@ def test_a_package_that_also_served_to_compile_makes_no_reference_twice(tmp_path
 )
 def test_package_urls_say_archive_version_and_architecture(name: str, expected: str, tmp_path: Path) -> None:
     assert named(of_iso(tmp_path), name)["purl"] == expected
+
+
+def test_a_conda_package_has_its_build_its_channel_and_its_own_licence(tmp_path: Path) -> None:
+    file = "conda-forge:linux-64/bash-5.2-h1_0.conda"
+    package = LockedFile("python", "conda", "bash", "5.2", file, 1, "0" * 64, "rig")
+    base = replace(package, environment="base")
+    lock = replace(LOCK, files=(*LOCK.files, package, base))
+    layers, cache = build(tmp_path, lock)
+    (python,) = (layer for layer in layers if layer.name == "python")
+    known = '{"name": "bash", "license": "BSD-3-Clause"}'
+    records = {f"opt/conda/{place}conda-meta/bash-5.2-h1_0.json": known for place in ("", "envs/rig/")}
+    lay(cache.rootfs(python), records)
+    bill = json.loads(sbom(Subject("x.iso", "iso"), lock, layers, cache))
+    found = [one for one in bill["components"] if one["purl"].startswith("pkg:conda/")]
+    url = "pkg:conda/bash@5.2?build=h1_0&channel=conda-forge&subdir=linux-64&type=conda"
+    assert [(one["bom-ref"], one["licenses"]) for one in found] == [
+        (f"python/{name}/{url}", [{"license": {"id": "BSD-3-Clause"}}]) for name in ("base", "rig")
+    ]
 
 
 @pytest.mark.parametrize("stack", ["debian-12", "smoke"])

@@ -80,3 +80,10 @@ def test_a_stack_has_the_images_whose_layers_it_has() -> None:
     assert offered(layers("base", "host")) == ("base",)
     assert offered(layers("base", "cuda", "python", "host")) == ("base", "runtime")
     assert offered(layers("base", "cuda", "python", "devel", "host")) == ("base", "runtime", "dev")
+
+
+def test_an_environment_of_conda_is_active_and_conda_is_found() -> None:
+    config = describe("runtime").config(EPOCH, "/opt/conda/envs/rig")["Env"]
+    assert "CONDA_PREFIX=/opt/conda/envs/rig" in config
+    assert any(entry.startswith("PATH=/opt/conda/envs/rig/bin:/opt/conda/condabin:") for entry in config)
+    assert not any(entry.startswith("VIRTUAL_ENV=") for entry in config)

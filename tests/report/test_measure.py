@@ -9,7 +9,7 @@ from pathlib import Path
 from trees import SITE_PACKAGES, install_deb, install_wheel, put
 
 from rigforge.layers.inside import content_bytes
-from rigforge.report.measure import NOBODY, Owner, measure, owned_by_debs, owned_by_wheels, sizes
+from rigforge.report.measure import NOBODY, Owner, measure, owned_by_conda, owned_by_debs, owned_by_wheels, sizes
 
 BLOCK = 4096
 
@@ -75,3 +75,19 @@ def test_what_a_layer_changes_of_a_package_below_is_that_packages(tmp_path: Path
     measure({"layers": layers, "site_packages": f"/{SITE_PACKAGES}", "output": str(output)})
     ((kind, name, size),) = [row for row in json.loads(output.read_text())["devel"] if row[2] >= 60_000]
     assert (kind, name) == ("deb", "python3") and size < 90_000
+
+
+def test_files_of_conda_packages_have_their_owner_in_every_environment(tmp_path: Path) -> None:
+    for place in ("", "envs/rig/"):
+        record = tmp_path / f"opt/conda/{place}conda-meta/zlib-1.3-0.json"
+        record.parent.mkdir(parents=True)
+        record.write_text('{"name": "zlib", "files": ["lib/libz.so"]}')
+    assert owned_by_conda(tmp_path) == dict.fromkeys(
+        (
+            "opt/conda/lib/libz.so",
+            "opt/conda/conda-meta/zlib-1.3-0.json",
+            "opt/conda/envs/rig/lib/libz.so",
+            "opt/conda/envs/rig/conda-meta/zlib-1.3-0.json",
+        ),
+        ("conda", "zlib"),
+    )

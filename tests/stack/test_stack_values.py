@@ -14,6 +14,8 @@ ARCHIVE = {"role": "debian", "suite": "bookworm", "components": ["main"], "keyri
 PYTHON = {"provider": "system", "version": "3.11"}
 CUDA = {"provider": "pypi", "version": "12.8"}
 PYTORCH = {"provider": "pypi", "version": "2.10.0"}
+CONDA = {"provider": "conda", "version": "3.12"}
+BY_CONDA = {"provider": "conda", "version": "12.8"}
 BLOB = "AAAAC3NzaC1lZDI1NTE5AAAAIHFOLLgStd87Z3/Fqhh+qFlWFqcm6tITPhrwFEn63Id6"
 
 
@@ -104,6 +106,21 @@ class TestProvider:
         assert f'provider "{provider}" needs a version' in refusal(**{section: {"provider": provider}})
 
 
+@pytest.mark.parametrize("wish", ["numpy", "numpy >=2", "numpy 2.*", "numpy=2.3=py312_0", "libstdcxx-ng >=12,<15"])
+def test_a_conda_package_is_a_match_spec(wish: str) -> None:
+    assert stack(python={**CONDA, "conda_packages": [wish]}).python.conda_packages == (wish,)
+
+
+@pytest.mark.parametrize("wish", ["", "NumPy", "conda-forge::numpy", "http://host/x.conda", "numpy[build=x]", "a\nb"])
+def test_one_with_a_channel_or_an_address_is_refused(wish: str) -> None:
+    assert "must be a conda package" in refusal(python={**CONDA, "conda_packages": [wish]})
+
+
+@pytest.mark.parametrize("name", ["base", "", "a b", "../x"])
+def test_an_environment_of_conda_has_a_plain_name_of_its_own(name: str) -> None:
+    assert "must be the name of a conda environment" in refusal(python={**CONDA, "environment": name})
+
+
 class TestWhatNeedsEachOther:
     def test_pytorch_with_its_cuda_in_an_environment(self) -> None:
         whole = stack(cuda=CUDA, cudnn={"version": "9.10.2.21"}, pytorch=PYTORCH, python=PYTHON)
@@ -112,12 +129,19 @@ class TestWhatNeedsEachOther:
     @pytest.mark.parametrize(
         ("sections", "reason"),
         [
-            ({"pytorch": PYTORCH, "python": PYTHON}, "PyTorch's wheels bring CUDA"),
-            ({"cuda": CUDA, "python": PYTHON}, "PyTorch's wheels bring CUDA"),
+            ({"pytorch": PYTORCH, "python": PYTHON}, "PyTorch comes with its CUDA"),
+            ({"cuda": CUDA, "python": PYTHON}, "PyTorch comes with its CUDA"),
             ({"cuda": CUDA, "pytorch": PYTORCH}, "PyTorch needs a Python environment"),
             ({"cudnn": {"version": "9.10.2.21"}}, 'cudnn.version is given, but cuda.provider is "none"'),
             ({"python": {"packages": ["numpy"]}}, "makes no environment"),
             ({"devel": {"python_packages": ["numpy"]}}, "need a Python environment"),
+            ({"python": {**PYTHON, "conda_packages": ["numpy"]}}, 'python.provider = "conda"'),
+            ({"devel": {"conda_packages": ["cuda-nvcc"]}}, 'python.provider = "conda"'),
+            ({"cuda": BY_CONDA, "pytorch": BY_CONDA, "python": PYTHON}, 'needs python.provider = "conda"'),
+            (
+                {"cuda": BY_CONDA, "pytorch": BY_CONDA, "python": {**CONDA, "packages": ["torchvision"]}},
+                "which do not know of conda's PyTorch",
+            ),
             ({"driver": {"dkms": True}}, "no module to rebuild"),
             ({"storage": {"passphrase": "x"}}, 'layout "direct" encrypts nothing'),
             ({"storage": {"layout": "lvm", "passphrase": "x"}}, 'layout "lvm" encrypts nothing'),

@@ -1,0 +1,70 @@
+"""Conda environments in a root, linked by rattler from the layer's files alone."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from rigforge.layers.bytecode import compile_modules, is_test
+from rigforge.layers.root import Root
+from rigforge.process import run
+
+#: What conda, its own environment protected (CEP 22), tells those who would change it.
+FROZEN = {
+    "message": "This environment has conda alone. Install into the environment {name} (`conda activate {name}`), "
+    "or make your own: conda create --name NAME PACKAGE"
+}
+
+CONDARC = "channels:\n  - {role}\n"
+
+
+def install(root: Root) -> None:
+    """Installs the layer's packages into their environments and compiles their modules to bytecode.
+
+    `options["conda"]` has the packages (role and path, as in a lock) of each prefix. Their scripts run in the root.
+
+    Raises CommandFailed with what rattler says.
+    """
+    for prefix, packages in root.options["conda"].items():
+        _link(root, prefix, packages)
+        here = root.path / prefix.lstrip("/")
+        if (here / "bin/python").exists():
+            compile_modules(root, f"{prefix}/bin/python", modules(here, packages), anew=True)
+
+
+def protect(root: Root, prefix: str, name: str, role: str) -> None:
+    """Protects conda's own environment, in favour of the one called `name`, and tells conda its channel."""
+    message = {key: text.format(name=name) for key, text in FROZEN.items()}
+    root.write(f"{prefix}/conda-meta/frozen", json.dumps(message) + "\n")
+    root.write(f"{prefix}/.condarc", CONDARC.format(role=role))
+
+
+def modules(prefix: Path, packages: Iterable[str]) -> list[Path]:
+    """Returns the modules that packages brought, without their tests."""
+    files = [Path(file) for package in packages for file in record(prefix, package)["files"]]
+    return [prefix / file for file in files if file.parts[0] == "lib" and file.suffix == ".py" and not is_test(file)]
+
+
+def record(prefix: Path, package: str) -> dict[str, Any]:
+    """Returns what conda-meta says of an installed package (role and path)."""
+    name = package.rpartition("/")[2].removesuffix(".conda").removesuffix(".tar.bz2")
+    found: dict[str, Any] = json.loads((prefix / f"conda-meta/{name}.json").read_text(encoding="utf-8"))
+    return found
+
+
+def _link(root: Root, prefix: str, packages: Iterable[str]) -> None:
+    """Runs rattler in a process of its own, which shows itself into the root: prefixes are then those of the target."""
+    request: Mapping[str, Any] = {"root": str(root.path), "prefix": prefix, "packages": list(packages)}
+    environment = {
+        "HOME": "/nonexistent",
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "SOURCE_DATE_EPOCH": str(root.options["source_date_epoch"]),
+        "PYTHONHASHSEED": "0",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "TMPDIR": "/tmp",
+    }
+    result = run([sys.executable, "-m", "rigforge.layers.conda_prefix"], stdin=json.dumps(request), env=environment)
+    print(result.stdout, result.stderr, sep="", flush=True)

@@ -1,0 +1,128 @@
+"""The conda packages of a stack: conda's own environment and the named one, divided among the layers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+
+from rigforge.compat.tables import tables
+from rigforge.errors import RigforgeError
+from rigforge.lock.model import LockedFile
+from rigforge.sources.conda import Channel, Package, closure
+from rigforge.stack.model import Stack
+
+#: The channel's role.
+ROLE = "conda-forge"
+
+#: conda's own environment, which has nothing but conda and mamba.
+BASE = "base"
+
+#: The packages that have what people ask for by another name.
+COMPONENTS = {
+    "conda": "conda",
+    "cuda": "cuda-cudart",
+    "cudnn": "cudnn|libcudnn",
+    "pytorch": "pytorch",
+    "python": "python",
+    "jupyterlab": "jupyterlab",
+}
+
+#: conda-forge's packages of CUDA and what NVIDIA builds on it (the feedstocks of the team conda-forge/cuda).
+CUDA = re.compile(
+    r"cuda-.+|cudnn|nccl|cusparselt|cutensor"
+    r"|lib(cublas|cudnn|cudss|cufft|cufile|curand|cusolver|cusparse|cusparselt|cutensor|npp|nvfatbin|nvjitlink"
+    r"|nvjpeg|nvptxcompiler|nvshmem)[0-9]*(-.+)?"
+)
+
+
+def virtual_packages(stack: Stack, kernel: str, glibc: tuple[int, int]) -> dict[str, tuple[str, str]]:
+    """Returns the target's virtual packages: its `kernel` (as `uname -r` has it), C library, processor and driver.
+
+    Without a driver in the stack, CUDA's own version stands for that of the driver a container meets.
+    Raises RigforgeError where the driver's CUDA version is not known.
+    """
+    found = {
+        "__unix": ("0", "0"),
+        "__linux": (kernel.partition("-")[0], "0"),
+        "__glibc": (".".join(map(str, glibc)), "0"),
+        "__archspec": ("1", "x86_64"),
+    }
+    if stack.cuda.provider == "none":
+        return found
+    cuda = stack.cuda.version
+    if stack.driver.provider != "none":
+        branch = tables().branch_of(stack.driver.version.partition("-")[0])
+        if branch is None:
+            raise RigforgeError(
+                f"stack {stack.name}: which CUDA the driver {stack.driver.version} has is not known, but conda asks",
+                "name a driver of a branch that compat/drivers.toml has",
+            )
+        cuda = branch.cuda
+    return {**found, "__cuda": (cuda, "0")}
+
+
+def resolve_conda(
+    stack: Stack, channel: Channel, kept: Collection[str], *, fresh: bool = False
+) -> tuple[tuple[LockedFile, ...], dict[str, str]]:
+    """Returns the packages of the layers cuda, python and devel, and the named environment's Python packages.
+
+    The latter are versions by name, for wheels that come on top of them. devel is resolved on top of the others, so
+    that what it adds cannot change what the machine runs. `kept` has the sha256 (hex) of packages to prefer.
+
+    Raises RigforgeError where they do not go together.
+    """
+    python = {f"python {stack.python.version}.*": "python.version"}
+    base = channel.resolve(
+        {**python, "conda": "python.provider", "mamba": "python.provider"}, preferred=kept, fresh=fresh
+    )
+    wishes = {**python, **dict.fromkeys(stack.python.conda_packages, "python.conda_packages")}
+    limits = []
+    if stack.pytorch.provider == "conda":
+        release = ".".join(stack.cuda.version.split(".")[:2])
+        # The package pytorch is built without CUDA too; this one asks for a build with it.
+        wishes |= {
+            f"pytorch-gpu =={stack.pytorch.version}": "pytorch.version",
+            f"cuda-version ={release}": "cuda.version",
+        }
+        limits = [f"cuda-cudart ={stack.cuda.version}"]
+        if version := stack.cudnn.version:
+            limits += [f"cudnn ={version}", f"libcudnn ={version}"]
+    shipped = channel.resolve(wishes, constraints=limits, preferred=kept, fresh=fresh)
+    everything = shipped
+    if stack.devel.conda_packages:
+        everything = channel.resolve(
+            {**wishes, **dict.fromkeys(stack.devel.conda_packages, "devel.conda_packages")},
+            constraints=[f"{one.name} =={one.version} {one.build}" for one in shipped],
+            preferred=kept,
+            fresh=fresh,
+        )
+    lowest = closure(shipped, _lowest(stack, shipped))
+    files = [_locked(package, BASE, "python") for package in base]
+    for package in everything:
+        layer = "cuda" if package.name in lowest else "python" if package in shipped else "devel"
+        files.append(_locked(package, stack.python.environment, layer))
+    return tuple(files), {one.name: one.version for one in shipped if "python" in one.needs}
+
+
+def conda_versions(files: Iterable[LockedFile], environment: str) -> dict[str, str]:
+    """Returns the versions of `COMPONENTS` among these packages, as far as they are there."""
+    here = {file.name: file.version for file in files if file.kind == "conda" and file.environment == environment}
+    known = {**here, **{file.name: file.version for file in files if file.kind == "conda" and file.name == "conda"}}
+    return {
+        component: version
+        for component, names in COMPONENTS.items()
+        for version in [next((known[name] for name in names.split("|") if name in known), "")]
+        if version
+    }
+
+
+def _lowest(stack: Stack, packages: Iterable[Package]) -> list[str]:
+    """The packages of the layer cuda: CUDA's, or for CUDA's wheels the Python that installs them."""
+    if stack.cuda.provider == "pypi":
+        return ["python"]
+    return [package.name for package in packages if CUDA.fullmatch(package.name)]
+
+
+def _locked(package: Package, environment: str, layer: str) -> LockedFile:
+    file = f"{ROLE}:{package.path}"
+    return LockedFile(layer, "conda", package.name, package.version, file, package.size, package.sha256, environment)

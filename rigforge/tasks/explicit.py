@@ -1,0 +1,26 @@
+"""Conda environments for use elsewhere."""
+
+from __future__ import annotations
+
+from invoke.context import Context
+
+from rigforge.cli import task
+from rigforge.tasks.parameters import STACK
+
+
+@task(help={"stack": STACK, "environment": "name of the environment (default: python.environment of the stack)"})
+def explicit(context: Context, stack: str = "", environment: str = "") -> None:
+    """
+    Print the packages of a conda environment as `conda create --file` reads them.
+
+    Example: invoke explicit --stack mine > rig.txt
+    """
+    from rigforge.lock.conda import ROLE
+    from rigforge.lock.explicit import explicit
+    from rigforge.options import the_lock, the_mirrors, the_stack
+    from rigforge.sources.mirrors import without_credentials
+
+    mirrors = the_mirrors("")
+    wanted = the_stack(stack, mirrors)
+    name = environment or wanted.python.environment
+    print(explicit(the_lock(wanted), name, without_credentials(mirrors.url(ROLE))), end="")
