@@ -15,6 +15,7 @@ from rigforge.sources.mirrors import Mirrors
 from rigforge.stack.load import load
 from rigforge.stack.model import Stack
 from tests.lock.ubuntu_archive import DRIVERS, RELEASES, Ubuntu
+from tests.sources.conda_channel import CondaChannel
 from tests.sources.serving import served
 from tests.sources.signed_archive import FlatArchive, Key, key
 from tests.sources.wheel_index import WheelIndex
@@ -76,8 +77,13 @@ def desk(tmp_path: Path, key: Key, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         index.add("nvidia-nvvm", cuda)
     for name in load("ubuntu-24.04").python.packages:
         index.add(name, "1.0")
+    channel = CondaChannel(tmp_path / "served/conda-forge")
+    channel.add_python("3.12.11")
+    channel.add("conda", "26.1.0", depends=["python"])
+    channel.add("mamba", "2.3.0")
+    channel.publish()
     with served(tmp_path / "served") as url:
-        roles = ("ubuntu", "ubuntu-snapshot", "nvidia-cuda", "nvidia-container-toolkit")
+        roles = ("ubuntu", "ubuntu-snapshot", "nvidia-container-toolkit", "conda-forge")
         urls = {**{role: f"{url}/{role}" for role in roles}, "pypi": f"{url}/pypi/simple"}
         yield lambda suite: Desk(tmp_path, key, suite, urls)
 
@@ -92,7 +98,8 @@ def test_a_full_lock_of_each_release(desk: Callable[[str], Desk], suite: str) ->
     number = here.branch.partition("-")[0]
     assert lock.versions["driver"] == DRIVERS[number]
     assert lock.versions["kernel"] == f"{RELEASES[suite][3]}-88-generic"
-    assert lock.versions["python"].startswith(here.stack.python.version)
+    assert lock.versions["python"] == "3.12.11"
+    assert {file.name for file in lock.files if file.kind == "conda"} == {"conda", "mamba", "python"}
     assert lock.decision and lock.decision.verdict == "native"
     host = {file.name: file for file in lock.part("host")}
     modules = host[f"linux-modules-nvidia-{here.branch}-{RELEASES[suite][3]}-88-generic"]
