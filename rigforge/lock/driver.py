@@ -48,6 +48,7 @@ def pin_kernel(root: Root, package: str, modules: str) -> None:
             f"driver.version: {modules} depends on {' and '.join(found) or 'no kernel'}",
             "name a branch that the distribution has built modules of, and a kernel that it has built them for",
         )
+    _check_branch(modules, [file.name for file in with_them], found[0])
     abi = re.match(r"[\d.]+-\d+", found[0])
     versions = sorted({each.version for each in root.available([package])}, key=Version)
     if not abi or not any(version.startswith(f"{abi[0]}.") for version in versions):
@@ -58,6 +59,18 @@ def pin_kernel(root: Root, package: str, modules: str) -> None:
             "or another branch in driver.version",
         )
     root.pin_package(package, f"{abi[0]}.*")
+
+
+def _check_branch(modules: str, names: Iterable[str], release: str) -> None:
+    """Checks that `modules` leads to its own branch: where one has ended, its package depends on a later one's."""
+    exact = [name.removesuffix(release) for name in names if name.startswith("linux-modules-nvidia-")]
+    branches = [name for name in exact if name.endswith("-") and not modules.startswith(name)]
+    if branches:
+        now = branches[0].removeprefix("linux-modules-nvidia-").removesuffix("-")
+        raise RigforgeError(
+            f"driver.version: in the archive {modules} has become a package of branch {now}",
+            f'set driver.version to "{now}"',
+        )
 
 
 def driver_version(packages: Iterable[str], resolved: Mapping[str, str]) -> str:

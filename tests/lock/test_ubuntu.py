@@ -160,6 +160,18 @@ def test_modules_of_another_driver_version_than_the_libraries_are_refused(desk: 
     assert "580.178.04" in caught.value.message
 
 
+def test_a_branch_that_has_become_another_is_told_by_its_new_name(desk: Callable[[str], Desk]) -> None:
+    """Ubuntu keeps the packages of an ended branch as transitional ones."""
+    here = desk("noble")
+    here.write(more='\n[driver]\nversion = "565-server-open"\n')
+    here.ubuntu.kernel(88)
+    here.ubuntu.driver("580-server")
+    here.ubuntu.modules("580-server-open", 88)
+    here.ubuntu.ended("565-server-open", "580-server-open")
+    with pytest.raises(RigforgeError, match="has become a package of branch 580-server-open"):
+        here.lock()
+
+
 def test_the_proprietary_module_for_older_cards(desk: Callable[[str], Desk]) -> None:
     here = desk("noble")
     here.write(more='\n[gpu]\nmodels = ["RTX 3090"]\n[driver]\nversion = "580-server"\n')

@@ -77,7 +77,7 @@ class Ubuntu:
         """
         kernel, user_space = f"{self.kernel_version}-{abi}", branch.removesuffix("-open")
         number = version or DRIVERS[branch.partition("-")[0]]
-        suite, made = f"{self.suite}-{pocket}", f"{kernel}.{abi + 1}"
+        suite, made = f"{self.suite}-{pocket}", f"{kernel}.{abi + 1}+1"
         exact = f"linux-modules-nvidia-{branch}-{kernel}-generic"
         image = f"linux-image-{kernel}-generic | linux-image-unsigned-{kernel}-generic"
         pair = f"nvidia-kernel-common-{user_space} (<= {number}-1), nvidia-kernel-common-{user_space} (>= {number})"
@@ -86,6 +86,12 @@ class Ubuntu:
         meta = f"linux-modules-nvidia-{branch}-generic"
         depends = f"{exact} (= {made}), {pair}"
         self.archive.add(suite, meta, made, component="restricted", Depends=depends, **source)
+
+    def ended(self, branch: str, later: str) -> None:
+        """Adds the modules' package of a branch that has ended: it depends on that of a later one."""
+        name, made = f"linux-modules-nvidia-{branch}-generic", f"{self.kernel_version}-88.89+1"
+        depends = f"linux-modules-nvidia-{later}-generic"
+        self.archive.add(f"{self.suite}-updates", name, made, component="restricted", Depends=depends)
 
     def publish(self, key: Key) -> None:
         """Writes the indices of all three pockets."""
