@@ -9,7 +9,8 @@ from rigforge.tasks.report import report
 from rigforge.tasks.reproduce import reproduce
 from rigforge.tasks.run import run
 from rigforge.tasks.sign import sign, verify_signature
-from rigforge.tasks.site import seed, validate
+from rigforge.tasks.site import seed
+from rigforge.tasks.validate import validate
 from rigforge.tasks.verify import verify_images, verify_iso
 
 __all__ = [

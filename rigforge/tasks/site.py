@@ -8,7 +8,6 @@ from pathlib import Path
 from invoke.context import Context
 
 from rigforge.cli import task
-from rigforge.errors import RigforgeError
 from rigforge.tasks.parameters import SITE, STACK
 
 
@@ -27,21 +26,3 @@ def seed(context: Context, out: str, stack: str = "", set_: Sequence[str] | None
 
     make_cidata(render(the_stack(stack, the_mirrors(""), set_ or (), site)), Path(out))
     print(f"seed: {out}")
-
-
-@task(help={"file": "autoinstall document (YAML)"})
-def validate(context: Context, file: str) -> None:
-    """
-    Check that an autoinstall document is one that the installer can carry out.
-
-    Example: invoke validate my-autoinstall.yaml
-    """
-    from rigforge.target.document import DocumentError, parse
-
-    try:
-        parse(Path(file).read_text(encoding="utf-8"), file)
-    except (OSError, UnicodeDecodeError) as error:
-        raise RigforgeError(f"{file} cannot be read: {error}") from error
-    except DocumentError as error:
-        raise RigforgeError(error.message, error.hint) from error
-    print(f"valid: {file}")

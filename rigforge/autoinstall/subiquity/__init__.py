@@ -1,0 +1,1 @@
+"""Canonical's installer (subiquity): which autoinstall documents it accepts, and which of them people regret."""

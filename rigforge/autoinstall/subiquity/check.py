@@ -1,0 +1,33 @@
+"""All there is to say of a document, in the order of the file."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
+
+from rigforge.autoinstall.subiquity.accepted import Release, errors
+from rigforge.autoinstall.subiquity.document import Document, Finding, read
+from rigforge.autoinstall.subiquity.lint import warnings
+
+
+def check(path: Path, release: Release, sources: Collection[str] | None = None) -> tuple[Finding, ...]:
+    """Returns why a release's installer refuses a document, and what people will regret of it.
+
+    Raises RigforgeError where it is no document at all.
+    """
+    document = read(path)
+    refused = list(errors(document, release, sources))
+    keys = {finding.key for finding in refused}
+    doubtful = [finding for finding in warnings(document, release) if finding.key not in keys]
+    placed = [replace(finding, line=_line(document, finding.key)) for finding in (*refused, *doubtful)]
+    return tuple(sorted(placed, key=lambda finding: (finding.level, finding.line)))
+
+
+def _line(document: Document, key: str) -> int:
+    """Returns the line of a key or, where it is not there, of what it would be in; 0 for none."""
+    while key:
+        if key in document.lines:
+            return document.lines[key]
+        key = key[: max(key.rfind("."), key.rfind("["), 0)]
+    return 0

@@ -1,0 +1,21 @@
+"""install-sources.yaml of a medium: a list of sources, and from 25.04 on a mapping with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from rigforge.errors import RigforgeError
+
+
+def ids(path: Path) -> tuple[str, ...]:
+    """Returns the ids of the sources. Raises RigforgeError where the file is not one of install sources."""
+    try:
+        whole = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise RigforgeError(f"{path} cannot be read: {error}", "it is on the medium, in casper/") from error
+    sources = whole.get("sources") if isinstance(whole, dict) else whole
+    if not isinstance(sources, list) or not all(isinstance(each, dict) and "id" in each for each in sources):
+        raise RigforgeError(f"{path}: no list of sources with an id each", "it is on the medium, in casper/")
+    return tuple(str(each["id"]) for each in sources)

@@ -1,0 +1,315 @@
+"""Which autoinstall documents Canonical's installer accepts, and what is said of those that people regret.
+
+The verdicts of the first two tables are those of subiquity's own dry run, 24.04.4.1 and its development of 26.10.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rigforge.autoinstall.subiquity.accepted import Release
+from rigforge.autoinstall.subiquity.check import check
+from rigforge.autoinstall.subiquity.document import Finding
+from rigforge.autoinstall.subiquity.install_sources import ids
+from rigforge.errors import RigforgeError
+from rigforge.state import PROJECT
+
+HASH = "$6$saltsalt$" + "x" * 86
+USER = f"identity: {{hostname: gold, username: ada, password: '{HASH}'}}\n"
+HEAD = "version: 1\n" + USER
+SOUND = (
+    HEAD
+    + """\
+ssh: {install-server: true, allow-pw: false, authorized-keys: [ssh-ed25519 AAAAC3Nza ada@home]}
+source: {search_drivers: false}
+apt: {fallback: offline-install}
+storage: {layout: {name: direct, match: {serial: 'S1'}}}
+"""
+)
+BOOTABLE = """\
+storage:
+  config:
+  - {type: disk, id: d0, ptable: gpt, path: /dev/sda, wipe: superblock}
+  - {type: partition, id: p0, device: d0, size: 1G, flag: boot, grub_device: true}
+  - {type: partition, id: p1, device: d0, size: -1}
+  - {type: format, id: f0, volume: p0, fstype: fat32}
+  - {type: format, id: f1, volume: p1, fstype: ext4}
+  - {type: mount, id: m1, device: f1, path: /}
+  - {type: mount, id: m0, device: f0, path: /boot/efi}
+"""
+
+
+def findings(
+    tmp_path: Path, text: str, release: Release = "24.04", sources: tuple[str, ...] | None = None
+) -> list[Finding]:
+    file = tmp_path / "autoinstall.yaml"
+    file.write_text(text)
+    return list(check(file, release, sources))
+
+
+def refused(tmp_path: Path, text: str, release: Release = "24.04", sources: tuple[str, ...] | None = None) -> str:
+    """Returns the keys that the installer refuses a document for."""
+    return " ".join(each.key for each in findings(tmp_path, text, release, sources) if each.level == "error")
+
+
+REFUSED = {
+    "a version as a string": ("version", "version: '1'\n" + USER),
+    "no version": ("version", USER),
+    "another version": ("version", "version: 2\n" + USER),
+    "kernel by package and flavour": ("kernel", HEAD + "kernel: {package: linux-generic, flavor: hwe}\n"),
+    "a kernel of nothing": ("kernel", HEAD + "kernel: {}\n"),
+    "a colon in a command": ("late-commands[0]", HEAD + "late-commands:\n- echo key: value\n"),
+    "a command that is a number": ("early-commands[0]", HEAD + "early-commands: [5]\n"),
+    "commands that are none": ("late-commands", HEAD + "late-commands:\n"),
+    "updates that there are not": ("updates", HEAD + "updates: none\n"),
+    "updates without a value": ("updates", HEAD + "updates:\n"),
+    "network twice": ("network", HEAD + "network: {version: 2, network: {version: 2}}\n"),
+    "network of another version": ("network", HEAD + "network: {version: 1}\n"),
+    "network without a version": ("network", HEAD + "network: {ethernets: {}}\n"),
+    "a card that is called match": ("network", HEAD + "network: {version: 2, ethernets: {match: {dhcp4: true}}}\n"),
+    "something beside autoinstall": ("autoinstall", "autoinstall:\n  version: 1\n  user-data: {}\nruncmd: []\n"),
+    "no locale": ("locale", HEAD + "locale: null\n"),
+    "packages that are none": ("packages", HEAD + "packages:\n"),
+    "snaps that are none": ("snaps", HEAD + "snaps:\n"),
+    "a snap without a name": ("snaps[0]", HEAD + "snaps: [{channel: edge}]\n"),
+    "a keyboard that there is not": ("keyboard.layout", HEAD + "keyboard: {layout: nosuch}\n"),
+    "a variant that there is not": ("keyboard.variant", HEAD + "keyboard: {layout: de, variant: nosuch}\n"),
+    "layouts and variants of two lengths": ("keyboard.variant", HEAD + "keyboard: {layout: 'us,de'}\n"),
+    "a keyboard without a layout": ("keyboard", HEAD + "keyboard: {variant: nodeadkeys}\n"),
+    "a time zone that there is not": ("timezone", HEAD + "timezone: Mars/Olympus\n"),
+    "a sizing policy that there is not": (
+        "storage.layout.sizing-policy",
+        HEAD + "storage: {layout: {name: lvm, sizing-policy: half}}\n",
+    ),
+    "a recovery key without a password": (
+        "storage.layout.recovery-key",
+        HEAD + "storage: {layout: {name: lvm, recovery-key: true}}\n",
+    ),
+    "storage of nothing": ("storage", HEAD + "storage: {}\n"),
+    "storage of swap alone": ("storage", HEAD + "storage: {swap: {size: 0}}\n"),
+    "a layout without a name": ("storage.layout", HEAD + "storage: {layout: {match: {ssd: true}}}\n"),
+    "a layout that is a word": ("storage.layout", HEAD + "storage: {layout: lvm}\n"),
+    "a mode that there is not": ("storage.layout.mode", HEAD + "storage: {layout: {name: direct, mode: keep}}\n"),
+    "dd into a gap": ("storage.layout.mode", HEAD + "storage: {layout: {name: dd, mode: use_gap}}\n"),
+    "hybrid on a classic server": ("storage.layout.name", HEAD + "storage: {layout: {name: hybrid}}\n"),
+    "a match that is a word": ("storage.layout.match", HEAD + "storage: {layout: {name: direct, match: largest}}\n"),
+    "no root": ("storage.config", HEAD + BOOTABLE.replace("path: /}", "path: /home}")),
+    "no boot loader": ("storage.config", HEAD + BOOTABLE.replace(", flag: boot, grub_device: true", "")),
+    "a device that comes later": (
+        "storage.config[1].device",
+        HEAD + BOOTABLE.replace("device: d0, size: 1G", "device: d9, size: 1G"),
+    ),
+    "an action of no type": ("storage.config[0]", HEAD + BOOTABLE.replace("type: disk", "type: drive")),
+    "no identity": ("identity", "version: 1\n"),
+    "identity without a value": ("identity", "version: 1\nidentity:\n"),
+    "identity without a password": ("identity", "version: 1\nidentity: {hostname: gold, username: ada}\n"),
+    "identity with a shell": ("identity", HEAD.replace("{hostname", "{shell: /bin/zsh, hostname")),
+    "a host name that is a number": ("identity.hostname", HEAD.replace("gold", "7")),
+    "user-data that cloud-init does not know": ("user-data.package", HEAD + "user-data: {package: [vim]}\n"),
+    "user-data that is a list": ("user-data", HEAD + "user-data: [vim]\n"),
+    "primary and mirror-selection": (
+        "apt",
+        HEAD + "apt: {primary: [], mirror-selection: {primary: [country-mirror]}}\n",
+    ),
+    "a fallback that there is not": ("apt.fallback", HEAD + "apt: {fallback: offline}\n"),
+    "a component that there is not": ("apt.disable_components[0]", HEAD + "apt: {disable_components: [main]}\n"),
+    "oem without a value": ("oem", HEAD + "oem:\n"),
+    "oem without a choice": ("oem", HEAD + "oem: {}\n"),
+    "drivers as a word": ("drivers.install", HEAD + "drivers: {install: 'no'}\n"),
+    "a shutdown that there is not": ("shutdown", HEAD + "shutdown: halt\n"),
+    "keys as one string": ("ssh.authorized-keys", HEAD + "ssh: {authorized-keys: ssh-ed25519 AAAA}\n"),
+    "a token of Pro that is none": ("ubuntu-pro.token", HEAD + "ubuntu-pro: {token: C0}\n"),
+    "interactive sections without a value": ("interactive-sections", HEAD + "interactive-sections:\n"),
+    "a refresh that is a word": ("refresh-installer.update", HEAD + "refresh-installer: {update: 'yes'}\n"),
+}
+
+ACCEPTED = {
+    "the least": HEAD,
+    "a sound one": SOUND,
+    "an unknown key": HEAD + "late_commands: [echo hi]\n",
+    "version 1.0": "version: 1.0\n" + USER,
+    "a password in plain text": HEAD.replace(HASH, "hunter2"),
+    "a toggle of null": HEAD + "keyboard: {layout: us, toggle: null}\n",
+    "two layouts": HEAD + "keyboard: {layout: 'us,de', variant: ',nodeadkeys'}\n",
+    "a proxy that is none": HEAD + "proxy: not a uri\n",
+    "a source of null": HEAD + "source: null\n",
+    "storage of null": HEAD + "storage: null\n",
+    "network of null": HEAD + "network: null\n",
+    "ssh of null": HEAD + "ssh: null\n",
+    "kernel of null": HEAD + "kernel: null\n",
+    "below autoinstall": "autoinstall:\n  version: 1\n  user-data: {users: [default]}\n",
+    "an interactive section that there is not": HEAD + "interactive-sections: [bogus]\n",
+    "identity asked for": "version: 1\ninteractive-sections: [identity]\n",
+    "all asked for": "version: 1\ninteractive-sections: ['*']\n",
+    "user-data of null in place of identity": "version: 1\nuser-data: null\n",
+    "a list of matches": HEAD + "storage: {layout: {name: direct, match: [{serial: N}, {size: smallest}]}}\n",
+    "layout and config": HEAD + "storage: {layout: {name: direct}, config: []}\n",
+    "a match that there is not": HEAD + "storage: {layout: {name: direct, match: {colour: red}}}\n",
+    "a layout that there is not": HEAD + "storage: {layout: {name: btrfs}}\n",
+    "a layout of one's own": HEAD + BOOTABLE,
+    "partitions larger than disks": HEAD + BOOTABLE.replace("-1", "900G"),
+    "network below network": HEAD + "network: {network: {version: 2}}\n",
+    "a locale that there is not": HEAD + "locale: tlh_KL\n",
+    "a time zone by the address": HEAD + "timezone: geoip\n",
+    "commands as lists and strings": HEAD + "late-commands: [[ls, /target], curtin in-target -- ls]\n",
+    "oem by itself": HEAD + "oem: {install: auto}\n",
+    "an empty mirror selection": HEAD + "apt: {mirror-selection: {primary: []}}\n",
+}
+
+
+@pytest.mark.parametrize(("key", "text"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize("release", ["24.04", "26.04"])
+def test_the_installer_refuses(tmp_path: Path, key: str, text: str, release: Release) -> None:
+    assert key in refused(tmp_path, text, release)
+
+
+@pytest.mark.parametrize("text", ACCEPTED.values(), ids=ACCEPTED)
+@pytest.mark.parametrize("release", ["24.04", "26.04"])
+def test_the_installer_accepts(tmp_path: Path, text: str, release: Release) -> None:
+    assert refused(tmp_path, text, release) == ""
+
+
+def test_names_of_the_system_are_refused_by_the_newer_installer_and_doubtful_in_the_older(tmp_path: Path) -> None:
+    for name in ("sshd", "Ada", "a" * 33):
+        text = HEAD.replace("username: ada", f"username: {name}")
+        assert refused(tmp_path, text, "26.04") == "identity.username"
+        assert refused(tmp_path, text, "24.04") == ""
+        assert "identity.username" in [each.key for each in findings(tmp_path, text)]
+
+
+def test_crash_dumps_came_after_24_04(tmp_path: Path) -> None:
+    text = SOUND + "kernel-crash-dumps: {enabled: maybe}\n"
+    assert refused(tmp_path, text, "26.04") == "kernel-crash-dumps.enabled"
+    (finding,) = findings(tmp_path, text, "24.04")
+    assert (finding.level, finding.hint) == ("warning", "known from 24.10 on")
+
+
+def test_a_sound_document_has_no_findings(tmp_path: Path) -> None:
+    assert findings(tmp_path, SOUND) == []
+
+
+REGRETTED = {
+    "late_commands": "late_commands: [echo]\n",
+    "locale": "locale: de\n",
+    "proxy": "proxy: cache\n",
+    "interactive-sections": "interactive-sections: [network]\n",
+    "packages": "packages: [vim]\n",
+    "snaps": "snaps: [{name: lxd}]\n",
+    "drivers.install": "drivers: {install: true}\n",
+    "codecs.install": "codecs: {install: true}\n",
+    "oem.install": "oem: {install: auto}\n",
+    "refresh-installer.update": "refresh-installer: {update: true}\n",
+    "late-commands[0]": "late-commands: [apt-get update]\n",
+    "late-commands[1]": "late-commands: [curtin in-target -- ls, [ls /target]]\n",
+    "user-data.write_files[0].permissions": "user-data: {write_files: [{path: /x, permissions: 0644}]}\n",
+    "version": "version: 1\n",
+}
+
+
+@pytest.mark.parametrize(("key", "more"), REGRETTED.items(), ids=REGRETTED)
+def test_what_people_regret_is_a_warning_with_a_cure(tmp_path: Path, key: str, more: str) -> None:
+    found = [each for each in findings(tmp_path, SOUND + more) if each.key == key]
+    assert found and all(each.level == "warning" and each.hint for each in found)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        (HASH, "hunter2", "identity.password"),
+        (HASH, "$1$salt$x", "identity.password"),
+        ("gold", "my_host", "identity.hostname"),
+        ("install-server: true", "install-server: false", "ssh.install-server"),
+        ("allow-pw: false, authorized-keys: [ssh-ed25519 AAAAC3Nza ada@home]", "allow-pw: true", "ssh.authorized-keys"),
+        (", authorized-keys: [ssh-ed25519 AAAAC3Nza ada@home]", "", "ssh.authorized-keys"),
+        ("ssh-ed25519 AAAAC3Nza ada@home", "my key", "ssh.authorized-keys[0]"),
+        ("search_drivers: false", "id: x", "source.search_drivers"),
+        ("fallback: offline-install", "geoip: false", "apt.fallback"),
+        (", match: {serial: 'S1'}", "", "storage.layout.match"),
+        ("serial: 'S1'", "colour: red", "storage.layout.match.colour"),
+        ("serial: 'S1'", "size: big", "storage.layout.match.size"),
+        ("name: direct", "name: btrfs", "storage.layout.name"),
+        ("name: direct", "name: direct, password: x", "storage.layout.password"),
+        ("name: direct", "name: lvm", "storage.layout.sizing-policy"),
+        ("storage: {layout: {name: direct, match: {serial: 'S1'}}}\n", "", "storage"),
+        ("version: 1\n", "#cloud-config\nversion: 1\n", "autoinstall"),
+    ],
+)
+def test_a_sound_document_with_one_fault_has_one_warning(tmp_path: Path, old: str, new: str, key: str) -> None:
+    assert old in SOUND
+    found = findings(tmp_path, SOUND.replace(old, new))
+    assert [(each.level, each.key) for each in found] == [("warning", key)]
+
+
+def test_a_mistyped_key_is_told_with_the_one_that_was_meant(tmp_path: Path) -> None:
+    (finding,) = findings(tmp_path, SOUND + "late_commands: [echo]\n")
+    assert finding.hint == "did you mean late-commands?"
+    assert finding.line == SOUND.count("\n") + 1
+
+
+def test_what_is_there_twice_is_told(tmp_path: Path) -> None:
+    found = findings(tmp_path, SOUND + "source: {search_drivers: false}\n")
+    assert "source" in [each.key for each in found if "twice" in each.message]
+
+
+@pytest.mark.parametrize("text", ["- {id: ubuntu-server}\n", "version: 1\nsources:\n- {id: ubuntu-server}\n"])
+def test_a_source_is_looked_up_in_either_form_of_the_list(tmp_path: Path, text: str) -> None:
+    medium = tmp_path / "install-sources.yaml"
+    medium.write_text(text)
+    assert ids(medium) == ("ubuntu-server",)
+    wanted = SOUND.replace("search_drivers: false", "search_drivers: false, id: rigforge")
+    assert refused(tmp_path, wanted, sources=ids(medium)) == "source.id"
+    assert refused(tmp_path, wanted, sources=("rigforge",)) == ""
+    assert refused(tmp_path, wanted) == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "no mapping"),
+        (b"- a\n", "no mapping"),
+        (b"autoinstall: 5\n", "autoinstall: no mapping"),
+        (b"version: [1\n", ":2:1"),
+        (b"a: \xff\n", "byte 4 is not UTF-8"),
+        (b"version: 1\n" + b"#" * 1_000_001, "bytes"),
+        (b"a: !!python/object:os.system x\n", "could not determine a constructor"),
+        (b"\x00", "special characters are not allowed"),
+    ],
+)
+def test_what_is_no_document_gets_one_clear_error(tmp_path: Path, content: bytes, message: str) -> None:
+    file = tmp_path / "x.yaml"
+    file.write_bytes(content)
+    with pytest.raises(RigforgeError) as caught:
+        check(file, "24.04")
+    assert message in caught.value.message
+
+
+def test_a_few_lines_that_stand_for_billions_end_soon(tmp_path: Path) -> None:
+    lines = ["a0: &a0 [x]"] + [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
+    with pytest.raises(RigforgeError, match="more than 100000 values"):
+        findings(tmp_path, "\n".join(lines))
+
+
+def validate(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, "-m", "rigforge.cli", "validate", *map(str, arguments)]
+    return subprocess.run(argv, cwd=PROJECT, capture_output=True, text=True)
+
+
+def test_the_task_says_whether_the_installer_accepts_it(tmp_path: Path) -> None:
+    file = tmp_path / "x.yaml"
+    file.write_text(SOUND + "late_commands: [echo]\n")
+    done = validate(file)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, f"accepted by the installer of 24.04: {file}")
+    assert validate(file, "--strict").returncode == 1
+    file.write_text(SOUND + "updates: none\n")
+    done = validate(file, "--release", "26.04", "--json")
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["accepted"]) == (1, False)
+    assert found["findings"][0].keys() >= {"level", "key", "message", "hint"}
+    assert validate(file, "--release", "20.04").returncode == 2
+    done = validate(tmp_path / "none.yaml")
+    assert done.returncode == 1 and "cannot be read" in done.stderr and "Traceback" not in done.stderr
