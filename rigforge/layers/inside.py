@@ -6,6 +6,7 @@ import hashlib
 import importlib
 import json
 import os
+import stat
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -60,12 +61,21 @@ def squash(request: dict[str, Any]) -> None:
 
 def content_bytes(source: Path) -> int:
     """Returns how many bytes the files of a tree take on a file system with blocks of 4 KiB, each inode once."""
-    blocks: dict[int, int] = {}
+    taken: dict[int, int] = {}
     for directory, names, files in os.walk(source):
         for name in (*names, *files):
             status = Path(directory, name).lstat()
-            blocks[status.st_ino] = max(1, -(-status.st_size // 4096))
-    return 4096 * sum(blocks.values())
+            taken[status.st_ino] = disk_bytes(status)
+    return sum(taken.values())
+
+
+def disk_bytes(status: os.stat_result) -> int:
+    """Returns how many bytes a file takes in blocks of 4 KiB; a directory takes one block.
+
+    Its own size would tell what was once in it as well, and so differ between two builds of the same layer.
+    """
+    size = 0 if stat.S_ISDIR(status.st_mode) else status.st_size
+    return 4096 * max(1, -(-size // 4096))
 
 
 def sync(path: Path) -> None:

@@ -14,6 +14,8 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
+from rigforge.layers.inside import disk_bytes
+
 #: A package's kind and name, as a lock has them.
 Owner = tuple[str, str]
 
@@ -90,7 +92,7 @@ def sizes(root: Path, owners: Mapping[str, Owner]) -> dict[Owner, int]:
             within.add(owner)
             if status.st_ino not in counted:
                 counted.add(status.st_ino)
-                found[owner] += 4096 * max(1, -(-status.st_size // 4096))
+                found[owner] += disk_bytes(status)
         of_directories[directory] = within.pop() if len(within) == 1 else NOBODY
     return dict(found)
 

@@ -90,6 +90,16 @@ def test_content_counts_whole_blocks_and_hard_links_once(tmp_path: Path) -> None
     assert content_bytes(tmp_path) == 8192
 
 
+def test_content_does_not_depend_on_what_was_once_in_a_directory(tmp_path: Path) -> None:
+    was_full = tmp_path / "was-full"
+    was_full.mkdir()
+    for number in range(500):
+        (was_full / f"a file with a long name, number {number}").touch()
+    for file in list(was_full.iterdir()):
+        file.unlink()
+    assert content_bytes(tmp_path) == 4096
+
+
 def fail(request: dict[str, Any]) -> None:
     raise RigforgeError(request["message"], "the cure")
 
