@@ -26,7 +26,7 @@ _STACK_KEYS = {
 }
 
 #: What to write for the one thing that no stack can have by itself.
-_NO_LOGIN = (
+NO_LOGIN = (
     "give your public key: --set ssh_key=$HOME/.ssh/id_ed25519.pub, "
     'or machine.ssh_authorized_keys = ["…"] in site.toml; or machine.password_hash, made by `mkpasswd -m yescrypt`'
 )
@@ -40,8 +40,8 @@ def render(stack: Stack) -> str:
     text = template.fill(
         "autoinstall.yaml.j2",
         machine=stack.machine.model_dump(mode="json"),
-        identity=_identity(stack),
-        layout=_layout(stack),
+        identity=identity(stack),
+        layout=layout(stack),
         network=stack.network,
         install=stack.install.model_dump(mode="json"),
     )
@@ -52,21 +52,23 @@ def render(stack: Stack) -> str:
     return text
 
 
-def _identity(stack: Stack) -> dict[str, str]:
+def identity(stack: Stack) -> dict[str, str]:
+    """Returns the document's section `identity`, without a password where the stack has none."""
     machine = stack.machine
-    identity = {"hostname": machine.hostname, "username": machine.username, "realname": machine.full_name}
-    return {**identity, "password": machine.password_hash} if machine.password_hash else identity
+    names = {"hostname": machine.hostname, "username": machine.username, "realname": machine.full_name}
+    return {**names, "password": machine.password_hash} if machine.password_hash else names
 
 
-def _layout(stack: Stack) -> dict[str, Any]:
+def layout(stack: Stack) -> dict[str, Any]:
+    """Returns the document's storage.layout; encryption is lvm with a passphrase."""
     storage = stack.storage
     encrypted = storage.layout == "luks"
-    layout: dict[str, Any] = {"name": "lvm" if encrypted else storage.layout}
+    section: dict[str, Any] = {"name": "lvm" if encrypted else storage.layout}
     if encrypted:
-        layout["password"] = storage.passphrase
+        section["password"] = storage.passphrase
     if storage.match:
-        layout["match"] = [match.model_dump(mode="json", exclude_none=True) for match in storage.match]
-    return layout
+        section["match"] = [match.model_dump(mode="json", exclude_none=True) for match in storage.match]
+    return section
 
 
 def _in_terms_of_the_stack(stack: Stack, error: DocumentError) -> RigforgeError:
@@ -77,4 +79,4 @@ def _in_terms_of_the_stack(stack: Stack, error: DocumentError) -> RigforgeError:
             break
     locked_out = error.key == "ssh.authorized-keys" and not stack.machine.ssh_authorized_keys
     message = ": ".join(filter(None, (f"stack {stack.name}", key, error.problem)))
-    return RigforgeError(message, _NO_LOGIN if locked_out else error.hint)
+    return RigforgeError(message, NO_LOGIN if locked_out else error.hint)

@@ -90,8 +90,8 @@ def menu(stack: Stack, identity: str) -> str:
     )
 
 
-def target_disk(stack: Stack) -> str:
-    """Returns in words which disk the stack's match rules take."""
+def target_disk(stack: Stack, otherwise: str = "the only disk") -> str:
+    """Returns in words which disk the stack's match rules take, or `otherwise` where it has none."""
     rules = [rule.model_dump(exclude_none=True, exclude_defaults=True) for rule in stack.storage.match]
     words = [" ".join(f"{key} {value}" for key, value in rule.items()) for rule in rules]
-    return f"the disk with {' or '.join(words)}".replace('"', "") if words else "the only disk"
+    return f"the disk with {' or '.join(words)}".replace('"', "") if words else otherwise

@@ -57,7 +57,7 @@ class DiskMatch(Section):
 class Storage(Section):
     """The disk to install on (the first rule that fits one), and how it is laid out."""
 
-    layout: Literal["direct", "lvm", "luks"] = "direct"
+    layout: Literal["direct", "lvm", "luks", "zfs"] = "direct"
     passphrase: str = Field("", repr=False)
     match: Several[DiskMatch] = ()
 

@@ -93,7 +93,7 @@ class TestWhatIsWrongIsSaid:
             ('[driver]\nprovider = "pip"', 'driver.provider: must be "none" or "apt", not "pip"'),
             (
                 '[storage]\nlayout = "lvn"',
-                'storage.layout: must be "direct" or "lvm" or "luks", not "lvn", did you mean "lvm"?',
+                'storage.layout: must be "direct" or "lvm" or "luks" or "zfs", not "lvn", did you mean "lvm"?',
             ),
             ('[medium]\ncountdown = "15"', 'medium.countdown: must be a whole number, not "15"'),
             ("[driver]\ndkms = 1", "driver.dkms: must be true or false, not 1"),

@@ -1,0 +1,59 @@
+"""The stack's site values as a document for Canonical's installer, which is asked whether it accepts it."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from rigforge.autoinstall import template
+from rigforge.autoinstall.document import NO_LOGIN, identity, layout
+from rigforge.autoinstall.subiquity.accepted import Release
+from rigforge.autoinstall.subiquity.check import check
+from rigforge.errors import RigforgeError
+from rigforge.stack.model import Stack
+
+#: A password that none matches (shadow(5)): the installer wants one, and the login is by key.
+LOCKED = "!"
+
+#: The releases whose installers `check` knows; an earlier one is asked as the first of them.
+_KNOWN: tuple[Release, ...] = ("24.04", "26.04")
+
+
+def render(stack: Stack, source: str, kernel: str, release: str) -> str:
+    """Returns the document for the ISO's autoinstall.yaml: the same text for the same stack.
+
+    `source` is the id of the install source, `kernel` the package with the kernel that this source holds, `release`
+    Ubuntu's, as "24.04".
+
+    Raises RigforgeError where the installer would refuse it, or nobody could log in.
+    """
+    machine = stack.machine
+    if not (machine.ssh_authorized_keys or machine.password_hash):
+        raise RigforgeError(f"stack {stack.name}: nobody could log in to the machine", NO_LOGIN)
+    text = template.fill(
+        "ubuntu.yaml.j2",
+        machine=machine.model_dump(mode="json"),
+        identity={"realname": "", "password": LOCKED, **identity(stack)},
+        layout=_whole_disk(layout(stack)),
+        network=stack.network,
+        install=stack.install.model_dump(mode="json"),
+        source=source,
+        kernel=kernel,
+    )
+    asked = next((known for known in reversed(_KNOWN) if known <= release), _KNOWN[0])
+    with tempfile.TemporaryDirectory(prefix="rigforge-") as directory:
+        file = Path(directory) / "autoinstall.yaml"
+        file.write_text(text, encoding="utf-8")
+        findings = check(file, asked, {source})
+    for finding in findings:
+        if finding.level == "error":
+            key = re.sub(r"^identity\.|^storage\.layout\.", "", finding.key)
+            raise RigforgeError(f"stack {stack.name}: {key}: {finding.message}", finding.hint)
+    return text
+
+
+def _whole_disk(section: dict[str, Any]) -> dict[str, Any]:
+    """Returns storage.layout in which a logical volume has all of the disk, not the half of it."""
+    return {**section, "sizing-policy": "all"} if section["name"] == "lvm" else section

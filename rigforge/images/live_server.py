@@ -1,0 +1,171 @@
+"""Canonical's live-server medium, and what is added to it: layers as an install source, the document, the menu.
+
+Its layout is that of the media of 22.04 and later; how its installer reads install-sources.yaml is in subiquity's
+`subiquity/models/source.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import yaml
+
+from rigforge.errors import RigforgeError
+from rigforge.images import iso
+from rigforge.images.medium import Medium, padded, target_disk
+from rigforge.layers.build import Squashfs
+from rigforge.stack.model import Stack
+from rigforge.store.checksums import sha256
+
+#: The id of our install source, which the document names.
+SOURCE = "rigforge"
+
+#: The live session's kernel and initramfs, by their names in the layer `boot`.
+LIVE_KERNEL = {"casper/rigforge/vmlinuz": "vmlinuz", "casper/rigforge/initrd": "initrd.img"}
+
+#: Stands in the document for the medium's id, which the document is part of.
+MEDIUM_ID = "@MEDIUM_ID@"
+
+_INFO, _SOURCES, _SUMS = ".disk/info", "casper/install-sources.yaml", "md5sum.txt"
+
+
+@dataclass(frozen=True)
+class LiveServer:
+    """A medium of Canonical's: its file and that file's sha256 (hex), and what it says of itself.
+
+    `release` is Ubuntu's, as "24.04"; `sources` is install-sources.yaml, `md5sums` has the MD5 (hex) of its files.
+    """
+
+    path: Path
+    sha256: str
+    release: str
+    sources: Any
+    md5sums: Mapping[str, str]
+
+
+def read(path: Path, digest: str) -> LiveServer:
+    """Reads a medium whose sha256 is known to be `digest`. Raises RigforgeError where it is no live-server medium."""
+    found = {}
+    with tempfile.TemporaryDirectory(prefix="rigforge-") as directory:
+        for place in (_INFO, _SOURCES, _SUMS):
+            file = Path(directory) / Path(place).name
+            if not iso.extract(path, place, file):
+                raise RigforgeError(
+                    f"{path} has no {place}: it is not a live-server ISO of Ubuntu 22.04 or later",
+                    "take ubuntu-RELEASE-live-server-amd64.iso, neither the desktop's nor a netboot image",
+                )
+            found[place] = file.read_text(encoding="utf-8")
+    release = re.match(r"Ubuntu-Server (\d\d\.\d\d)", found[_INFO])
+    if not release:
+        raise RigforgeError(f"{path} is no Ubuntu Server: it calls itself {found[_INFO].strip()}")
+    sums = {name: md5 for md5, name in re.findall(r"^([0-9a-f]{32})  \./(.+)$", found[_SUMS], re.MULTILINE)}
+    return LiveServer(path, digest, release[1], yaml.safe_load(found[_SOURCES]), sums)
+
+
+def lay_out(
+    stack: Stack, server: LiveServer, images: Sequence[Squashfs], boot: Path, document: str, kernel: str, epoch: int
+) -> Medium:
+    """Returns what is added to `server`, or put in the place of its own.
+
+    `images` are bottom first, the last being the live session's own top; `boot` is the directory with that session's
+    kernel and initramfs, `document` the autoinstall document with `MEDIUM_ID` where the id goes, `kernel` the release
+    of the installed kernel, `epoch` (seconds since 1970) the time of everything added.
+    """
+    names = chain(image.layer for image in images)
+    installed = [image for image in images if image.layer != "medium"]
+    large = {f"casper/{name}": image.path for name, image in zip(names, images, strict=True)}
+    digests = {f"casper/{name}": image.sha256 for name, image in zip(names, images, strict=True)}
+    for place, name in LIVE_KERNEL.items():
+        large[place], digests[place] = boot / name, sha256(boot / name)
+    disk = target_disk(stack, "the largest disk")
+    values = {"stack": stack.name, "countdown": stack.medium.countdown, "disk": disk, "live": names[-1]}
+    source = _source(stack, names[len(installed) - 1], sum(image.content_bytes for image in installed))
+    content = json.dumps([server.sha256, digests, document, _menu("", values), source], sort_keys=True)
+    identity = hashlib.sha256(content.encode()).hexdigest()[:16]
+    description = {
+        "id": identity,
+        "stack": stack.name,
+        "layers": names[: len(installed)],
+        "rootfs_bytes": source["size"],
+        "kernel": kernel,
+        "base": server.sha256,
+    }
+    texts = {
+        "autoinstall.yaml": padded(document.replace(MEDIUM_ID, identity)),
+        "boot/grub/grub.cfg": padded(_menu(identity, values)),
+        _SOURCES: with_source(server.sources, source),
+        "rigforge/medium.json": json.dumps(description, indent=2) + "\n",
+    }
+    sums = {place: _md5_of_layer(path) for place, path in large.items()}
+    sums |= {place: hashlib.md5(text.encode(), usedforsecurity=False).hexdigest() for place, text in texts.items()}
+    merged = {**server.md5sums, **sums}
+    texts[_SUMS] = "".join(f"{md5}  ./{place}\n" for place, md5 in sorted(merged.items()))
+    sizes = {place: len(text.encode()) for place, text in texts.items()}
+    layout = json.dumps([server.sha256, digests, sizes, stack.medium.volume_id, epoch], sort_keys=True)
+    return Medium(identity, large, texts, hashlib.sha256(layout.encode()).hexdigest())
+
+
+def chain(layers: Iterable[str]) -> list[str]:
+    """Returns the file names by which casper and the installer know what a layer stands on.
+
+    A name is split at every dot, each part being one layer.
+
+    >>> chain(["base", "cuda", "host"])
+    ['rigforge.squashfs', 'rigforge.cuda.squashfs', 'rigforge.cuda.host.squashfs']
+    """
+    names = [SOURCE]
+    for layer in list(layers)[1:]:
+        names.append(f"{names[-1]}.{layer}")
+    return [f"{name}.squashfs" for name in names]
+
+
+def with_source(sources: Any, source: Mapping[str, Any]) -> str:
+    """Returns install-sources.yaml with one more source, which becomes the default.
+
+    `sources` is a list, as until 24.04, or a mapping that has one, as from 25.04 on.
+    """
+    known = sources["sources"] if isinstance(sources, dict) else sources
+    others = [{**each, "default": False} for each in known if each["id"] != source["id"]]
+    merged = [dict(source), *others]
+    whole = {**sources, "sources": merged} if isinstance(sources, dict) else merged
+    return yaml.safe_dump(whole, sort_keys=False, allow_unicode=True)
+
+
+def _source(stack: Stack, path: str, size: int) -> dict[str, Any]:
+    return {
+        "id": SOURCE,
+        "default": True,
+        "name": {"en": f"Rigforge {stack.name}"},
+        "description": {"en": stack.description or stack.name},
+        "variant": "server",
+        "type": "fsimage-layered",
+        "path": path,
+        "size": size,
+        "locale_support": "none",
+    }
+
+
+def _menu(identity: str, values: Mapping[str, Any]) -> str:
+    text = Path(__file__).with_name("live_server.cfg.j2").read_text()
+    template = jinja2.Template(text, undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+    return str(template.render(id=identity, **values))
+
+
+def _md5_of_layer(file: Path) -> str:
+    """Returns the MD5 (hex) of a file that never changes, kept beside it."""
+    kept = file.with_suffix(".md5")
+    if not kept.exists():
+        with file.open("rb") as content:
+            md5 = hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        partial = kept.with_name(f".{kept.name}")
+        partial.write_text(md5)
+        partial.rename(kept)
+    return kept.read_text()
