@@ -11,15 +11,16 @@ from typing import TypeVar
 
 from rigforge import process
 from rigforge.attest import beside
-from rigforge.autoinstall.document import render
+from rigforge.autoinstall import document, ubuntu
 from rigforge.console import step
 from rigforge.errors import UsageError
-from rigforge.images import container, description, iso, oci
+from rigforge.images import container, description, iso, live_server, oci, remaster
 from rigforge.images.container import Container
 from rigforge.images.medium import lay_out
 from rigforge.layers.build import Cache, build, missing, squash
 from rigforge.layers.plan import Layer, plan
-from rigforge.lock.model import Lock
+from rigforge.lock.model import Lock, LockedFile
+from rigforge.sources.live_server import check
 from rigforge.sources.mirrors import Mirrors
 from rigforge.stack.model import Stack
 from rigforge.state import home
@@ -28,18 +29,35 @@ from rigforge.store.store import Store
 T = TypeVar("T")
 
 
-def build_iso(stack: Stack, lock: Lock, mirrors: Mirrors, *, offline: bool = False, out: Path) -> Path:
+def build_iso(
+    stack: Stack, lock: Lock, mirrors: Mirrors, *, base_iso: Path | None = None, offline: bool = False, out: Path
+) -> Path:
     """Makes the ISO of a stack in the directory `out` and returns its path; what is there already is used again.
 
-    Raises RigforgeError; what was complete before the error is kept for the next run.
+    `base_iso` is the distribution's ISO where the user has it already. Raises RigforgeError; what was complete before
+    the error is kept for the next run.
     """
-    document = render(stack)
+    base = next(iter(lock.part("medium")), None)
+    kernel = lock.versions["kernel"]
+    if base_iso and not base:
+        raise UsageError(f"stack {stack.name} is not made from an ISO", "leave --base-iso out")
+    if base:
+        text = ubuntu.render(stack, live_server.SOURCE, f"linux-image-{kernel}", base.version[:5])
+    else:
+        text = document.render(stack)
     layers = plan(stack, lock)
     cache = Cache(home())
+    server = _live_server(base, base_iso, Store(cache.directory / "store"), mirrors, offline=offline) if base else None
     squashed = partial(squash, cache=cache, level=stack.medium.zstd_level)
     images = tuple(image for _, image in make_layers(layers, cache, mirrors, squashed, offline=offline))
     boot = cache.rootfs(next(layer for layer in layers if layer.name == "boot")) / "medium"
-    medium = lay_out(stack, lock.versions["kernel"], images, boot, document, lock.source_date_epoch)
+    epoch = lock.source_date_epoch
+    if server:
+        medium = live_server.lay_out(stack, server, images, boot, text, kernel, epoch)
+        write = partial(remaster.write, server.path, medium)
+    else:
+        medium = lay_out(stack, kernel, images, boot, text, epoch)
+        write = partial(iso.write, medium, boot)
     output = out / f"rigforge-{stack.name}.iso"
     made = Stamp.of(output)
     changed = made != Stamp(medium.id, medium.layout)
@@ -48,11 +66,20 @@ def build_iso(stack: Stack, lock: Lock, mirrors: Mirrors, *, offline: bool = Fal
             if made and made.layout == medium.layout:
                 iso.rewrite(output, medium)
             else:
-                iso.write(medium, boot, stack.medium.volume_id, lock.source_date_epoch, output)
+                write(stack.medium.volume_id, epoch, output)
             Stamp(medium.id, medium.layout).put(output)
     if changed or not beside.described(output, lock):
         beside.describe_iso(output, stack, lock, layers, cache)
     return output
+
+
+def _live_server(
+    base: LockedFile, given: Path | None, store: Store, mirrors: Mirrors, *, offline: bool
+) -> live_server.LiveServer:
+    if given:
+        return live_server.read(check(given, base), base.sha256)
+    store.fetch([base], mirrors, offline=offline)
+    return live_server.read(store.path(base.sha256), base.sha256)
 
 
 def build_images(

@@ -58,11 +58,13 @@ def the_previous_lock(stack: Stack) -> Lock | None:
         return None
 
 
-def the_iso(stack: Stack, mirrors: Mirrors, *, offline: bool = False, out: str = "") -> Path:
+def the_iso(stack: Stack, mirrors: Mirrors, *, base_iso: str = "", offline: bool = False, out: str = "") -> Path:
     """Builds the ISO of a stack, one build at a time, and returns its path."""
     lock = the_lock(stack)
     with exclusive():
-        return build_iso(stack, lock, mirrors, offline=offline, out=Path(out) if out else state.PROJECT / "out")
+        folder = Path(out) if out else state.PROJECT / "out"
+        base = Path(base_iso) if base_iso else None
+        return build_iso(stack, lock, mirrors, base_iso=base, offline=offline, out=folder)
 
 
 def the_images(

@@ -33,16 +33,11 @@ class Distribution(Protocol):
     def medium_packages(self, stack: Stack) -> tuple[str, ...]:
         """Returns boot loaders, live system and the tools that the installer drives."""
 
+    def live_server(self, stack: Stack) -> str:
+        """Returns the release whose live-server ISO the medium is made from; "" where it is all our own."""
+
 
 _DISTRIBUTIONS: dict[str, Distribution] = {"debian": debian, "ubuntu": ubuntu}
-
-#: Of these alone layers and media are built; the others can be locked.
-_BUILT = frozenset({"debian"})
-
-
-def supported() -> frozenset[str]:
-    """Returns the distributions that media can be built for."""
-    return _BUILT
 
 
 def of(stack: Stack) -> Distribution:
@@ -54,12 +49,3 @@ def of(stack: Stack) -> Distribution:
             f"stack {stack.name}: [system] distribution = {stack.system.distribution!r} is not known",
             f"distributions that are: {', '.join(sorted(_DISTRIBUTIONS))}",
         ) from None
-
-
-def check_built(stack: Stack) -> None:
-    """Checks that layers can be built for a stack's distribution. Raises RigforgeError where they cannot yet."""
-    if stack.system.distribution not in supported():
-        raise RigforgeError(
-            f"stack {stack.name}: [system] distribution = {stack.system.distribution!r} cannot be built yet",
-            f"distributions that can: {', '.join(sorted(supported()))}",
-        )

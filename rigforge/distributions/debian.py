@@ -89,3 +89,8 @@ def medium_packages(stack: Stack) -> tuple[str, ...]:
 def kernel_module(stack: Stack) -> Module:
     """Returns which of the driver's two kernel modules the stack has."""
     return "proprietary"
+
+
+def live_server(stack: Stack) -> str:
+    """Returns nothing: the medium is all our own."""
+    return ""

@@ -22,6 +22,9 @@ BOOT = (
     "shim-signed",
 )
 
+#: What makes the layers a live system as well.
+LIVE = ("casper",)
+
 #: What Canonical's installer runs in the installed system, which has no network to get it from.
 INSTALLER = (
     "cloud-init",
@@ -81,8 +84,13 @@ def kernel_module(stack: Stack) -> Module:
 
 
 def medium_packages(stack: Stack) -> tuple[str, ...]:
-    """Returns boot loaders and what the installer runs in the installed system."""
-    return (*BOOT, *INSTALLER)
+    """Returns boot loaders, live system and what the installer runs in the installed system."""
+    return (*BOOT, *LIVE, *INSTALLER)
+
+
+def live_server(stack: Stack) -> str:
+    """Returns the release whose live-server ISO the medium is made from."""
+    return stack.system.suite
 
 
 def _branch(stack: Stack) -> re.Match[str]:

@@ -78,7 +78,6 @@ def plan(stack: Stack, lock: Lock) -> tuple[Layer, ...]:
 
     Raises RigforgeError where the MOK's files cannot be read, or where nothing can be built for the distribution.
     """
-    distributions.check_built(stack)
     epoch = {"source_date_epoch": _release_date(stack, lock)}
     cuda = ".".join(lock.versions.get("cuda", "").split(".")[:2])
     python = {**epoch, "environment": environment(lock), "site_packages": site_packages(lock, stack.python.version)}
@@ -103,7 +102,8 @@ def plan(stack: Stack, lock: Lock) -> tuple[Layer, ...]:
         "disable": list(stack.services.disable),
     }
     machine = Layer("host", top, lock.part("host"), host, uses)
-    boot = Layer("boot", machine, (), {**epoch, "kernel": lock.versions["kernel"]}, shipped=False)
+    loaders = not distributions.of(stack).live_server(stack)
+    boot = Layer("boot", machine, (), {**epoch, "kernel": lock.versions["kernel"], "loaders": loaders}, shipped=False)
     return (*layers, machine, boot, Layer("medium", machine, (), epoch, (boot,)))
 
 

@@ -20,7 +20,12 @@ Kind = Literal["updated", "downgraded", "replaced", "added", "removed"]
 #: both; PyTorch's wheels ask for exactly the CUDA and cuDNN that they were built with.
 PAIRS = (("kernel", "kernel_package_version", "driver"), ("pytorch", "cuda", "cudnn"))
 
-_ORDERED: dict[str, Callable[[str], Any]] = {"deb": DebVersion, "wheel": WheelVersion, "conda": CondaVersion}
+_ORDERED: dict[str, Callable[[str], Any]] = {
+    "deb": DebVersion,
+    "wheel": WheelVersion,
+    "conda": CondaVersion,
+    "iso": WheelVersion,
+}
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from rigforge.stack.model import Stack
 
 #: Bottom first. `module` holds what only compiling the kernel module needs; it is never shipped.
-LAYERS = ("base", "cuda", "python", "devel", "module", "host")
+#: `medium` holds the ISO of the distribution that ours is made from.
+LAYERS = ("base", "cuda", "python", "devel", "module", "host", "medium")
 FORMAT = 1
 
 _HEADER = """\

@@ -14,7 +14,7 @@ from rigforge.lock.decision import decide, settle
 from rigforge.lock.driver import driver_version, pin_driver, pin_kernel
 from rigforge.lock.model import Lock, LockedFile, asked, in_order
 from rigforge.lock.wheels import resolve_wheels, wheel_versions
-from rigforge.sources import apt
+from rigforge.sources import apt, live_server
 from rigforge.sources.conda import Channel
 from rigforge.sources.keyring import checked_keyring
 from rigforge.sources.mirrors import Mirrors
@@ -58,6 +58,9 @@ def resolve(
         with step(f"resolving the packages of {stack.name}"):
             files = _debs(stack, distribution, root)
     versions = _versions(stack, distribution, files)
+    if release := distribution.live_server(stack):
+        system = next(archive for archive in stack.archives if archive.suite == stack.system.suite)
+        files += (live_server.newest(mirrors, release, stack.keyring(system)),)
     if stack.python.provider != "none":
         glibc = target.glibc(files)
         below: dict[str, str] = {}

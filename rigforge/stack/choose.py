@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 import requests
 
-from rigforge import distributions, state
+from rigforge import state
 from rigforge.errors import RigforgeError
 from rigforge.stack.load import PREFERENCE, load, read_toml, shown
 from rigforge.stack.model import Stack
@@ -38,8 +38,8 @@ def choose(
     passed_over = []
     for name in preference():
         stack = loader(name)
-        if stack.system.distribution not in distributions.supported():
-            passed_over.append(f"{name}: Rigforge cannot build {stack.system.distribution} yet")
+        if not stack.lock_path.exists():
+            passed_over.append(f"{name}: it has no lock yet (invoke lock --stack {name})")
         elif silent := _silent(stack, mirrors, probe or unanswered):
             passed_over.append(f"{name}: {silent}")
         else:

@@ -17,6 +17,7 @@ from rigforge.tasks.parameters import MIRROR, OFFLINE, SITE, STACK
         **SITE,
         **MIRROR,
         **OFFLINE,
+        "base-iso": "Ubuntu's live-server ISO of the lock, where you have it already",
         "out": "folder for the ISO (default: out)",
     },
 )
@@ -27,6 +28,7 @@ def build_iso(
     site: str = "",
     offline: bool = False,
     mirror: str = "",
+    base_iso: str = "",
     out: str = "",
 ) -> None:
     """
@@ -38,7 +40,8 @@ def build_iso(
     from rigforge.options import the_iso, the_mirrors, the_stack
 
     mirrors = the_mirrors(mirror)
-    iso = the_iso(the_stack(stack, mirrors, set_ or (), site, offline=offline), mirrors, offline=offline, out=out)
+    wanted = the_stack(stack, mirrors, set_ or (), site, offline=offline)
+    iso = the_iso(wanted, mirrors, base_iso=base_iso, offline=offline, out=out)
     console.say(f"{iso.name} has {iso.stat().st_size / 1e9:.2f} GB. To write it to a USB stick (which this erases):")
     console.say(f"  sudo dd if={iso} of=/dev/sdX bs=4M status=progress conv=fsync")
     console.say("or with a program such as balenaEtcher or usb-creator; a DVD is burnt from it as an image.")

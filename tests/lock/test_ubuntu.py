@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -42,6 +43,7 @@ class Desk:
         self.file = folder / "rig.toml"
         self.write()
         self.ubuntu.release(self.stack)
+        self.release_medium()
 
     @property
     def stack(self) -> Stack:
@@ -57,6 +59,18 @@ class Desk:
         text = "\n[[archives]]\n".join(SUITE.format(suite=pocket, keyring=self.key.keyring) for pocket in pockets)
         text = text.replace('["main", "restricted", "universe", "multiverse"]', components) if components else text
         self.file.write_text(EXTENDS.format(stack=STACKS[self.suite]) + text + archives + more)
+
+    def release_medium(self, version: str = "", content: str = "the medium", *, key: Key | None = None) -> Path:
+        """Puts a live-server ISO beside those that are there, and signs the list of them anew."""
+        folder = self.folder / "served/ubuntu-releases" / self.suite
+        folder.mkdir(parents=True, exist_ok=True)
+        medium = folder / f"ubuntu-{version or self.ubuntu.number}-live-server-amd64.iso"
+        medium.write_text(content)
+        (folder / "ubuntu-24.04.9-desktop-amd64.iso").write_text("another")
+        sums = [f"{hashlib.sha256(file.read_bytes()).hexdigest()} *{file.name}\n" for file in folder.glob("*.iso")]
+        (folder / "SHA256SUMS").write_text("".join(sorted(sums)))
+        (key or self.key).sign_list(folder / "SHA256SUMS")
+        return medium
 
     def lock(self) -> Lock:
         self.ubuntu.publish(self.key)
@@ -83,7 +97,7 @@ def desk(tmp_path: Path, key: Key, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     channel.add("mamba", "2.3.0")
     channel.publish()
     with served(tmp_path / "served") as url:
-        roles = ("ubuntu", "ubuntu-snapshot", "nvidia-container-toolkit", "conda-forge")
+        roles = ("ubuntu", "ubuntu-releases", "ubuntu-snapshot", "nvidia-container-toolkit", "conda-forge")
         urls = {**{role: f"{url}/{role}" for role in roles}, "pypi": f"{url}/pypi/simple"}
         yield lambda suite: Desk(tmp_path, key, suite, urls)
 
@@ -106,6 +120,30 @@ def test_a_full_lock_of_each_release(desk: Callable[[str], Desk], suite: str) ->
     assert modules.file.startswith(f"ubuntu:pool/{suite}-updates/restricted/")
     assert not lock.part("module")
     assert {archive.suite for archive in lock.archives} == {suite, f"{suite}-updates", f"{suite}-security"}
+
+
+def test_the_medium_is_the_one_of_the_latest_point_release(desk: Callable[[str], Desk]) -> None:
+    here = desk("noble")
+    here.ubuntu.kernel(88)
+    here.ubuntu.driver("580-server")
+    here.ubuntu.modules("580-server-open", 88)
+    for version in ("24.04.10", "24.04.4", "24.04"):
+        here.release_medium(version, f"the medium {version}")
+    (medium,) = here.lock().part("medium")
+    assert (medium.kind, medium.version) == ("iso", "24.04.10")
+    assert medium.file == "ubuntu-releases:noble/ubuntu-24.04.10-live-server-amd64.iso"
+    assert (medium.size, medium.sha256) == (19, hashlib.sha256(b"the medium 24.04.10").hexdigest())
+
+
+def test_a_list_of_media_that_somebody_else_signed_is_refused(desk: Callable[[str], Desk]) -> None:
+    here, stranger = desk("noble"), Key()
+    here.ubuntu.kernel(88)
+    here.ubuntu.driver("580-server")
+    here.ubuntu.modules("580-server-open", 88)
+    here.release_medium(key=stranger)
+    stranger.close()
+    with pytest.raises(RigforgeError, match="SHA256SUMS is not signed with a key of"):
+        here.lock()
 
 
 def test_a_kernel_without_modules_yet_waits_for_them(desk: Callable[[str], Desk]) -> None:

@@ -27,6 +27,10 @@ class Key:
         how, name = ("--armor --detach-sign", "Release.gpg") if apart else ("--clearsign", "InRelease")
         self._gpg("--yes", "--output", str(release.with_name(name)), *how.split(), str(release))
 
+    def sign_list(self, sums: Path) -> None:
+        """Makes SHA256SUMS.gpg beside SHA256SUMS, as the lists of media have it."""
+        self._gpg("--yes", "--output", f"{sums}.gpg", "--armor", "--detach-sign", str(sums))
+
     def close(self) -> None:
         subprocess.run(["gpgconf", "--kill", "all"], env=self._environment(), check=False)
         # The agent takes its sockets away by itself, at the same time.

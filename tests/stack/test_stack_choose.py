@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +15,7 @@ import pytest
 from rigforge.errors import RigforgeError
 from rigforge.stack.choose import choose, preference, unanswered
 from rigforge.stack.load import load, names
+from rigforge.stack.model import Stack
 
 
 @dataclass
@@ -55,7 +57,8 @@ def test_a_stack_without_a_road_is_passed_over_and_that_is_said(archive: str) ->
     stack, reason = choose(Roles(archive))
     assert stack.name == "debian-12"
     assert reason == (
-        "ubuntu-24.04: Rigforge cannot build ubuntu yet; debian-12: its archives answer (debian, debian-security)"
+        "ubuntu-24.04: it has no lock yet (invoke lock --stack ubuntu-24.04); "
+        "debian-12: its archives answer (debian, debian-security)"
     )
 
 
@@ -64,9 +67,13 @@ def test_the_loader_adds_the_sites_values(archive: str) -> None:
     assert stack.machine.hostname == "gpu1"
 
 
-def test_a_preferred_stack_that_answers_comes_first(archive: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rigforge.distributions.supported", lambda: frozenset({"debian", "ubuntu"}))
-    stack, reason = choose(Roles(archive), probe=lambda url: "")
+def test_a_preferred_stack_that_is_locked_and_answers_comes_first(archive: str, tmp_path: Path) -> None:
+    def locked(name: str) -> Stack:
+        copy = Path(shutil.copy(load(name).path, tmp_path))
+        copy.with_suffix(".lock").touch()
+        return load(copy)
+
+    stack, reason = choose(Roles(archive), locked, lambda url: "")
     assert stack.name == "ubuntu-24.04"
     assert reason == "ubuntu-24.04: its archives answer (ubuntu)"
 
@@ -78,7 +85,7 @@ def test_an_archive_that_lacks_a_suite_does_not_answer(archive: str, tmp_path: P
     assert "debian-12: the archive debian-security (bookworm-security) does not answer: HTTP status 404" in (
         caught.value.message
     )
-    assert "ubuntu-24.04: Rigforge cannot build ubuntu yet" in caught.value.message
+    assert "ubuntu-24.04: it has no lock yet" in caught.value.message
 
 
 def test_a_role_that_nobody_serves_is_a_reason_too(archive: str) -> None:

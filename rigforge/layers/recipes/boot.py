@@ -36,13 +36,18 @@ EFI_IMAGE_KIB = 8192
 
 
 def build(root: Root) -> None:
-    """Fills /medium with kernel, initramfs, memory test and the boot images."""
+    """Fills /medium with kernel and initramfs and, unless the medium has its own, memory test and boot images."""
     medium = root.path / "medium"
     medium.mkdir()
     kernel = root.options["kernel"]
+    for name in ("vmlinuz", "initrd.img"):
+        shutil.copyfile(root.path / f"boot/{name}-{kernel}", medium / name)
+    if root.options["loaders"]:
+        _loaders(root, medium)
+
+
+def _loaders(root: Root, medium: Path) -> None:
     for name, source in {
-        "vmlinuz": f"boot/vmlinuz-{kernel}",
-        "initrd.img": f"boot/initrd.img-{kernel}",
         "memtest.bin": "boot/memtest86+x64.bin",
         "memtest.efi": "boot/memtest86+x64.efi",
         "boot_hybrid.img": "usr/lib/grub/i386-pc/boot_hybrid.img",

@@ -1,0 +1,96 @@
+"""Canonical's live-server ISO: the newest of a release by its signed list of checksums, or a file of the user's."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import requests
+from packaging.version import Version
+
+from rigforge.errors import RigforgeError
+from rigforge.images import iso
+from rigforge.lock.model import LockedFile
+from rigforge.process import run
+from rigforge.sources.mirrors import TIMEOUT, Mirrors
+from rigforge.store.checksums import parse, sha256
+
+#: The archive with a folder for each release, by its code name.
+ROLE = "ubuntu-releases"
+
+_NAME = re.compile(r"ubuntu-(?P<version>\d\d\.\d\d(\.\d+)?)-live-server-amd64\.iso")
+
+
+def newest(mirrors: Mirrors, suite: str, keyring: Path) -> LockedFile:
+    """Returns the ISO of a release, of its latest point release.
+
+    `keyring` has the key that SHA256SUMS is signed with; ubuntu-archive-keyring.gpg has it beside the archive's.
+    Raises RigforgeError where the list cannot be had, is not signed with that key, or names no such ISO.
+    """
+    folder = f"{mirrors.url(ROLE)}/{suite}"
+    with tempfile.TemporaryDirectory(prefix="rigforge-") as directory, requests.Session() as session:
+        sums, signature = Path(directory) / "SHA256SUMS", Path(directory) / "SHA256SUMS.gpg"
+        for file in (sums, signature):
+            file.write_bytes(_content(f"{folder}/{file.name}", session))
+        checked = run(["gpgv", "--keyring", keyring.resolve(), signature, sums], check=False)
+        if checked.returncode:
+            raise RigforgeError(
+                f"{folder}/SHA256SUMS is not signed with a key of {keyring}: {checked.stderr.strip()}",
+                "try again later, or another mirror; the package ubuntu-keyring has Canonical's keys",
+            )
+        listed = parse(sums.read_text(encoding="utf-8"))
+        named = {found["version"]: name for name in listed if (found := _NAME.fullmatch(name))}
+        if not named:
+            raise RigforgeError(f"{folder}/SHA256SUMS names no live-server ISO for amd64")
+        version = max(named, key=Version)
+        name = named[version]
+        size = _size(f"{folder}/{name}", session)
+    return LockedFile("medium", "iso", "live-server", version, f"{ROLE}:{suite}/{name}", size, listed[name])
+
+
+def check(file: Path, locked: LockedFile) -> Path:
+    """Returns `file` where it is the locked ISO. Raises RigforgeError with what it is where it is another."""
+    if not file.is_file():
+        raise RigforgeError(f"--base-iso {file}: there is no such file")
+    found = sha256(file)
+    if found != locked.sha256:
+        raise RigforgeError(
+            f"--base-iso {file} is {_calls_itself(file)}, sha256 {found};\n"
+            f"the lock has {locked.basename}, sha256 {locked.sha256}",
+            "take the file that the lock has, or renew the lock where a later point release has replaced it",
+        )
+    return file
+
+
+def _calls_itself(file: Path) -> str:
+    with tempfile.TemporaryDirectory(prefix="rigforge-") as directory:
+        info = Path(directory) / "info"
+        return info.read_text().strip() if iso.extract(file, ".disk/info", info) else "no medium of Ubuntu"
+
+
+def _local(url: str) -> Path | None:
+    return Path(unquote(urlsplit(url).path)) if url.startswith(("file:", "copy:")) else None
+
+
+def _content(url: str, session: requests.Session) -> bytes:
+    try:
+        if path := _local(url):
+            return path.read_bytes()
+        answer = session.get(url, timeout=TIMEOUT)
+        answer.raise_for_status()
+        return answer.content
+    except OSError as error:
+        raise RigforgeError(f"{url} cannot be had: {error}", f"correct the mirror `{ROLE}`, or try again") from error
+
+
+def _size(url: str, session: requests.Session) -> int:
+    try:
+        if path := _local(url):
+            return path.stat().st_size
+        answer = session.head(url, timeout=TIMEOUT, allow_redirects=True)
+        answer.raise_for_status()
+        return int(answer.headers["Content-Length"])
+    except (OSError, KeyError) as error:
+        raise RigforgeError(f"{url} cannot be had: {error}", f"correct the mirror `{ROLE}`, or try again") from error

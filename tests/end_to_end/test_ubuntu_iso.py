@@ -1,0 +1,149 @@
+"""An Ubuntu stack from its archive to its ISO, and that ISO started (6 minutes without KVM).
+
+The archive is a stand-in: Debian's packages under Ubuntu's suite, signed with a key of the test; so is the medium.
+"""
+
+from __future__ import annotations
+
+import filecmp
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from chain import OUT, make, rigforge, usable
+from test_live_server import ENTER, boot, told
+
+from rigforge.lock.model import read
+from rigforge.sources.mirrors import Mirrors
+from rigforge.stack.load import load
+from rigforge.state import home
+from rigforge.store.checksums import sha256, to_text
+from rigforge.store.store import Store
+from tests.images import live_server_medium
+from tests.sources.serving import served
+from tests.sources.signed_archive import Key, SignedArchive, key
+
+__all__ = ["boot", "key"]
+
+pytestmark = pytest.mark.boot
+
+STACK = """\
+description = "Stand-in for Ubuntu: Debian's packages, and nothing for GPUs"
+
+[system]
+distribution = "ubuntu"
+suite = "noble"
+
+[[archives]]
+role = "ubuntu"
+suite = "noble"
+components = ["main"]
+keyring = "{keyring}"
+
+[kernel]
+package = "linux-image-generic"
+
+[packages]
+base = {base}
+host = {host}
+
+[services]
+enable = {enable}
+
+[medium]
+volume_id = "RIGFORGE_UBUNTU"
+countdown = 2
+zstd_level = 3
+"""
+
+
+@dataclass(frozen=True)
+class Rig:
+    """The stack's file, the stock medium, and the options that every task gets."""
+
+    stack: Path
+    stock: Path
+    site: tuple[str, ...]
+
+    def build(self, out: Path, *more: str | Path) -> Path:
+        printed = rigforge("build-iso", "--stack", self.stack, *self.site, "--out", out, *more)
+        return Path(printed.removeprefix("iso: ").rstrip("\n"))
+
+
+@pytest.fixture(scope="module")
+def rig(boot: Path, key: Key, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    folder = tmp_path_factory.mktemp("ubuntu")
+    smoke = load(usable("smoke", folder))
+    lock = read(smoke.lock_path)
+    store = Store(home() / "store")
+    store.fetch(lock.files, Mirrors.from_environment())
+    archive = SignedArchive(folder / "served/ubuntu")
+    archive.add("noble", "linux-image-generic", Depends=f"linux-image-{lock.versions['kernel']}")
+    archive.add("noble", "casper")
+    for file in lock.files:
+        (archive.path / "pool/noble/main" / file.basename).symlink_to(store.path(file.sha256))
+    archive.publish("noble", key)
+    stock = live_server_medium.make(folder, boot)
+    releases = folder / "served/ubuntu-releases/noble"
+    releases.mkdir(parents=True)
+    (releases / stock.name).symlink_to(stock)
+    (releases / "SHA256SUMS").write_text(to_text({stock.name: sha256(stock)}))
+    key.sign_list(releases / "SHA256SUMS")
+    values = {"base": smoke.packages.base, "host": smoke.packages.host, "enable": smoke.services.enable}
+    texts = {name: json.dumps(list(value)) for name, value in values.items()}
+    stack = folder / "ubuntu-stand-in.toml"
+    stack.write_text(STACK.format(keyring=key.keyring, **texts))
+    config = folder / "config"
+    (config / "rigforge").mkdir(parents=True)
+    public = make("smoke", tmp_path_factory.mktemp("key")).site
+    with served(folder / "served") as url, pytest.MonkeyPatch.context() as patch:
+        mirrors = "".join(f'{role} = "{url}/{role}"\n' for role in ("ubuntu", "ubuntu-releases"))
+        (config / "rigforge/config.toml").write_text(f"[mirrors]\n{mirrors}")
+        patch.setenv("XDG_CONFIG_HOME", str(config))
+        rigforge("lock", "--stack", stack)
+        yield Rig(stack, stock, public)
+
+
+@pytest.fixture(scope="module")
+def image(rig: Rig) -> Path:
+    return rig.build(OUT / "ubuntu")
+
+
+def test_the_iso_starts_and_its_layers_are_the_stacks(rig: Rig, image: Path, tmp_path: Path) -> None:
+    text = told(image, "bios", tmp_path, ENTER)
+    kernel = read(rig.stack.with_suffix(".lock")).versions["kernel"]
+    assert "started with BOOT_IMAGE=/casper/vmlinuz autoinstall " in text
+    assert f"layers hold debian 12 with kernel {kernel}" in text
+
+
+def test_the_document_is_accepted_and_names_the_kernel_of_the_layers(rig: Rig, image: Path, tmp_path: Path) -> None:
+    document, sources = tmp_path / "autoinstall.yaml", tmp_path / "install-sources.yaml"
+    for place, file in (("/autoinstall.yaml", document), ("/casper/install-sources.yaml", sources)):
+        subprocess.run(["xorriso", "-osirrox", "on", "-indev", image, "-extract", place, file], check=True)
+    printed = rigforge("validate", document, "--release", "24.04", "--sources", sources, "--json")
+    levels = {finding["level"] for finding in json.loads(printed)}
+    assert "error" not in levels
+    kernel = read(rig.stack.with_suffix(".lock")).versions["kernel"]
+    assert f'package: "linux-image-{kernel}"' in document.read_text()
+
+
+def test_an_iso_of_the_users_own_gives_the_same_bytes_without_a_network(rig: Rig, image: Path, tmp_path: Path) -> None:
+    again = rig.build(tmp_path, "--offline", "--base-iso", rig.stock)
+    assert filecmp.cmp(image, again, shallow=False)
+
+
+def test_another_iso_is_refused_with_both_checksums_and_its_release(rig: Rig, boot: Path, tmp_path: Path) -> None:
+    other = live_server_medium.make(tmp_path, boot, "22.04")
+    command = ["build-iso", "--stack", rig.stack, *rig.site, "--base-iso", other, "--out", tmp_path / "out"]
+    done = subprocess.run(
+        [sys.executable, "-m", "rigforge.cli", *map(str, command)], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.returncode == 1
+    assert "Ubuntu-Server 22.04 LTS" in done.stderr
+    assert sha256(other) in done.stderr
+    assert sha256(rig.stock) in done.stderr
+    assert not (tmp_path / "out").exists()
