@@ -125,7 +125,7 @@ def test_the_document_is_accepted_and_names_the_kernel_of_the_layers(rig: Rig, i
     for place, file in (("/autoinstall.yaml", document), ("/casper/install-sources.yaml", sources)):
         subprocess.run(["xorriso", "-osirrox", "on", "-indev", image, "-extract", place, file], check=True)
     printed = rigforge("validate", document, "--release", "24.04", "--sources", sources, "--json")
-    levels = {finding["level"] for finding in json.loads(printed)}
+    levels = {finding["level"] for finding in json.loads(printed)["findings"]}
     assert "error" not in levels
     kernel = read(rig.stack.with_suffix(".lock")).versions["kernel"]
     assert f'package: "linux-image-{kernel}"' in document.read_text()
