@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from rigforge import process
 from rigforge.attest import beside
-from rigforge.autoinstall import document, ubuntu
+from rigforge.autoinstall.rendered import rendered
 from rigforge.console import step
 from rigforge.errors import UsageError
 from rigforge.images import container, description, iso, live_server, oci, remaster
@@ -41,10 +41,7 @@ def build_iso(
     kernel = lock.versions["kernel"]
     if base_iso and not base:
         raise UsageError(f"stack {stack.name} is not made from an ISO", "leave --base-iso out")
-    if base:
-        text = ubuntu.render(stack, live_server.SOURCE, f"linux-image-{kernel}", base.version[:5])
-    else:
-        text = document.render(stack)
+    text = rendered(stack, lock)
     layers = plan(stack, lock)
     cache = Cache(home())
     server = _live_server(base, base_iso, Store(cache.directory / "store"), mirrors, offline=offline) if base else None

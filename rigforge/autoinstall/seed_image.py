@@ -9,6 +9,7 @@ from pathlib import Path
 
 import yaml
 
+from rigforge import atomic
 from rigforge.autoinstall import template
 from rigforge.errors import RigforgeError
 from rigforge.process import run
@@ -38,30 +39,41 @@ def make_cidata(document_text: str, path: Path, network_config: str | None = Non
         raise RigforgeError(f"the document is larger than {LARGEST // 2 // 1024} KiB")
     try:
         document = parse(document_text, "autoinstall document")
-        content = load(document_text, "autoinstall document")
         network = load(network_config, "network-config") if network_config else None
         if network is not None:
             read_network("network-config", network)
     except DocumentError as error:
         raise RigforgeError(error.message, error.hint) from None
-    wrapped = content if isinstance(content, dict) and "autoinstall" in content else {"autoinstall": content}
-    files = {
-        "user-data": "#cloud-config\n" + yaml.safe_dump(wrapped, sort_keys=False, width=10_000),
-        "meta-data": template.fill(
-            "meta-data.j2", instance_id=_instance_id(document_text), hostname=document.identity.hostname
-        ),
-    }
+    files = nocloud(document_text, document.identity.hostname)
     if network is not None and network_config:
         files["network-config"] = network_config
-    _write_volume(files, path)
+    write_volume(files, path)
     return document
+
+
+def nocloud(document_text: str, hostname: str) -> dict[str, str]:
+    """Returns the files of a NoCloud seed, by name, that has a document, bare or under `autoinstall:`."""
+    content = yaml.safe_load(document_text)
+    wrapped = content if "autoinstall" in content else {"autoinstall": content}
+    return {
+        "user-data": "#cloud-config\n" + yaml.safe_dump(wrapped, sort_keys=False, width=10_000),
+        "meta-data": template.fill("meta-data.j2", instance_id=_instance_id(document_text), hostname=hostname),
+    }
+
+
+def write_files(files: dict[str, str], folder: Path) -> None:
+    """Writes the files of a seed for a web server, which has to be able to read them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        atomic.write(folder / name, text)
 
 
 def _instance_id(document_text: str) -> str:
     return f"rigforge-{hashlib.sha256(document_text.encode()).hexdigest()[:16]}"
 
 
-def _write_volume(files: dict[str, str], path: Path) -> None:
+def write_volume(files: dict[str, str], path: Path) -> None:
+    """Writes the files of a seed into a FAT image that only the owner may read: it holds the password's hash."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # Beside the result, so that putting it in its place is one step.
     with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:

@@ -14,6 +14,9 @@ from rigforge.autoinstall.subiquity.check import check
 from rigforge.errors import RigforgeError
 from rigforge.stack.model import Stack
 
+#: The id of the install source that our layers are.
+SOURCE = "rigforge"
+
 #: A password that none matches (shadow(5)): the installer wants one, and the login is by key.
 LOCKED = "!"
 
@@ -21,11 +24,10 @@ LOCKED = "!"
 _KNOWN: tuple[Release, ...] = ("24.04", "26.04")
 
 
-def render(stack: Stack, source: str, kernel: str, release: str) -> str:
+def render(stack: Stack, kernel: str, release: str) -> str:
     """Returns the document for the ISO's autoinstall.yaml: the same text for the same stack.
 
-    `source` is the id of the install source, `kernel` the package with the kernel that this source holds, `release`
-    Ubuntu's, as "24.04".
+    `kernel` is the package with the kernel that the layers hold, `release` Ubuntu's, as "24.04".
 
     Raises RigforgeError where the installer would refuse it, or nobody could log in.
     """
@@ -39,14 +41,14 @@ def render(stack: Stack, source: str, kernel: str, release: str) -> str:
         layout=_whole_disk(layout(stack)),
         network=stack.network,
         install=stack.install.model_dump(mode="json"),
-        source=source,
+        source=SOURCE,
         kernel=kernel,
     )
     asked = next((known for known in reversed(_KNOWN) if known <= release), _KNOWN[0])
     with tempfile.TemporaryDirectory(prefix="rigforge-") as directory:
         file = Path(directory) / "autoinstall.yaml"
         file.write_text(text, encoding="utf-8")
-        findings = check(file, asked, {source})
+        findings = check(file, asked, {SOURCE})
     for finding in findings:
         if finding.level == "error":
             key = re.sub(r"^identity\.|^storage\.layout\.", "", finding.key)

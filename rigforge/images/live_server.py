@@ -18,6 +18,7 @@ from typing import Any
 import jinja2
 import yaml
 
+from rigforge.autoinstall.ubuntu import SOURCE
 from rigforge.errors import RigforgeError
 from rigforge.images import iso
 from rigforge.images.medium import Medium, padded, target_disk
@@ -25,14 +26,8 @@ from rigforge.layers.build import Squashfs
 from rigforge.stack.model import Stack
 from rigforge.store.checksums import sha256
 
-#: The id of our install source, which the document names.
-SOURCE = "rigforge"
-
 #: The live session's kernel and initramfs, by their names in the layer `boot`.
 LIVE_KERNEL = {"casper/rigforge/vmlinuz": "vmlinuz", "casper/rigforge/initrd": "initrd.img"}
-
-#: Stands in the document for the medium's id, which the document is part of.
-MEDIUM_ID = "@MEDIUM_ID@"
 
 _INFO, _SOURCES, _SUMS = ".disk/info", "casper/install-sources.yaml", "md5sum.txt"
 
@@ -76,8 +71,8 @@ def lay_out(
     """Returns what is added to `server`, or put in the place of its own.
 
     `images` are bottom first, the last being the live session's own top; `boot` is the directory with that session's
-    kernel and initramfs, `document` the autoinstall document with `MEDIUM_ID` where the id goes, `kernel` the release
-    of the installed kernel, `epoch` (seconds since 1970) the time of everything added.
+    kernel and initramfs, `document` the autoinstall document, `kernel` the release of the installed kernel,
+    `epoch` (seconds since 1970) the time of everything added.
     """
     names = chain(image.layer for image in images)
     installed = [image for image in images if image.layer != "medium"]
@@ -99,7 +94,7 @@ def lay_out(
         "base": server.sha256,
     }
     texts = {
-        "autoinstall.yaml": padded(document.replace(MEDIUM_ID, identity)),
+        "autoinstall.yaml": padded(document),
         "boot/grub/grub.cfg": padded(_menu(identity, values)),
         _SOURCES: with_source(server.sources, source),
         "rigforge/medium.json": json.dumps(description, indent=2) + "\n",

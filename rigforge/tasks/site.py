@@ -8,21 +8,50 @@ from pathlib import Path
 from invoke.context import Context
 
 from rigforge.cli import task
+from rigforge.errors import UsageError
 from rigforge.tasks.parameters import SITE, STACK
 
 
-@task(iterable=["set_"], help={"out": "file to write", "stack": STACK, **SITE})
-def seed(context: Context, out: str, stack: str = "", set_: Sequence[str] | None = None, site: str = "") -> None:
+@task(
+    iterable=["set_"],
+    positional=["out"],
+    help={
+        "out": "file to write (default: HOST.img)",
+        "host": "host name of the machine",
+        "netboot": "write the files into the folder OUT/HOST instead, for a web server: ds=nocloud;s=http://…/HOST/",
+        "stack": STACK,
+        **SITE,
+    },
+)
+def seed(
+    context: Context,
+    out: str = "",
+    host: str = "",
+    netboot: bool = False,
+    stack: str = "",
+    set_: Sequence[str] | None = None,
+    site: str = "",
+) -> None:
     """
     Make a CIDATA volume: the answers for one machine, beside an ISO that serves many.
 
     Write it to a second stick, or attach it to the machine as a disk.
 
-    Example: invoke seed gpu7.img --stack debian-12 --set hostname=gpu7
+    Example: invoke seed --host gpu07 --stack debian-12
     """
-    from rigforge.autoinstall.document import render
-    from rigforge.autoinstall.seed_image import make_cidata
-    from rigforge.options import the_mirrors, the_stack
+    from rigforge.autoinstall.rendered import rendered
+    from rigforge.autoinstall.seed_image import nocloud, write_files, write_volume
+    from rigforge.options import the_lock, the_mirrors, the_stack
 
-    make_cidata(render(the_stack(stack, the_mirrors(""), set_ or (), site)), Path(out))
-    print(f"seed: {out}")
+    if not (out or host):
+        raise UsageError("for which machine?", "name it: --host gpu07; or a file to write")
+    sets = [*(set_ or ()), *([f"hostname={host}"] if host else [])]
+    wanted = the_stack(stack, the_mirrors(""), sets, site)
+    files = nocloud(rendered(wanted, the_lock(wanted)), wanted.machine.hostname)
+    if netboot:
+        place = Path(out or ".") / wanted.machine.hostname
+        write_files(files, place)
+    else:
+        place = Path(out or f"{wanted.machine.hostname}.img")
+        write_volume(files, place)
+    print(f"seed: {place}")

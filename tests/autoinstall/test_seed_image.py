@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from invoke.context import Context
 
 from rigforge.autoinstall.seed_image import make_cidata
 from rigforge.errors import RigforgeError
 from rigforge.target.document import parse
+from rigforge.tasks.site import seed
 
 DOCUMENT = """\
 version: 1
@@ -109,3 +111,17 @@ def test_a_document_that_the_installer_refuses_is_not_written(tmp_path: Path) ->
         make_cidata(DOCUMENT.replace("realname: Rig Förge", "password: hunter2"), image)
     assert image.read_text() == "what was there"
     assert [path.name for path in tmp_path.iterdir()] == ["cidata.img"]
+
+
+def test_the_task_makes_a_volume_for_one_host_or_its_files_for_netboot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    login = "ssh_key=ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKa1ZOKl1nIskXRCHU+rQb0nYBMZL7sMskVr+D9ktLGv someone"
+    seed(Context(), host="gpu07", stack="smoke", set_=[login])
+    seed(Context(), out="web", host="gpu07", stack="smoke", set_=[login], netboot=True)
+    assert capsys.readouterr().out == "seed: gpu07.img\nseed: web/gpu07\n"
+    assert {file.name for file in (tmp_path / "web/gpu07").iterdir()} == {"user-data", "meta-data"}
+    for name in ("user-data", "meta-data"):
+        assert content(tmp_path / "gpu07.img", name) == (tmp_path / "web/gpu07" / name).read_text()
+    assert yaml.safe_load(content(tmp_path / "gpu07.img", "meta-data"))["local-hostname"] == "gpu07"

@@ -23,7 +23,7 @@ def stack(*sets: str, name: str = "ubuntu-24.04") -> Stack:
 
 
 def document(*sets: str) -> dict[str, object]:
-    loaded = yaml.safe_load(render(stack(*sets), "rigforge", KERNEL, "24.04"))
+    loaded = yaml.safe_load(render(stack(*sets), KERNEL, "24.04"))
     assert isinstance(loaded, dict)
     return loaded
 
@@ -36,7 +36,7 @@ def test_the_installer_accepts_it_and_nothing_in_it_is_regretted(release: str, l
         "storage.match=[{serial='S4*'}]",
         *(["storage.passphrase=correct horse"] if layout == "luks" else []),
     ]
-    text = render(stack(*sets, name=f"ubuntu-{release}"), "rigforge", KERNEL, release)
+    text = render(stack(*sets, name=f"ubuntu-{release}"), KERNEL, release)
     (tmp_path / "autoinstall.yaml").write_text(text)
     assert check(tmp_path / "autoinstall.yaml", "26.04" if release == "26.04" else "24.04", {"rigforge"}) == ()
 
@@ -76,5 +76,5 @@ def test_the_stacks_own_commands_come_last() -> None:
 
 def test_a_machine_that_nobody_could_log_in_to_is_refused() -> None:
     with pytest.raises(RigforgeError, match="nobody could log in") as caught:
-        render(load("ubuntu-24.04"), "rigforge", KERNEL, "24.04")
+        render(load("ubuntu-24.04"), KERNEL, "24.04")
     assert "--set ssh_key" in caught.value.hint

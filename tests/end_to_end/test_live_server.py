@@ -45,22 +45,20 @@ def boot(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run(command, check=True)
     (folder / "eltorito_img2_uefi.img").rename(folder / "efi.img")
     (folder / "boot_hybrid.img").write_bytes(medium.iso.read_bytes()[:512])
-    init = folder / "own/init"
-    init.parent.mkdir()
-    init.write_bytes(Path(__file__).with_name("stand_in_init").read_bytes())
-    init.chmod(0o755)
-    archive = subprocess.run(
-        ["cpio", "--quiet", "--create", "--format=newc"],
-        cwd=init.parent,
-        input=b"init\n",
-        capture_output=True,
-        check=True,
-    ).stdout
     initramfs = folder / "initrd.img"
     initramfs.chmod(0o644)
     whole = initramfs.read_bytes()
-    initramfs.write_bytes(whole + bytes(-len(whole) % 512) + archive)
+    init = Path(__file__).with_name("stand_in_init").read_bytes()
+    # The kernel unpacks one archive after the other (Documentation/driver-api/early-userspace/buffer-format.rst).
+    initramfs.write_bytes(whole + bytes(-len(whole) % 512) + member("init", init) + member("TRAILER!!!", b""))
     return folder
+
+
+def member(name: str, content: bytes) -> bytes:
+    """Returns a program as a member of a cpio archive ("newc")."""
+    fields = [1, 0o100755, 0, 0, 1, 0, len(content), 0, 0, 0, 0, len(name) + 1, 0]
+    head = b"070701" + b"".join(b"%08X" % field for field in fields) + name.encode() + b"\0"
+    return b"".join(part + bytes(-len(part) % 4) for part in (head, content))
 
 
 @pytest.fixture(scope="module")

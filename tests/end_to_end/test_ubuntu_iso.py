@@ -117,7 +117,7 @@ def test_the_iso_starts_and_its_layers_are_the_stacks(rig: Rig, image: Path, tmp
     text = told(image, "bios", tmp_path, ENTER)
     kernel = read(rig.stack.with_suffix(".lock")).versions["kernel"]
     assert "started with BOOT_IMAGE=/casper/vmlinuz autoinstall " in text
-    assert f"layers hold debian 12 with kernel {kernel}" in text
+    assert f"layers hold debian with kernel {kernel}" in text
 
 
 def test_the_document_is_accepted_and_names_the_kernel_of_the_layers(rig: Rig, image: Path, tmp_path: Path) -> None:

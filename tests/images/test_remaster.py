@@ -15,6 +15,7 @@ import pytest
 import yaml
 from live_server_medium import TIME, make
 
+from rigforge.autoinstall import ubuntu
 from rigforge.errors import RigforgeError
 from rigforge.images import iso, live_server, remaster
 from rigforge.images.medium import Medium
@@ -25,7 +26,7 @@ from rigforge.store.checksums import sha256
 
 LAYERS = ("base", "cuda", "python", "host", "medium")
 EPOCH = 1_780_000_000
-DOCUMENT = f"version: 1\nlate-commands:\n  - touch /target/boot/rigforge/{live_server.MEDIUM_ID}\n"
+DOCUMENT = "version: 1\n"
 
 Remaster = Callable[..., tuple[Path, Medium]]
 
@@ -155,9 +156,20 @@ def test_the_layers_are_one_more_source_and_the_default(
         assert whole["kernel"] == {"default": "linux-generic"}
 
 
-def test_the_document_has_the_id_that_the_menu_looks_for(stock: Path, remastered: Remaster) -> None:
+def test_the_document_leaves_the_mark_that_the_menu_looks_for(
+    stock: Path, remastered: Remaster, tmp_path: Path
+) -> None:
     _, medium = remastered(stock)
-    assert f"/target/boot/rigforge/{medium.id}\n" in medium.texts["autoinstall.yaml"]
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE2yTkv1Pbd0SHS0iWBn3GIiRXT8YmYBWkSrzMNv4hXK me"
+    document = ubuntu.render(load("ubuntu-24.04", sets=[f"ssh_key={key}"]), "linux-image-6.8.0-88-generic", "24.04")
+    (mark, *_) = yaml.safe_load(document)["late-commands"]
+    for place, text in medium.texts.items():
+        file = tmp_path / "cdrom" / place
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    here = mark.replace("/cdrom", f"{tmp_path}/cdrom").replace("/target", f"{tmp_path}/target")
+    subprocess.run(["sh", "-c", here], check=True)
+    assert [file.name for file in (tmp_path / "target/boot/rigforge").iterdir()] == [medium.id]
     assert f"/boot/rigforge/{medium.id}\n" in medium.texts["boot/grub/grub.cfg"]
     assert json.loads(medium.texts["rigforge/medium.json"])["id"] == medium.id
 
