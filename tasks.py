@@ -5,6 +5,7 @@ from rigforge.tasks.checkout import clean, lint, requirements, test
 from rigforge.tasks.explain import explain
 from rigforge.tasks.explicit import explicit
 from rigforge.tasks.lock import diff, lock, stacks, vendor
+from rigforge.tasks.packer import packer
 from rigforge.tasks.report import report
 from rigforge.tasks.reproduce import reproduce
 from rigforge.tasks.run import run
@@ -22,6 +23,7 @@ __all__ = [
     "explicit",
     "lint",
     "lock",
+    "packer",
     "report",
     "reproduce",
     "requirements",

@@ -24,10 +24,11 @@ LOCKED = "!"
 _KNOWN: tuple[Release, ...] = ("24.04", "26.04")
 
 
-def render(stack: Stack, kernel: str, release: str) -> str:
+def render(stack: Stack, kernel: str, release: str, source: str = SOURCE) -> str:
     """Returns the document for the ISO's autoinstall.yaml: the same text for the same stack.
 
-    `kernel` is the package with the kernel that the layers hold, `release` Ubuntu's, as "24.04".
+    `kernel` is the package with the kernel that the install source holds, `release` Ubuntu's, as "24.04", `source`
+    the install source's id.
 
     Raises RigforgeError where the installer would refuse it, or nobody could log in.
     """
@@ -41,14 +42,14 @@ def render(stack: Stack, kernel: str, release: str) -> str:
         layout=_whole_disk(layout(stack)),
         network=stack.network,
         install=stack.install.model_dump(mode="json"),
-        source=SOURCE,
+        source=source,
         kernel=kernel,
     )
     asked = next((known for known in reversed(_KNOWN) if known <= release), _KNOWN[0])
     with tempfile.TemporaryDirectory(prefix="rigforge-") as directory:
         file = Path(directory) / "autoinstall.yaml"
         file.write_text(text, encoding="utf-8")
-        findings = check(file, asked, {SOURCE})
+        findings = check(file, asked, {source})
     for finding in findings:
         if finding.level == "error":
             key = re.sub(r"^identity\.|^storage\.layout\.", "", finding.key)

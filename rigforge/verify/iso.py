@@ -7,6 +7,7 @@ import math
 import shlex
 import socket
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +146,7 @@ def _build(files: Files, machine: qemu.Machine, username: str, disk: int, timeou
             ssh_timeout=f"{timeout_minutes}m",
             test_command=_test_command(files, f"ssh://{username}@127.0.0.1:{port}", ssh_config),
         )
-        project = packer.render(files.out / "packer", variables, version)
+        project = packer.render(files.out / "packer", "machine", asdict(variables), version)
         packer.validate(project, version)
         with watching(files.serial_log, files.packer_log, files.pidfile) as watch:
             failure = _failure(project, files.packer_log)

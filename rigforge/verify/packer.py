@@ -9,8 +9,9 @@ import re
 import shutil
 import signal
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from packaging.version import Version
 
@@ -56,15 +57,18 @@ def wants_plugins(packer: Version) -> bool:
     return packer.release[:2] >= _PLUGINS_SINCE
 
 
-def render(directory: Path, variables: Variables, packer: Version) -> Path:
-    """Makes `directory` a complete Packer project (`packer build DIRECTORY`) and returns it."""
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True)
-    shutil.copy(TEMPLATES / "machine.pkr.hcl", directory)
+def render(directory: Path, template: str, values: Mapping[str, Any], packer: Version) -> Path:
+    """Makes `directory` a complete Packer project (`packer build DIRECTORY`) of a template and returns it.
+
+    The values are JSON, in which no character means anything to Packer.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "plugins.pkr.hcl").unlink(missing_ok=True)
+    shutil.copy(TEMPLATES / f"{template}.pkr.hcl", directory)
     if wants_plugins(packer):
         shutil.copy(TEMPLATES / "plugins.pkr.hcl", directory)
-    text = json.dumps(asdict(variables), indent=2) + "\n"
-    (directory / "machine.auto.pkrvars.json").write_text(text)
+    text = json.dumps(dict(values), indent=2) + "\n"
+    (directory / f"{template}.auto.pkrvars.json").write_text(text)
     return directory
 
 

@@ -67,21 +67,21 @@ def test_plugins_are_asked_for_from_packer_1_7_on(version: str, wanted: bool) ->
 def test_required_plugins_are_left_out_where_packer_would_refuse_them(
     tmp_path: Path, variables: packer.Variables
 ) -> None:
-    old = packer.render(tmp_path / "old", variables, OLD)
-    new = packer.render(tmp_path / "new", variables, NEW)
+    old = packer.render(tmp_path / "old", "machine", asdict(variables), OLD)
+    new = packer.render(tmp_path / "new", "machine", asdict(variables), NEW)
     assert not [file for file in old.glob("*.pkr.hcl") if "required_plugins" in file.read_text()]
     plugins = hcl2.loads((new / "plugins.pkr.hcl").read_text())["packer"][0]["required_plugins"]
     assert "qemu" in plugins[0]
 
 
 def test_rendering_leaves_nothing_of_an_earlier_project(tmp_path: Path, variables: packer.Variables) -> None:
-    project = packer.render(tmp_path / "project", variables, NEW)
-    packer.render(project, variables, OLD)
+    project = packer.render(tmp_path / "project", "machine", asdict(variables), NEW)
+    packer.render(project, "machine", asdict(variables), OLD)
     assert sorted(file.name for file in project.iterdir()) == ["machine.auto.pkrvars.json", "machine.pkr.hcl"]
 
 
-def test_every_variable_of_the_template_is_given_and_no_other(tmp_path: Path, variables: packer.Variables) -> None:
-    project = packer.render(tmp_path / "project", variables, OLD)
+def test_every_variable_of_the_machine_is_given_and_no_other(tmp_path: Path, variables: packer.Variables) -> None:
+    project = packer.render(tmp_path / "project", "machine", asdict(variables), OLD)
     template = hcl2.loads((project / "machine.pkr.hcl").read_text())
     declared = {name.strip('"') for block in template["variable"] for name in block if not name.startswith("__")}
     given = json.loads((project / "machine.auto.pkrvars.json").read_text())
@@ -89,8 +89,9 @@ def test_every_variable_of_the_template_is_given_and_no_other(tmp_path: Path, va
     assert declared == set(given)
 
 
-def test_every_variable_is_used() -> None:
-    text = (packer.TEMPLATES / "machine.pkr.hcl").read_text()
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
+def test_every_variable_is_used(template: Path) -> None:
+    text = template.read_text()
     declared = set(re.findall(r'^variable "(\w+)"', text, re.MULTILINE))
     assert set(re.findall(r"\bvar\.(\w+)", text)) == declared
 
@@ -105,15 +106,14 @@ def test_template_survives_a_round_trip_through_hcl2(template: Path) -> None:
 @pytest.mark.parametrize("kind", qemu.FIRMWARES)
 def test_packer_accepts_the_project(tmp_path: Path, variables: packer.Variables, kind: qemu.Firmware) -> None:
     version = packer.version()
-    project = packer.render(
-        tmp_path / "project", replace(variables, qemuargs=qemu.arguments(a_machine(tmp_path, kind))), version
-    )
+    of_this_firmware = replace(variables, qemuargs=qemu.arguments(a_machine(tmp_path, kind)))
+    project = packer.render(tmp_path / "project", "machine", asdict(of_this_firmware), version)
     packer.validate(project, version)
 
 
 def test_packer_refuses_a_project_whose_key_is_missing(tmp_path: Path, variables: packer.Variables) -> None:
     version = packer.version()
     broken = replace(variables, ssh_private_key_file=str(tmp_path / "none"))
-    project = packer.render(tmp_path / "project", broken, version)
+    project = packer.render(tmp_path / "project", "machine", asdict(broken), version)
     with pytest.raises(CommandFailed, match="ssh_private_key_file is invalid"):
         packer.validate(project, version)
