@@ -146,6 +146,7 @@ ACCEPTED = {
     "an interactive section that there is not": HEAD + "interactive-sections: [bogus]\n",
     "identity asked for": "version: 1\ninteractive-sections: [identity]\n",
     "all asked for": "version: 1\ninteractive-sections: ['*']\n",
+    "a layout that is asked for": HEAD + "interactive-sections: [storage]\nstorage: {layout: {mode: bogus}}\n",
     "user-data of null in place of identity": "version: 1\nuser-data: null\n",
     "a list of matches": HEAD + "storage: {layout: {name: direct, match: [{serial: N}, {size: smallest}]}}\n",
     "layout and config": HEAD + "storage: {layout: {name: direct}, config: []}\n",
@@ -180,6 +181,12 @@ def test_names_of_the_system_are_refused_by_the_newer_installer_and_doubtful_in_
         assert refused(tmp_path, text, "26.04") == "identity.username"
         assert refused(tmp_path, text, "24.04") == ""
         assert "identity.username" in [each.key for each in findings(tmp_path, text)]
+
+
+def test_groups_came_after_24_04(tmp_path: Path) -> None:
+    text = HEAD.replace("password:", "groups: [docker], password:", 1)
+    assert refused(tmp_path, text, "24.04") == "identity.groups"
+    assert refused(tmp_path, text, "26.04") == ""
 
 
 def test_crash_dumps_came_after_24_04(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from rigforge.autoinstall.subiquity.document import Document, Finding
 
 Release = Literal["24.04", "26.04"]
 
-#: The first release whose installer looks at the user's name.
+#: The first release whose installer looks at the user's name, and knows identity.groups.
 _CHECKS_NAMES = "24.10"
 
 _LAYOUT_MODES = ("reformat_disk", "use_gap")
@@ -62,7 +62,8 @@ def errors(document: Document, release: Release, sources: Collection[str] | None
     yield from _apt(sections.get("apt"))
     yield from _user_data(sections.get("user-data"))
     yield from _source(sections.get("source"), sources)
-    if "storage" in sections and isinstance(sections["storage"], dict):
+    # What a user is asked for is not looked at before.
+    if isinstance(sections.get("storage"), dict) and not _asks(sections, "storage"):
         yield from _storage(sections["storage"])
 
 
@@ -91,19 +92,27 @@ def _cure(name: str, wrong: jsonschema.ValidationError) -> str:
 def _identity(sections: dict[str, Any], release: Release) -> Iterator[Finding]:
     identity = sections.get("identity")
     if identity is None:
-        asked = sections.get("interactive-sections") or []
         storage = sections.get("storage")
         layout = storage.get("layout") if isinstance(storage, dict) else None
         only_reset = isinstance(layout, dict) and layout.get("reset-partition-only")
-        if "user-data" not in sections and not {"identity", "*"} & set(map(str, asked)) and not only_reset:
+        if "user-data" not in sections and not _asks(sections, "identity") and not only_reset:
             yield _error("identity", "neither identity nor user-data is there", "name a user: identity, or user-data")
         return
+    if isinstance(identity, dict) and "groups" in identity and Version(release) < Version(_CHECKS_NAMES):
+        cure = "leave it out, and add the user to groups in late-commands"
+        yield _error("identity.groups", f"the installer of {release} knows no such key", cure)
     name = identity.get("username") if isinstance(identity, dict) else None
     if isinstance(name, str) and Version(release) >= Version(_CHECKS_NAMES):
         if name in table("names")["names"]["reserved"]:
             yield _error("identity.username", f"{name} is a name of the system", "choose another")
         elif not re.fullmatch(r"[a-z_][a-z0-9_-]*", name) or len(name) > 32:
             yield _error("identity.username", f"{name!r} is no user name", "a-z, 0-9, _ and -, at most 32")
+
+
+def _asks(sections: dict[str, Any], name: str) -> bool:
+    """Tells whether the installer asks its user for a section."""
+    asked = sections.get("interactive-sections")
+    return isinstance(asked, list) and bool({name, "*"} & set(map(str, asked)))
 
 
 def _keyboard(keyboard: Any) -> Iterator[Finding]:
