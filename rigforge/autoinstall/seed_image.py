@@ -13,10 +13,7 @@ from rigforge import atomic
 from rigforge.autoinstall import template
 from rigforge.errors import RigforgeError
 from rigforge.process import run
-from rigforge.target.document import Document, DocumentError, parse
 from rigforge.target.media import LARGEST
-from rigforge.target.network_section import read_network
-from rigforge.target.section import load
 
 #: The first second that FAT can hold. Every file has it, so that the same input gives the same bytes.
 EPOCH = 315532800
@@ -28,31 +25,13 @@ VOLUME_NUMBER = "52494721"
 SIZE = 1440
 
 
-def make_cidata(document_text: str, path: Path, network_config: str | None = None) -> Document:
-    """Writes a FAT image with the document to `path` and returns the document: the same input, the same bytes.
-
-    `document_text` is bare or under `autoinstall:`; `network_config` is the installer's network, netplan version 2,
-    and the machine's where the document names none. Only the owner may read the file: it holds the password's hash.
-    Raises RigforgeError for a document that the installer refuses; `path` is left as it is then.
-    """
-    if max(len(document_text), len(network_config or "")) > LARGEST // 2:
-        raise RigforgeError(f"the document is larger than {LARGEST // 2 // 1024} KiB")
-    try:
-        document = parse(document_text, "autoinstall document")
-        network = load(network_config, "network-config") if network_config else None
-        if network is not None:
-            read_network("network-config", network)
-    except DocumentError as error:
-        raise RigforgeError(error.message, error.hint) from None
-    files = nocloud(document_text, document.identity.hostname)
-    if network is not None and network_config:
-        files["network-config"] = network_config
-    write_volume(files, path)
-    return document
-
-
 def nocloud(document_text: str, hostname: str) -> dict[str, str]:
-    """Returns the files of a NoCloud seed, by name, that has a document, bare or under `autoinstall:`."""
+    """Returns the files of a NoCloud seed, by name, that has a document, bare or under `autoinstall:`.
+
+    Raises RigforgeError for a document that the installer would not read to its end.
+    """
+    if len(document_text) > LARGEST // 2:
+        raise RigforgeError(f"the document is larger than {LARGEST // 2 // 1024} KiB")
     content = yaml.safe_load(document_text)
     wrapped = content if "autoinstall" in content else {"autoinstall": content}
     return {

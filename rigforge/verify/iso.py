@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from rigforge import console, process
-from rigforge.autoinstall import document, seed_image
+from rigforge.autoinstall import seed_image
+from rigforge.autoinstall.rendered import rendered
 from rigforge.errors import RigforgeError
 from rigforge.images.iso import extract
 from rigforge.lock.model import Lock
 from rigforge.stack.model import Stack
 from rigforge.verify import firmware as uefi
 from rigforge.verify import packer, qemu, serial, suite
-from rigforge.verify.expectations import expectations, stand_in
+from rigforge.verify.expectations import TEST_HOSTNAME, expectations, stand_in
 from rigforge.verify.files import Files
 from rigforge.verify.report import ImageTestsError, Report, read_junit
 from rigforge.verify.watch import Watch, watching
@@ -68,7 +69,7 @@ def verify_iso(
     files = Files(out.absolute())
     installed = stand_in(stack, files.prepare())
     files.expectations.write_text(expectations(installed, lock, firmware, medium).model_dump_json(indent=2))
-    seed_image.make_cidata(document.render(installed), files.cidata)
+    seed_image.write_volume(seed_image.nocloud(rendered(installed, lock), TEST_HOSTNAME), files.cidata)
     machine = qemu.Machine(
         firmware=firmware,
         accelerator=qemu.accelerator(),

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from chain import OUT, make, rigforge, usable
+from debian.deb822 import Deb822
 from test_live_server import ENTER, boot, told
 
 from rigforge.lock.model import read
@@ -32,7 +33,7 @@ __all__ = ["boot", "key"]
 pytestmark = pytest.mark.boot
 
 STACK = """\
-description = "Stand-in for Ubuntu: Debian's packages, and nothing for GPUs"
+description = "Stand-in for Ubuntu: Debian's packages, and a driver of empty ones"
 
 [system]
 distribution = "ubuntu"
@@ -47,6 +48,10 @@ keyring = "{keyring}"
 [kernel]
 package = "linux-image-generic"
 
+[driver]
+provider = "apt"
+version = "580-server-open"
+
 [packages]
 base = {base}
 host = {host}
@@ -59,6 +64,16 @@ volume_id = "RIGFORGE_UBUNTU"
 countdown = 2
 zstd_level = 3
 """
+
+
+DRIVER = "580.178.04"
+USER_SPACE = (
+    "libnvidia-cfg1-580-server",
+    "libnvidia-compute-580-server",
+    "nvidia-compute-utils-580-server",
+    "nvidia-kernel-common-580-server",
+    "nvidia-utils-580-server",
+)
 
 
 @dataclass(frozen=True)
@@ -82,8 +97,15 @@ def rig(boot: Path, key: Key, tmp_path_factory: pytest.TempPathFactory) -> Itera
     store = Store(home() / "store")
     store.fetch(lock.files, Mirrors.from_environment())
     archive = SignedArchive(folder / "served/ubuntu")
-    archive.add("noble", "linux-image-generic", Depends=f"linux-image-{lock.versions['kernel']}")
+    kernel = lock.versions["kernel"]
+    abi = kernel.removesuffix("-amd64")
+    archive.add("noble", "linux-image-generic", f"{abi}.57", Depends=f"linux-image-{kernel}")
     archive.add("noble", "casper")
+    modules = f"linux-modules-nvidia-580-server-open-{kernel}"
+    archive.add("noble", modules, f"{abi}.57+1", Depends=f"linux-image-{kernel}")
+    archive.add("noble", "linux-modules-nvidia-580-server-open-generic", f"{abi}.57+1", Depends=modules)
+    for name in USER_SPACE:
+        archive.add("noble", name, f"{DRIVER}-0ubuntu0.24.04.1", Source="nvidia-graphics-drivers-580-server")
     for file in lock.files:
         (archive.path / "pool/noble/main" / file.basename).symlink_to(store.path(file.sha256))
     archive.publish("noble", key)
@@ -118,6 +140,21 @@ def test_the_iso_starts_and_its_layers_are_the_stacks(rig: Rig, image: Path, tmp
     kernel = read(rig.stack.with_suffix(".lock")).versions["kernel"]
     assert "started with BOOT_IMAGE=/casper/vmlinuz autoinstall " in text
     assert f"layers hold debian with kernel {kernel}" in text
+
+
+def test_kernel_modules_and_user_space_are_of_one_lock_and_held_together(rig: Rig, image: Path, tmp_path: Path) -> None:
+    lock = read(rig.stack.with_suffix(".lock"))
+    assert lock.versions["driver"] == DRIVER
+    layer = tmp_path / "host.squashfs"
+    place = "/casper/rigforge.host.squashfs"
+    subprocess.run(["xorriso", "-osirrox", "on", "-indev", image, "-extract", place, layer], check=True)
+    status = subprocess.run(
+        ["unsquashfs", "-cat", layer, "var/lib/dpkg/status"], capture_output=True, check=True
+    ).stdout
+    held = {stanza["Package"] for stanza in Deb822.iter_paragraphs(status) if stanza["Status"].startswith("hold ")}
+    kernel = lock.versions["kernel"]
+    assert held >= {*USER_SPACE, f"linux-image-{kernel}", f"linux-modules-nvidia-580-server-open-{kernel}"}
+    assert held >= {"linux-image-generic", "linux-modules-nvidia-580-server-open-generic"}
 
 
 def test_the_document_is_accepted_and_names_the_kernel_of_the_layers(rig: Rig, image: Path, tmp_path: Path) -> None:

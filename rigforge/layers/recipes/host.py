@@ -108,6 +108,8 @@ def _hold(root: Root) -> None:
     held = []
     for line in listed.splitlines():
         package, source = line.split()
-        if package.startswith(("linux-image-", "nvidia-modules-")) or source.startswith("nvidia-graphics-drivers"):
+        if package.startswith(("linux-image-", "linux-modules-", "nvidia-modules-")) or source.startswith(
+            "nvidia-graphics-drivers"
+        ):
             held.append(package)
     root.chroot(["apt-mark", "hold", *sorted(held)])
