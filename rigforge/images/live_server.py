@@ -99,8 +99,9 @@ def lay_out(
         _SOURCES: with_source(server.sources, source),
         "rigforge/medium.json": json.dumps(description, indent=2) + "\n",
     }
-    sums = {place: _md5_of_layer(path) for place, path in large.items()}
-    sums |= {place: hashlib.md5(text.encode(), usedforsecurity=False).hexdigest() for place, text in texts.items()}
+    sums = {f"casper/{name}": _md5_of_image(image.path) for name, image in zip(names, images, strict=True)}
+    sums |= {place: _md5((boot / name).read_bytes()) for place, name in LIVE_KERNEL.items()}
+    sums |= {place: _md5(text.encode()) for place, text in texts.items()}
     merged = {**server.md5sums, **sums}
     texts[_SUMS] = "".join(f"{md5}  ./{place}\n" for place, md5 in sorted(merged.items()))
     sizes = {place: len(text.encode()) for place, text in texts.items()}
@@ -154,8 +155,12 @@ def _menu(identity: str, values: Mapping[str, Any]) -> str:
     return str(template.render(id=identity, **values))
 
 
-def _md5_of_layer(file: Path) -> str:
-    """Returns the MD5 (hex) of a file that never changes, kept beside it."""
+def _md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+def _md5_of_image(file: Path) -> str:
+    """Returns the MD5 (hex) of a squashfs, which never changes: it is kept beside it."""
     kept = file.with_suffix(".md5")
     if not kept.exists():
         with file.open("rb") as content:
