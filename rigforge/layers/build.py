@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -51,8 +52,12 @@ class Cache:
         return self.layer(layer) / "made.json"
 
     def squashfs(self, layer: Layer, level: int) -> Path:
-        """Returns where the squashfs of a layer is, compressed with zstd at `level`."""
-        return self.directory / "squashfs" / f"{layer.key}-{level}-{BLOCK}.squashfs"
+        """Returns where the squashfs of a layer is, compressed with zstd at `level`.
+
+        What is known of it lies beside it, so a file that another version of `squash` has made is another file.
+        """
+        made_by = hashlib.sha256(Path(__file__).with_name("inside.py").read_bytes()).hexdigest()[:8]
+        return self.directory / "squashfs" / f"{layer.key}-{level}-{BLOCK}-{made_by}.squashfs"
 
     def blob(self, key: str, compression: str) -> Path:
         """Returns where the tar of what `key` stands for is, compressed; its directory is there."""
