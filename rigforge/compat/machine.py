@@ -76,9 +76,9 @@ def read(root: Path = Path("/"), interpreter: str = "") -> Machine:
     return Machine(
         gpus=tuple(card for device in devices if (card := by_pci(device))),
         unknown=tuple(f"10de:{device}" for device in devices if not by_pci(device)),
-        loaded=_loaded(root / "proc/driver/nvidia/version"),
+        loaded=loaded(root),
         nouveau=(root / "sys/module/nouveau").is_dir(),
-        user_space=_user_space(root),
+        user_space=user_space(root),
         toolkit=_toolkit(root / "usr/local/cuda/version.json"),
         pytorch=_pytorch(interpreter or _other_python()),
     )
@@ -94,12 +94,14 @@ def _cards(devices: Path) -> list[str]:
     return found
 
 
-def _loaded(version: Path) -> Loaded | None:
+def loaded(root: Path) -> Loaded | None:
+    """Returns the kernel module that is loaded."""
+    version = root / "proc/driver/nvidia/version"
     found = _LOADED.search(version.read_text()) if version.is_file() else None
     return Loaded(found["version"], "open" if found["open"] else "proprietary") if found else None
 
 
-def _user_space(root: Path) -> str:
+def user_space(root: Path) -> str:
     """Returns the version of the driver's libcuda, as its file's name has it; "" without one."""
     for folder in _LIBRARIES:
         link = root / folder / "libcuda.so.1"

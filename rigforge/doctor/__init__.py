@@ -1,0 +1,1 @@
+"""`rigforge-doctor`: what is right and what is wrong with a GPU machine, seen from the machine itself."""

@@ -1,0 +1,99 @@
+"""The PCI bus: cards that are seated against GPUs that the driver sees, and the links between card and slot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rigforge.doctor.check import Check, Topic
+from rigforge.doctor.machine import Card, Machine
+
+SEEN = Topic("gpu-bus", "A card that is on the bus but not in the driver is dead weight: nothing can use it.")
+WIDTH = Topic("gpu-link-width", "On fewer lanes data reach the GPU more slowly, often by a card that is not fully seated.")
+SPEED = Topic("gpu-link-speed", "A slot of an older PCIe generation halves the speed of copies with each generation.")
+
+RESEAT = "power off, seat the card and its power plugs again; then try another slot or riser cable"
+
+
+def checks(machine: Machine) -> Iterator[Check]:
+    cards = machine.cards
+    yield _seen(machine, cards)
+    if not cards:
+        yield from (topic.not_applicable("no NVIDIA GPU on the bus") for topic in (WIDTH, SPEED))
+        return
+    yield WIDTH.worst(
+        (trouble for card in cards if (trouble := _width(card))),
+        ", ".join(f"{card.address} ×{card.text('current_link_width') or '?'}" for card in cards),
+    )
+    yield SPEED.worst(
+        (trouble for card in cards if (trouble := _speed(card))),
+        ", ".join(f"{card.address} up to {card.text('max_link_speed') or '?'}" for card in cards),
+    )
+
+
+def _seen(machine: Machine, cards: tuple[Card, ...]) -> Check:
+    gpus = machine.nvml.gpus
+    if lost := [gpu for gpu in gpus if gpu.lost]:
+        told = ", ".join(f"GPU {gpu.index} {gpu.address}: {gpu.lost}".replace(" :", ":") for gpu in lost)
+        return SEEN.failed(told, f"sudo reboot; if it comes back: {RESEAT}")
+    if not cards:
+        if gpus:
+            return SEEN.ok(f"{len(gpus)} in the driver; the bus is not to be seen from here")
+        return SEEN.not_applicable("no NVIDIA GPU on the PCI bus")
+    if machine.nvml.error:
+        return SEEN.failed(
+            f"{len(cards)} on the bus, but the driver does not answer: {machine.nvml.error}",
+            "see driver-module and driver-user-space",
+        )
+    if dead := [card.address for card in cards if card.address not in {gpu.address for gpu in gpus}]:
+        if machine.container:
+            return SEEN.ok(f"{len(gpus)} of {len(cards)} on the bus were given to this container")
+        measured = f"on the bus but not in the driver: {', '.join(dead)} ({len(gpus)} of {len(cards)} work)"
+        return SEEN.failed(measured, f"sudo dmesg | grep -i nvrm says why; {RESEAT}")
+    return SEEN.ok(f"{len(cards)} on the bus, {len(gpus)} in the driver")
+
+
+def _width(card: Card) -> Check | None:
+    now, able, slot = _number(card, "current_link_width"), _number(card, "max_link_width"), _slot_width(card)
+    if not now or not able or now >= able:
+        return None
+    if slot and now >= slot:
+        return WIDTH.warning(
+            f"{card.address} ×{now}: the card can ×{able}, its slot ×{slot}", "move the card to a slot with more lanes"
+        )
+    return WIDTH.warning(f"{card.address} ×{now}, though card and slot can ×{min(able, slot or able)}", RESEAT)
+
+
+def _speed(card: Card) -> Check | None:
+    """Compares what card and slot can do: the speed of the moment falls whenever a GPU is idle."""
+    able, slot = (_transfers(text) for text in (card.text("max_link_speed"), _of_slot(card, "max_link_speed")))
+    if not able or not slot or slot >= able:
+        return None
+    return SPEED.warning(
+        f"{card.address}: the card can {able:g} GT/s, its slot {slot:g} GT/s",
+        "use a slot of the card's generation, and leave the link speed on Auto in the firmware's setup",
+    )
+
+
+def _slot_width(card: Card) -> int:
+    text = _of_slot(card, "max_link_width")
+    return int(text) if text.isdigit() else 0
+
+
+def _of_slot(card: Card, name: str) -> str:
+    file = card.slot / name
+    return file.read_text().strip() if file.is_file() else ""
+
+
+def _number(card: Card, name: str) -> int:
+    text = card.text(name)
+    return int(text) if text.isdigit() else 0
+
+
+def _transfers(text: str) -> float:
+    """Returns the GT/s of sysfs's words.
+
+    >>> _transfers("16.0 GT/s PCIe")
+    16.0
+    """
+    first = text.partition(" ")[0]
+    return float(first) if first.replace(".", "", 1).isdigit() else 0.0

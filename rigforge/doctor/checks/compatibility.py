@@ -1,0 +1,67 @@
+"""Cards, driver, CUDA, cuDNN and PyTorch against each other, by the tables that stacks are resolved with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rigforge.doctor.check import Check, Topic
+from rigforge.doctor.machine import Machine
+
+PAIRS = Topic("compatibility", "A driver too old for CUDA, or PyTorch without code for the GPU, fails only in the middle of work.")
+SHADOWED = Topic("library-path", "A libcuda or cuDNN found before the right one breaks PyTorch in ways that look like bugs.")
+
+#: Where Rigforge and conda put the environment, and what a login has otherwise.
+PYTHONS = ("/opt/rigforge/python/bin/python3", "/opt/conda/envs/*/bin/python3", "/opt/conda/bin/python3", "/usr/bin/python3")
+
+#: Libraries of which a second one is found before the right one.
+_SHADOWING = ("libcuda.so*", "libcudart.so*", "libcudnn*.so*", "libnvidia-ml.so*", "libnccl.so*", "libcublas.so*")
+
+
+def checks(machine: Machine) -> Iterator[Check]:
+    yield _pairs(machine)
+    yield _shadowed(machine)
+
+
+def _pairs(machine: Machine) -> Check:
+    # Here, because pydantic takes longest of all to start, and --help needs none of it.
+    from rigforge.compat import machine as installed
+    from rigforge.compat.diagnosis import diagnose
+
+    found = installed.read(machine.root, _python(machine))
+    if not found.gpus and not found.unknown and not found.loaded:
+        versions = f"; PyTorch {found.pytorch.version}" if found.pytorch else ""
+        return PAIRS.not_applicable(f"no NVIDIA GPU on the bus and no driver{versions}")
+    findings = diagnose(found)
+    troubles = [
+        Check(PAIRS.id, finding.status, finding.message, PAIRS.why, finding.cure)
+        for finding in findings
+        if finding.status != "ok"
+    ]
+    return PAIRS.worst(troubles, "; ".join(finding.message for finding in findings))
+
+
+def _python(machine: Machine) -> str:
+    active = machine.environment.get("VIRTUAL_ENV") or machine.environment.get("CONDA_PREFIX")
+    patterns = (*([f"{active}/bin/python3"] if active else []), *PYTHONS)
+    found = (path for pattern in patterns for path in sorted(machine.root.glob(pattern.lstrip("/"))))
+    return str(next(found, ""))
+
+
+def _shadowed(machine: Machine) -> Check:
+    folders = [folder for folder in machine.environment.get("LD_LIBRARY_PATH", "").split(":") if folder]
+    if not folders:
+        return SHADOWED.ok("LD_LIBRARY_PATH is not set")
+    names = {
+        folder: sorted({file.name.partition(".so")[0] for pattern in _SHADOWING for file in (machine.root / folder.lstrip("/")).glob(pattern)})
+        for folder in folders
+    }
+    stubs = [folder for folder in folders if folder.rstrip("/").endswith("stubs") and names[folder]]
+    if stubs:
+        return SHADOWED.failed(
+            f"LD_LIBRARY_PATH has {stubs[0]}: stubs are for linking, and answer every call with an error",
+            "unset LD_LIBRARY_PATH, and take the line out of ~/.bashrc",
+        )
+    if there := {folder: found for folder, found in names.items() if found}:
+        told = "; ".join(f"{folder} has {', '.join(found)}" for folder, found in there.items())
+        return SHADOWED.warning(f"LD_LIBRARY_PATH: {told}", "unset LD_LIBRARY_PATH; PyTorch brings its own libraries")
+    return SHADOWED.ok(f"LD_LIBRARY_PATH={':'.join(folders)} has no library of NVIDIA's")

@@ -1,0 +1,71 @@
+"""Containers with GPUs: the engine, how it hands GPUs over, and a container that is really started."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from rigforge.doctor.check import Check, Topic
+from rigforge.doctor.machine import Machine
+
+RUNTIME = Topic("container-runtime", "docker run --gpus all needs NVIDIA's toolkit or a CDI specification of this driver.")
+START = Topic("container-start", "Only a container that is started shows that the GPU arrives in it.")
+
+_SPECIFICATIONS = ("etc/cdi", "var/run/cdi", "run/cdi")
+
+
+def checks(machine: Machine) -> Iterator[Check]:
+    if machine.container:
+        yield from (topic.not_applicable("this is a container") for topic in (RUNTIME, START))
+        return
+    engine = next((name for name in ("docker", "podman") if machine.has(name)), "")
+    if not engine:
+        yield from (topic.not_applicable("neither Docker nor Podman is installed") for topic in (RUNTIME, START))
+        return
+    told = machine.ask(engine, "info", "--format", "json")
+    if not told or told.code:
+        measured = f"{engine} does not answer" + (f": {told.complaint.splitlines()[0]}" if told and told.complaint else "")
+        yield RUNTIME.warning(measured, f"sudo systemctl start {engine}, and be in the group docker: sudo usermod -aG docker $USER")
+        yield START.not_applicable(f"{engine} does not answer")
+        return
+    way = _way(machine, engine, told.said)
+    if not machine.cards:
+        yield RUNTIME.not_applicable(f"{engine} answers; no NVIDIA GPU on the bus")
+    elif not way:
+        yield RUNTIME.failed(
+            f"{engine} has neither NVIDIA's runtime nor a CDI specification",
+            "sudo systemctl start rigforge-cdi, or: sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml",
+        )
+    else:
+        yield RUNTIME.ok(f"{engine}, {'CDI' if 'nvidia.com' in way[-1] else 'NVIDIA runtime'}")
+    yield _start(machine, engine, way)
+
+
+def _way(machine: Machine, engine: str, info: str) -> tuple[str, ...]:
+    """Returns the arguments that hand over all GPUs; none where there is no way."""
+    try:
+        runtimes = json.loads(info).get("Runtimes") or {}
+    except ValueError:
+        runtimes = {}
+    files = [file for folder in _SPECIFICATIONS for file in (machine.root / folder).glob("*.*")]
+    if any("nvidia.com/gpu" in file.read_text(errors="replace") for file in files):
+        return ("--device", "nvidia.com/gpu=all")
+    return ("--gpus", "all") if engine == "docker" and "nvidia" in runtimes else ()
+
+
+def _start(machine: Machine, engine: str, way: tuple[str, ...]) -> Check:
+    listed = machine.ask(engine, "images", "--quiet", "--filter", "label=io.rigforge.stack")
+    image = listed.said.split()[0] if listed and listed.said else ""
+    if not image:
+        return START.not_applicable("no image of Rigforge's is loaded")
+    gpus = way if machine.cards else ()
+    if machine.cards and not way:
+        return START.not_applicable("there is no way to hand a GPU over")
+    ask = ("nvidia-smi", "--list-gpus") if gpus else ("true",)
+    done = machine.ask(engine, "run", "--rm", "--network=none", *gpus, "--entrypoint", ask[0], image, *ask[1:], seconds=60)
+    if not done or done.code:
+        return START.failed(
+            f"{image} did not start: {done.complaint.splitlines()[-1] if done and done.complaint else 'no answer in 60 s'}",
+            f"{engine} run --rm {' '.join(gpus)} {image} nvidia-smi shows the whole message",
+        )
+    return START.ok(f"{image} started" + (f" with {len(done.said.splitlines())} GPUs" if gpus else ""))

@@ -1,0 +1,126 @@
+"""The NVIDIA driver: its module, its user space, what would keep it from loading now or at the next boot."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from packaging.version import Version
+
+from rigforge.compat import machine as installed
+from rigforge.doctor.check import Check, Topic
+from rigforge.doctor.machine import Machine
+
+MODULE = Topic("driver-module", "Without its kernel module no program reaches the GPU.")
+USER_SPACE = Topic("driver-user-space", "Module and libraries of two versions refuse to talk to each other.")
+NOUVEAU = Topic("nouveau", "While nouveau holds the card, NVIDIA's module cannot have it.")
+NEXT_KERNEL = Topic("next-kernel", "A kernel without an NVIDIA module is how a machine loses its GPUs by an upgrade.")
+HELD = Topic("held-packages", "What is held, no unattended upgrade parts: kernel and driver stay the pair they are.")
+
+#: Names of the driver's main module: NVIDIA's own and Debian's.
+_MODULES = ("nvidia.ko", "nvidia-current.ko")
+
+
+def checks(machine: Machine) -> Iterator[Check]:
+    loaded = installed.loaded(machine.root)
+    user_space = installed.user_space(machine.root)
+    yield _module(machine, loaded)
+    yield _user_space(machine, loaded, user_space)
+    if machine.container:
+        yield from (topic.not_applicable("the host's, in a container") for topic in (NOUVEAU, NEXT_KERNEL, HELD))
+        return
+    yield _nouveau(machine)
+    yield _next_kernel(machine)
+    yield _held(machine)
+
+
+def _module(machine: Machine, loaded: installed.Loaded | None) -> Check:
+    if loaded:
+        return MODULE.ok(f"{loaded.version}, {loaded.module} kernel module")
+    if not machine.cards:
+        return MODULE.not_applicable("no NVIDIA GPU on the bus")
+    if _has_module(machine, machine.kernel):
+        return MODULE.failed("not loaded, though this kernel has it", "sudo modprobe nvidia; sudo dmesg | tail says why not")
+    return MODULE.failed(
+        f"kernel {machine.kernel} has no NVIDIA module",
+        "choose the former kernel in the boot menu, or install the driver's module for this one",
+    )
+
+
+def _user_space(machine: Machine, loaded: installed.Loaded | None, user_space: str) -> Check:
+    if not loaded:
+        return USER_SPACE.not_applicable("no module is loaded to compare it with")
+    if not user_space:
+        if machine.container:
+            return USER_SPACE.failed("no libcuda.so.1 in this container", "start it with: docker run --gpus all …")
+        return USER_SPACE.failed("no libcuda.so.1", f"install the driver's libraries in version {loaded.version}")
+    if user_space != loaded.version:
+        return USER_SPACE.failed(
+            f"the module is {loaded.version}, the libraries are {user_space}",
+            "sudo reboot (the driver was upgraded under a running module)",
+        )
+    if machine.nvml.error and machine.cards:
+        return USER_SPACE.failed(f"both {user_space}, but NVML says: {machine.nvml.error}", "sudo reboot")
+    return USER_SPACE.ok(f"both {user_space}")
+
+
+def _nouveau(machine: Machine) -> Check:
+    if (machine.root / "sys/module/nouveau").is_dir():
+        return NOUVEAU.failed(
+            "loaded",
+            "printf 'blacklist nouveau\\noptions nouveau modeset=0\\n' | sudo tee /etc/modprobe.d/nouveau.conf && "
+            "sudo update-initramfs -u && sudo reboot",
+        )
+    return NOUVEAU.ok("not loaded")
+
+
+def _next_kernel(machine: Machine) -> Check:
+    kernels = [image.name.removeprefix("vmlinuz-") for image in (machine.root / "boot").glob("vmlinuz-*")]
+    if not kernels:
+        return NEXT_KERNEL.not_applicable("no kernel in /boot")
+    newest = max(kernels, key=_order)
+    if not _has_module(machine, machine.kernel):
+        return NEXT_KERNEL.not_applicable(f"the running kernel {machine.kernel} has no NVIDIA module either")
+    if _has_module(machine, newest):
+        return NEXT_KERNEL.ok(f"{newest}, with an NVIDIA module")
+    return NEXT_KERNEL.warning(
+        f"the next boot starts {newest}, which has no NVIDIA module",
+        f"sudo apt-get remove linux-image-{newest}, or install the driver's module for it",
+    )
+
+
+def _held(machine: Machine) -> Check:
+    if not _has_module(machine, machine.kernel):
+        return HELD.not_applicable("no NVIDIA module to hold a kernel for")
+    told = machine.ask("apt-mark", "showhold")
+    if not told or told.code:
+        return HELD.not_applicable("no apt on this machine")
+    held = told.said.split()
+    kernel = [package for package in held if package.startswith("linux-image-")]
+    if not kernel:
+        return HELD.warning("no kernel is held", f"sudo apt-mark hold linux-image-{machine.kernel}")
+    if not any(package.endswith(machine.kernel) for package in kernel):
+        return HELD.warning(
+            f"held is {', '.join(kernel)}, running is {machine.kernel}", "sudo rigforge-doctor upgrade --plan"
+        )
+    return HELD.ok(f"{len(held)} packages, {', '.join(kernel)} among them")
+
+
+def _has_module(machine: Machine, kernel: str) -> bool:
+    modules: Path = machine.root / "lib/modules" / kernel
+    if not kernel or not modules.is_dir():
+        return False
+    listed = machine.text(f"lib/modules/{kernel}/modules.dep")
+    if listed:
+        return any(f"/{name}" in listed for name in _MODULES)
+    return any(any(modules.rglob(f"{name}*")) for name in _MODULES)
+
+
+def _order(kernel: str) -> Version:
+    """Returns what orders kernels as the boot menu does.
+
+    >>> max(["6.1.0-9-amd64", "6.1.0-56-amd64"], key=_order)
+    '6.1.0-56-amd64'
+    """
+    return Version(".".join(re.findall(r"\d+", kernel.partition("+")[0])[:6]) or "0")

@@ -1,0 +1,38 @@
+"""Main memory and swap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rigforge.doctor.check import Check, Topic
+from rigforge.doctor.machine import Machine
+
+MEMORY = Topic("memory", "Loading a model needs as much main memory as the GPU gets; less than that ends in the OOM killer.")
+SWAP = Topic("swap", "Memory that is swapped out in the middle of training costs more time than a GPU saves.")
+
+GIB = 1024**3
+
+
+def checks(machine: Machine) -> Iterator[Check]:
+    lines = dict(line.partition(":")[::2] for line in machine.text("proc/meminfo").splitlines())
+    sizes = {name: int(value.split()[0]) * 1024 for name, value in lines.items() if value.split()}
+    if "MemTotal" not in sizes:
+        yield from (topic.not_applicable("no /proc/meminfo") for topic in (MEMORY, SWAP))
+        return
+    total, free = sizes["MemTotal"], sizes.get("MemAvailable", 0)
+    largest = max((gpu.memory or 0 for gpu in machine.nvml.gpus), default=0)
+    measured = f"{total / GIB:.1f} GiB, {free / GIB:.1f} GiB available"
+    if free < total / 20:
+        yield MEMORY.warning(measured, "ps aux --sort=-rss | head shows who has it")
+    elif total < largest:
+        yield MEMORY.warning(
+            f"{measured}; the largest GPU has {largest / GIB:.0f} GiB", "add memory, or load models in parts (mmap)"
+        )
+    else:
+        yield MEMORY.ok(measured)
+    swap, unused = sizes.get("SwapTotal", 0), sizes.get("SwapFree", 0)
+    used = f"{(swap - unused) / GIB:.1f} of {swap / GIB:.1f} GiB in use"
+    if swap and unused < swap / 2 and swap - unused > GIB:
+        yield SWAP.warning(used, "end what fills the memory: ps aux --sort=-rss | head")
+    else:
+        yield SWAP.ok(used if swap else "none")

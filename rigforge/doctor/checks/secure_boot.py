@@ -1,0 +1,51 @@
+"""Secure Boot, and whether the firmware trusts the key that the driver's module is signed with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rigforge.doctor.check import Check, Topic
+from rigforge.doctor.machine import Machine
+
+STATE = Topic("secure-boot", "With Secure Boot on, the kernel loads only modules signed with a key that it trusts.")
+ENROLLED = Topic("module-key", "A module whose key is not enrolled does not load, and CUDA finds no GPU.")
+
+#: The fifth byte says whether it is on (UEFI specification 2.10, 3.3: global variables).
+VARIABLE = "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+KEY = "/usr/share/rigforge/mok.der"
+
+
+def checks(machine: Machine) -> Iterator[Check]:
+    if machine.container:
+        yield from (topic.not_applicable("the host's, in a container") for topic in (STATE, ENROLLED))
+        return
+    if not (machine.root / "sys/firmware/efi").is_dir():
+        yield STATE.ok("off (the machine was started by BIOS)")
+        yield ENROLLED.not_applicable("Secure Boot is off")
+        return
+    try:
+        on = (machine.root / VARIABLE).read_bytes()[4:5] == b"\x01"
+    except OSError:
+        on = False
+    yield STATE.ok("on" if on else "off")
+    yield _enrolled(machine) if on else ENROLLED.not_applicable("Secure Boot is off")
+
+
+def _enrolled(machine: Machine) -> Check:
+    signer = machine.ask("modinfo", "--field", "signer", "nvidia")
+    if not signer or signer.code:
+        return ENROLLED.not_applicable("this kernel has no NVIDIA module")
+    if not signer.said:
+        return ENROLLED.failed(
+            "the module is not signed",
+            "switch Secure Boot off in the firmware's setup, or build the image with [secure_boot] key and certificate",
+        )
+    trusted = machine.text("proc/keys")
+    if (machine.root / "proc/driver/nvidia/version").exists():
+        return ENROLLED.ok(f"signed by {signer.said}, and loaded")
+    if signer.said in trusted:
+        return ENROLLED.ok(f"signed by {signer.said}, which is enrolled")
+    return ENROLLED.failed(
+        f"signed by {signer.said}, which is not enrolled",
+        "sudo mokutil --import KEY.der && sudo reboot, then choose Enroll MOK on the blue screen",
+    )

@@ -1,0 +1,85 @@
+"""What makes the machine reachable and safe: SSH, Jupyter, clock, firewall."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rigforge.doctor.check import Check, Topic
+from rigforge.doctor.machine import Machine
+
+SSH = Topic("ssh", "A machine on a network is tried with passwords within the hour.")
+JUPYTER = Topic("jupyter", "A notebook server is a shell for everyone who reaches it.")
+CLOCK = Topic("clock", "A wrong clock breaks HTTPS, tokens and the order of logs.")
+FIREWALL = Topic("firewall", "What listens by accident is reached by nobody.")
+
+
+def checks(machine: Machine) -> Iterator[Check]:
+    if machine.container:
+        yield from (topic.not_applicable("the host's, in a container") for topic in (SSH, JUPYTER, CLOCK, FIREWALL))
+        return
+    yield _ssh(machine)
+    yield _jupyter(machine)
+    yield _clock(machine)
+    yield _firewall(machine)
+
+
+def _ssh(machine: Machine) -> Check:
+    told = machine.ask("sshd", "-T")
+    if told is None:
+        return SSH.not_applicable("no SSH server is installed")
+    if told.code:
+        reason = "run it again with sudo" if not machine.superuser else told.complaint.splitlines()[-1]
+        return SSH.not_applicable(f"its configuration cannot be read: {reason}")
+    settings = dict(line.partition(" ")[::2] for line in told.said.splitlines())
+    file = "/etc/ssh/sshd_config.d/local.conf && sudo systemctl reload ssh"
+    if settings.get("permitrootlogin") == "yes":
+        return SSH.failed("root may log in with a password", f"echo 'PermitRootLogin no' | sudo tee {file}")
+    if settings.get("passwordauthentication") == "yes":
+        return SSH.warning("passwords are accepted", f"echo 'PasswordAuthentication no' | sudo tee {file}")
+    return SSH.ok("keys only, no root")
+
+
+def _jupyter(machine: Machine) -> Check:
+    listening = _listening(machine, 8888)
+    if not listening:
+        return JUPYTER.not_applicable("nothing listens on port 8888")
+    if listening <= {"127.0.0.1", "::1"}:
+        return JUPYTER.ok("listens on this machine only")
+    return JUPYTER.warning(
+        f"listens on {', '.join(sorted(listening))}", "bind it to 127.0.0.1 and use: rigforge connect HOST"
+    )
+
+
+def _listening(machine: Machine, port: int) -> set[str]:
+    """Returns the local addresses on which a TCP port is listened on (proc(5): state 0A)."""
+    found = set()
+    for line in machine.text("proc/net/tcp").splitlines()[1:]:
+        fields = line.split()
+        address, _, number = fields[1].partition(":")
+        if fields[3] == "0A" and int(number, 16) == port:
+            found.add(".".join(str(byte) for byte in reversed(bytes.fromhex(address))))
+    for line in machine.text("proc/net/tcp6").splitlines()[1:]:
+        fields = line.split()
+        address, _, number = fields[1].partition(":")
+        if fields[3] == "0A" and int(number, 16) == port:
+            found.add("::1" if address == "00000000000000000000000001000000" else "::")
+    return found
+
+
+def _clock(machine: Machine) -> Check:
+    told = machine.ask("timedatectl", "show", "--property=NTPSynchronized", "--value")
+    if not told or told.code:
+        return CLOCK.not_applicable("systemd does not say")
+    if told.said == "yes":
+        return CLOCK.ok("set by the network")
+    return CLOCK.warning("not synchronised", "sudo timedatectl set-ntp true; without a network set it by hand")
+
+
+def _firewall(machine: Machine) -> Check:
+    for unit in ("nftables", "ufw", "firewalld"):
+        told = machine.ask("systemctl", "is-active", unit)
+        if told and told.said == "active":
+            return FIREWALL.ok(f"{unit} is active")
+    if not machine.has("systemctl"):
+        return FIREWALL.not_applicable("no systemd to ask")
+    return FIREWALL.warning("none is active", "sudo systemctl enable --now nftables")

@@ -1,0 +1,90 @@
+"""Free space, and what the disks say of their own health."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from rigforge.doctor.check import Check, Topic
+from rigforge.doctor.machine import Machine
+
+SPACE = Topic("disk-space", "A full disk ends a training run at its next checkpoint.")
+HEALTH = Topic("disk-health", "An SSD counts down to its end, and says so before.")
+
+GIB = 1024**3
+#: Bytes; a checkpoint of a middling model.
+LITTLE = 20 * GIB
+#: Percent of the writing that a drive was made for (NVM Express base specification, SMART / Health log: may pass 100).
+WORN = 90
+_PLACES = ("/", "/home", "/var", "/workspace")
+_DISK = re.compile(r"(nvme\d+n\d+|sd[a-z]+)$")
+
+
+def checks(machine: Machine) -> Iterator[Check]:
+    yield _space(machine)
+    if machine.container:
+        yield HEALTH.not_applicable("the host's, in a container")
+        return
+    yield _health(machine)
+
+
+def _space(machine: Machine) -> Check:
+    free: dict[int, tuple[str, int, int]] = {}
+    for place in _PLACES:
+        folder = machine.root / place.lstrip("/")
+        if folder.is_dir():
+            status = os.statvfs(folder)
+            found = (place, status.f_bavail * status.f_frsize, status.f_blocks * status.f_frsize)
+            free.setdefault(folder.stat().st_dev, found)
+    shown = [f"{place} {left / GIB:.1f} of {size / GIB:.1f} GiB free" for place, left, size in free.values()]
+    fix = "sudo du -xh --max-depth=2 / | sort -h | tail shows what takes it"
+    troubles = [
+        SPACE.failed(text, fix) if left < GIB else SPACE.warning(text, fix)
+        for (place, left, size), text in zip(free.values(), shown, strict=True)
+        if left < LITTLE and left < size / 10
+    ]
+    return SPACE.worst(troubles, ", ".join(shown))
+
+
+def _health(machine: Machine) -> Check:
+    block = machine.root / "sys/block"
+    disks = sorted(path.name for path in block.iterdir() if _DISK.match(path.name)) if block.is_dir() else []
+    if not disks:
+        return HEALTH.not_applicable("no disk that tells its health")
+    if not machine.has("smartctl"):
+        return HEALTH.not_applicable("smartctl is not installed: sudo apt-get install smartmontools")
+    told = {disk: _smart(machine, disk) for disk in disks}
+    if silent := [disk for disk, answer in told.items() if answer is None]:
+        return HEALTH.not_applicable(f"{', '.join(silent)} did not answer (it asks for root: run it again with sudo)")
+    troubles = [trouble for disk, answer in told.items() if answer and (trouble := _disk(disk, answer))]
+    shown = [f"{disk} {_worn(answer)}" for disk, answer in told.items() if answer]
+    return HEALTH.worst(troubles, ", ".join(shown))
+
+
+def _smart(machine: Machine, disk: str) -> dict[str, Any] | None:
+    answer = machine.ask("smartctl", "--json", "--health", "--attributes", f"/dev/{disk}")
+    try:
+        told = json.loads(answer.said) if answer else {}
+    except ValueError:
+        return None
+    return told if "smart_status" in told else None
+
+
+def _disk(disk: str, told: dict[str, Any]) -> Check | None:
+    replace = "save what is on it, and replace it"
+    log = told.get("nvme_smart_health_information_log", {})
+    if not told["smart_status"].get("passed", True) or log.get("critical_warning", 0):
+        return HEALTH.failed(f"{disk} says that it is failing", replace)
+    if log.get("media_errors", 0):
+        return HEALTH.warning(f"{disk} has {log['media_errors']} media errors", replace)
+    if log.get("percentage_used", 0) >= WORN:
+        return HEALTH.warning(f"{disk} has used {log['percentage_used']} % of its life", replace)
+    return None
+
+
+def _worn(told: dict[str, Any]) -> str:
+    log = told.get("nvme_smart_health_information_log", {})
+    return f"passed, {log['percentage_used']} % used" if "percentage_used" in log else "passed"

@@ -1,0 +1,90 @@
+"""Heat, fans, power and clocks, and whether the driver stays loaded between programs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from rigforge.doctor.check import Check, Topic
+from rigforge.doctor.machine import Machine
+from rigforge.doctor.nvml import Gpu
+
+TEMPERATURE = Topic("gpu-temperature", "At its limit a GPU lowers its clocks, and training slows down without a word.")
+FAN = Topic("gpu-fan", "A fan that stands while its GPU is hot is broken.")
+POWER = Topic("gpu-power", "A limit below the default costs speed, by choice or by accident.")
+THROTTLE = Topic("gpu-throttle", "The driver says itself why clocks are lower than they could be.")
+PERSISTENCE = Topic("gpu-persistence", "Without it the driver starts anew for each program: seconds each, and settings are lost.")
+
+#: °C below the slowdown temperature from which it is worth a word.
+MARGIN = 5
+#: °C, for GPUs that do not tell their own limit (NVIDIA's data sheets: 83 to 93 °C).
+USUAL_LIMIT = 90
+#: °C above which a standing fan is no longer the quiet mode of an idle card.
+HOT = 70
+
+#: NVML's bits that slow a GPU down and are no choice of the user (nvml.h, nvmlClocksThrottleReasons).
+REASONS = {
+    0x08: "hardware slowdown (heat or power brake)",
+    0x20: "heat (software slowdown)",
+    0x40: "heat (hardware slowdown)",
+    0x80: "power brake: the supply asked for less",
+}
+
+
+def checks(machine: Machine) -> Iterator[Check]:
+    gpus = tuple(gpu for gpu in machine.nvml.gpus if not gpu.lost)
+    if not gpus:
+        topics = (TEMPERATURE, FAN, POWER, THROTTLE, PERSISTENCE)
+        yield from (topic.not_applicable("no GPU in the driver") for topic in topics)
+        return
+    for topic, trouble, figure in (
+        (TEMPERATURE, _temperature, lambda gpu: _shown(gpu.temperature, " °C")),
+        (FAN, _fan, lambda gpu: _shown(gpu.fan, " %")),
+        (POWER, _power, lambda gpu: f"{_shown(gpu.power, ' W')} of {_shown(gpu.power_limit, ' W')}"),
+        (THROTTLE, _throttle, lambda gpu: "no"),
+        (PERSISTENCE, _persistence, lambda gpu: "on"),
+    ):
+        yield _topic(topic, gpus, trouble, figure)
+
+
+def _topic(
+    topic: Topic, gpus: tuple[Gpu, ...], trouble: Callable[[Gpu], Check | None], figure: Callable[[Gpu], str]
+) -> Check:
+    figures = dict.fromkeys(figure(gpu) for gpu in gpus)
+    return topic.worst((found for gpu in gpus if (found := trouble(gpu))), ", ".join(figures))
+
+
+def _temperature(gpu: Gpu) -> Check | None:
+    limit = gpu.slowdown or USUAL_LIMIT
+    if gpu.temperature is None or gpu.temperature < limit - MARGIN:
+        return None
+    measured = f"GPU {gpu.index}: {gpu.temperature} °C, it slows down at {limit} °C"
+    fix = "clean the filters, give the card air, or lower its power: rigforge-doctor tune"
+    return TEMPERATURE.failed(measured, fix) if gpu.temperature >= limit else TEMPERATURE.warning(measured, fix)
+
+
+def _fan(gpu: Gpu) -> Check | None:
+    if gpu.fan == 0 and (gpu.temperature or 0) >= HOT:
+        return FAN.failed(f"GPU {gpu.index}: 0 % at {gpu.temperature} °C", "power off and look at the fan and its cable")
+    return None
+
+
+def _power(gpu: Gpu) -> Check | None:
+    if gpu.power_limit and gpu.power_default and gpu.power_limit < gpu.power_default - 1:
+        measured = f"GPU {gpu.index}: limit {gpu.power_limit:.0f} W, default {gpu.power_default:.0f} W"
+        return POWER.warning(measured, f"sudo nvidia-smi -i {gpu.index} -pl {gpu.power_default:.0f}, if it was no choice")
+    return None
+
+
+def _throttle(gpu: Gpu) -> Check | None:
+    why = [text for bit, text in REASONS.items() if (gpu.reasons or 0) & bit]
+    return THROTTLE.warning(f"GPU {gpu.index}: {', '.join(why)}", "see gpu-temperature and gpu-power") if why else None
+
+
+def _persistence(gpu: Gpu) -> Check | None:
+    if gpu.persistence is False:
+        return PERSISTENCE.warning(f"GPU {gpu.index}: off", "sudo systemctl enable --now nvidia-persistenced")
+    return None
+
+
+def _shown(value: float | None, unit: str) -> str:
+    return "not told" if value is None else f"{value:.0f}{unit}"

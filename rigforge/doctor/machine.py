@@ -1,0 +1,134 @@
+"""What the checks look at: files of the system, its programs, and NVIDIA's management library."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rigforge.doctor.nvml import Nvml
+
+#: Seconds; a program that takes longer than this to say how it is counts as one that says nothing.
+PATIENCE = 10.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a program ended. `said` is its standard output, `complaint` its standard error."""
+
+    code: int
+    said: str
+    complaint: str
+
+
+@dataclass(frozen=True)
+class Card:
+    """An NVIDIA GPU on the PCI bus, whether or not a driver sees it. `address` is like 0000:01:00.0."""
+
+    address: str
+    directory: Path
+
+    def text(self, name: str) -> str:
+        """Returns what sysfs says of the device, "" where it says nothing."""
+        return _text(self.directory / name)
+
+    @property
+    def slot(self) -> Path:
+        """The directory of the port that the card is plugged into."""
+        return self.directory.resolve().parent
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A machine whose file system is at `root`, whose programs are found along `path`."""
+
+    nvml: Nvml
+    root: Path = Path("/")
+    path: str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    environment: Mapping[str, str] = field(default_factory=lambda: outside_environment())
+
+    def text(self, path: str) -> str:
+        """Returns a file's text without white space at its ends, "" where it cannot be read."""
+        return _text(self.root / path)
+
+    def has(self, program: str) -> bool:
+        return shutil.which(program, path=self.path) is not None
+
+    def ask(self, *argv: str, seconds: float = PATIENCE) -> Answer | None:
+        """Runs a program and returns what it said; None where it is not installed or does not end in time."""
+        program = shutil.which(argv[0], path=self.path)
+        if not program:
+            return None
+        environment = {**self.environment, "PATH": self.path, "LC_ALL": "C.UTF-8"}
+        try:
+            done = subprocess.run(
+                [program, *argv[1:]],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=seconds,
+                env=environment,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return Answer(done.returncode, done.stdout.strip(), done.stderr.strip())
+
+    @property
+    def cards(self) -> tuple[Card, ...]:
+        """NVIDIA's display controllers, in the order of the bus."""
+        devices = self.root / "sys/bus/pci/devices"
+        found = [Card(path.name, path) for path in sorted(devices.iterdir())] if devices.is_dir() else []
+        return tuple(card for card in found if card.text("vendor") == "0x10de" and card.text("class").startswith("0x03"))
+
+    @property
+    def kernel(self) -> str:
+        return self.text("proc/sys/kernel/osrelease")
+
+    @property
+    def container(self) -> bool:
+        """Whether this is a container, which has the kernel, the firmware and the services of another system."""
+        return any((self.root / mark).exists() for mark in (".dockerenv", "run/.containerenv"))
+
+    @property
+    def superuser(self) -> bool:
+        return os.geteuid() == 0
+
+    def described(self) -> dict[str, object]:
+        """Returns what identifies the machine, for reports."""
+        release = dict(line.partition("=")[::2] for line in self.text("etc/os-release").splitlines())
+        return {
+            "hostname": self.text("proc/sys/kernel/hostname") or platform.node(),
+            "system": release.get("PRETTY_NAME", "").strip('"'),
+            "kernel": self.kernel,
+            "container": self.container,
+            "driver": self.nvml.driver,
+            "cuda": self.nvml.cuda,
+            "gpus": [
+                {"index": gpu.index, "name": gpu.name, "address": gpu.address, "memory_bytes": gpu.memory}
+                for gpu in self.nvml.gpus
+            ],
+        }
+
+
+def outside_environment() -> dict[str, str]:
+    """Returns the environment as the caller had it: PyInstaller's loader changes where libraries are looked for."""
+    environment = dict(os.environ)
+    if getattr(sys, "frozen", False):
+        environment.pop("LD_LIBRARY_PATH", None)
+        if before := environment.pop("LD_LIBRARY_PATH_ORIG", ""):
+            environment["LD_LIBRARY_PATH"] = before
+    return environment
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace").strip()
+    except OSError:
+        return ""

@@ -1,0 +1,174 @@
+"""What the driver says of its GPUs, read once through NVML. What a GPU does not support is None."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+import pynvml
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One GPU as the driver sees it.
+
+    Memory in bytes, power in watts, temperatures in °C, clocks in MHz, the fan in percent. `address` is the PCI
+    address as sysfs writes it. `reasons` are NVML's bits for why the clocks are lower than they could be;
+    `uncorrected` are ECC errors that memory could not correct since the driver was loaded. `lost` is why the driver
+    does not reach the GPU any more.
+    """
+
+    index: int
+    name: str = ""
+    address: str = ""
+    memory: int | None = None
+    used: int | None = None
+    temperature: int | None = None
+    slowdown: int | None = None
+    fan: int | None = None
+    power: float | None = None
+    power_limit: float | None = None
+    power_default: float | None = None
+    power_range: tuple[float, float] | None = None
+    link_width: int | None = None
+    link_width_max: int | None = None
+    link_generation: int | None = None
+    link_generation_max: int | None = None
+    clock: int | None = None
+    clock_max: int | None = None
+    state: int | None = None
+    reasons: int | None = None
+    persistence: bool | None = None
+    ecc: bool | None = None
+    uncorrected: int | None = None
+    remap_pending: bool | None = None
+    remap_failed: bool | None = None
+    lost: str = ""
+
+
+@dataclass(frozen=True)
+class Nvml:
+    """The driver and its GPUs. `error` says why there is none. `peers` are pairs of GPUs without peer-to-peer."""
+
+    driver: str = ""
+    cuda: str = ""
+    gpus: tuple[Gpu, ...] = ()
+    apart: tuple[tuple[int, int], ...] | None = None
+    error: str = ""
+
+
+def read() -> Nvml:
+    """Returns what NVML says; where it does not start, why."""
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError as error:
+        return Nvml(error=str(error))
+    try:
+        cuda = _maybe(pynvml.nvmlSystemGetCudaDriverVersion) or 0
+        handles = [_handle(index) for index in range(pynvml.nvmlDeviceGetCount())]
+        return Nvml(
+            driver=pynvml.nvmlSystemGetDriverVersion(),
+            cuda=f"{cuda // 1000}.{cuda % 1000 // 10}" if cuda else "",
+            gpus=tuple(_gpu(index, handle) for index, handle in enumerate(handles)),
+            apart=_apart(handles),
+        )
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def address(of_nvml: str) -> str:
+    """Returns a PCI address as sysfs writes it.
+
+    >>> address("00000000:0A:00.0")
+    '0000:0a:00.0'
+    """
+    return of_nvml[-12:].lower()
+
+
+def _handle(index: int) -> Any:
+    try:
+        return pynvml.nvmlDeviceGetHandleByIndex(index)
+    except pynvml.NVMLError as error:
+        return error
+
+
+def _gpu(index: int, handle: Any) -> Gpu:
+    if isinstance(handle, pynvml.NVMLError):
+        return Gpu(index, lost=str(handle))
+    gpu = pynvml
+    memory = _maybe(gpu.nvmlDeviceGetMemoryInfo, handle)
+    pci = _maybe(gpu.nvmlDeviceGetPciInfo, handle)
+    rows = _maybe(gpu.nvmlDeviceGetRemappedRows, handle)
+    limits = _maybe(gpu.nvmlDeviceGetPowerManagementLimitConstraints, handle)
+    mode = _maybe(gpu.nvmlDeviceGetEccMode, handle)
+    uncorrected = (gpu.NVML_MEMORY_ERROR_TYPE_UNCORRECTED, gpu.NVML_VOLATILE_ECC)
+    try:
+        temperature = gpu.nvmlDeviceGetTemperature(handle, gpu.NVML_TEMPERATURE_GPU)
+        lost = ""
+    except gpu.NVMLError as error:
+        temperature = None
+        lost = str(error) if error.value == gpu.NVML_ERROR_GPU_IS_LOST else ""
+    return Gpu(
+        index=index,
+        name=_maybe(gpu.nvmlDeviceGetName, handle) or "",
+        address=address(pci.busId) if pci else "",
+        memory=memory.total if memory else None,
+        used=memory.used if memory else None,
+        temperature=temperature,
+        slowdown=_maybe(gpu.nvmlDeviceGetTemperatureThreshold, handle, gpu.NVML_TEMPERATURE_THRESHOLD_SLOWDOWN),
+        fan=_maybe(gpu.nvmlDeviceGetFanSpeed, handle),
+        power=_watts(_maybe(gpu.nvmlDeviceGetPowerUsage, handle)),
+        power_limit=_watts(_maybe(gpu.nvmlDeviceGetEnforcedPowerLimit, handle)),
+        power_default=_watts(_maybe(gpu.nvmlDeviceGetPowerManagementDefaultLimit, handle)),
+        power_range=(limits[0] / 1000, limits[1] / 1000) if limits else None,
+        link_width=_maybe(gpu.nvmlDeviceGetCurrPcieLinkWidth, handle),
+        link_width_max=_maybe(gpu.nvmlDeviceGetMaxPcieLinkWidth, handle),
+        link_generation=_maybe(gpu.nvmlDeviceGetCurrPcieLinkGeneration, handle),
+        link_generation_max=_maybe(gpu.nvmlDeviceGetMaxPcieLinkGeneration, handle),
+        clock=_maybe(gpu.nvmlDeviceGetClockInfo, handle, gpu.NVML_CLOCK_SM),
+        clock_max=_maybe(gpu.nvmlDeviceGetMaxClockInfo, handle, gpu.NVML_CLOCK_SM),
+        state=_maybe(gpu.nvmlDeviceGetPerformanceState, handle),
+        reasons=_maybe(gpu.nvmlDeviceGetCurrentClocksThrottleReasons, handle),
+        persistence=_flag(_maybe(gpu.nvmlDeviceGetPersistenceMode, handle)),
+        ecc=_flag(mode[0]) if mode else None,
+        uncorrected=_maybe(gpu.nvmlDeviceGetTotalEccErrors, handle, *uncorrected),
+        remap_pending=bool(rows[2]) if rows else None,
+        remap_failed=bool(rows[3]) if rows else None,
+        lost=lost,
+    )
+
+
+def _apart(handles: list[Any]) -> tuple[tuple[int, int], ...] | None:
+    """Returns the pairs of GPUs that cannot read each other's memory; None where the driver does not say."""
+    states = [
+        (one, other, _maybe(pynvml.nvmlDeviceGetP2PStatus, handle, handles[other], pynvml.NVML_P2P_CAPS_INDEX_READ))
+        for one, handle in enumerate(handles)
+        for other in range(one + 1, len(handles))
+        if not isinstance(handle, pynvml.NVMLError) and not isinstance(handles[other], pynvml.NVMLError)
+    ]
+    if not states or any(state is None for *_, state in states):
+        return None
+    return tuple((one, other) for one, other, state in states if state != pynvml.NVML_P2P_STATUS_OK)
+
+
+def _maybe(read: Callable[..., T], *arguments: Any) -> T | None:
+    try:
+        return read(*arguments)
+    except pynvml.NVMLError:
+        return None
+
+
+def _watts(milliwatts: int | None) -> float | None:
+    return None if milliwatts is None else milliwatts / 1000
+
+
+def _flag(value: int | None) -> bool | None:
+    return None if value is None else bool(value)
+
+
+def row(gpu: Gpu) -> dict[str, object]:
+    """Returns a GPU's figures for a record."""
+    return {item.name: getattr(gpu, item.name) for item in fields(gpu)}
