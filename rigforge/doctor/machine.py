@@ -85,7 +85,9 @@ class Machine:
         """NVIDIA's display controllers, in the order of the bus."""
         devices = self.root / "sys/bus/pci/devices"
         found = [Card(path.name, path) for path in sorted(devices.iterdir())] if devices.is_dir() else []
-        return tuple(card for card in found if card.text("vendor") == "0x10de" and card.text("class").startswith("0x03"))
+        return tuple(
+            card for card in found if card.text("vendor") == "0x10de" and card.text("class").startswith("0x03")
+        )
 
     @property
     def kernel(self) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import pynvml
 
 T = TypeVar("T")
+
+#: nvml.h, nvmlGpuP2PCapsIndex_t and nvmlGpuP2PStatus_t; the Python package has a tuple for the first.
+_READ, _OK = 0, 0
 
 
 @dataclass(frozen=True)
@@ -144,14 +147,14 @@ def _gpu(index: int, handle: Any) -> Gpu:
 def _apart(handles: list[Any]) -> tuple[tuple[int, int], ...] | None:
     """Returns the pairs of GPUs that cannot read each other's memory; None where the driver does not say."""
     states = [
-        (one, other, _maybe(pynvml.nvmlDeviceGetP2PStatus, handle, handles[other], pynvml.NVML_P2P_CAPS_INDEX_READ))
+        (one, other, _maybe(pynvml.nvmlDeviceGetP2PStatus, handle, handles[other], _READ))
         for one, handle in enumerate(handles)
         for other in range(one + 1, len(handles))
         if not isinstance(handle, pynvml.NVMLError) and not isinstance(handles[other], pynvml.NVMLError)
     ]
     if not states or any(state is None for *_, state in states):
         return None
-    return tuple((one, other) for one, other, state in states if state != pynvml.NVML_P2P_STATUS_OK)
+    return tuple((one, other) for one, other, state in states if state != _OK)
 
 
 def _maybe(read: Callable[..., T], *arguments: Any) -> T | None:
@@ -167,8 +170,3 @@ def _watts(milliwatts: int | None) -> float | None:
 
 def _flag(value: int | None) -> bool | None:
     return None if value is None else bool(value)
-
-
-def row(gpu: Gpu) -> dict[str, object]:
-    """Returns a GPU's figures for a record."""
-    return {item.name: getattr(gpu, item.name) for item in fields(gpu)}

@@ -8,7 +8,9 @@ from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.machine import Card, Machine
 
 SEEN = Topic("gpu-bus", "A card that is on the bus but not in the driver is dead weight: nothing can use it.")
-WIDTH = Topic("gpu-link-width", "On fewer lanes data reach the GPU more slowly, often by a card that is not fully seated.")
+WIDTH = Topic(
+    "gpu-link-width", "On fewer lanes data reach the GPU more slowly, often by a card that is not fully seated."
+)
 SPEED = Topic("gpu-link-speed", "A slot of an older PCIe generation halves the speed of copies with each generation.")
 
 RESEAT = "power off, seat the card and its power plugs again; then try another slot or riser cable"

@@ -7,11 +7,20 @@ from collections.abc import Iterator
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.machine import Machine
 
-PAIRS = Topic("compatibility", "A driver too old for CUDA, or PyTorch without code for the GPU, fails only in the middle of work.")
-SHADOWED = Topic("library-path", "A libcuda or cuDNN found before the right one breaks PyTorch in ways that look like bugs.")
+PAIRS = Topic(
+    "compatibility", "A driver too old for CUDA, or PyTorch without code for the GPU, fails only in the middle of work."
+)
+SHADOWED = Topic(
+    "library-path", "A libcuda or cuDNN found before the right one breaks PyTorch in ways that look like bugs."
+)
 
 #: Where Rigforge and conda put the environment, and what a login has otherwise.
-PYTHONS = ("/opt/rigforge/python/bin/python3", "/opt/conda/envs/*/bin/python3", "/opt/conda/bin/python3", "/usr/bin/python3")
+PYTHONS = (
+    "/opt/rigforge/python/bin/python3",
+    "/opt/conda/envs/*/bin/python3",
+    "/opt/conda/bin/python3",
+    "/usr/bin/python3",
+)
 
 #: Libraries of which a second one is found before the right one.
 _SHADOWING = ("libcuda.so*", "libcudart.so*", "libcudnn*.so*", "libnvidia-ml.so*", "libnccl.so*", "libcublas.so*")
@@ -52,7 +61,13 @@ def _shadowed(machine: Machine) -> Check:
     if not folders:
         return SHADOWED.ok("LD_LIBRARY_PATH is not set")
     names = {
-        folder: sorted({file.name.partition(".so")[0] for pattern in _SHADOWING for file in (machine.root / folder.lstrip("/")).glob(pattern)})
+        folder: sorted(
+            {
+                file.name.partition(".so")[0]
+                for pattern in _SHADOWING
+                for file in (machine.root / folder.lstrip("/")).glob(pattern)
+            }
+        )
         for folder in folders
     }
     stubs = [folder for folder in folders if folder.rstrip("/").endswith("stubs") and names[folder]]

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.machine import Machine
 
-RUNTIME = Topic("container-runtime", "docker run --gpus all needs NVIDIA's toolkit or a CDI specification of this driver.")
+RUNTIME = Topic(
+    "container-runtime", "docker run --gpus all needs NVIDIA's toolkit or a CDI specification of this driver."
+)
 START = Topic("container-start", "Only a container that is started shows that the GPU arrives in it.")
 
 _SPECIFICATIONS = ("etc/cdi", "var/run/cdi", "run/cdi")
@@ -24,8 +26,12 @@ def checks(machine: Machine) -> Iterator[Check]:
         return
     told = machine.ask(engine, "info", "--format", "json")
     if not told or told.code:
-        measured = f"{engine} does not answer" + (f": {told.complaint.splitlines()[0]}" if told and told.complaint else "")
-        yield RUNTIME.warning(measured, f"sudo systemctl start {engine}, and be in the group docker: sudo usermod -aG docker $USER")
+        measured = f"{engine} does not answer" + (
+            f": {told.complaint.splitlines()[0]}" if told and told.complaint else ""
+        )
+        yield RUNTIME.warning(
+            measured, f"sudo systemctl start {engine}, and be in the group docker: sudo usermod -aG docker $USER"
+        )
         yield START.not_applicable(f"{engine} does not answer")
         return
     way = _way(machine, engine, told.said)
@@ -62,10 +68,13 @@ def _start(machine: Machine, engine: str, way: tuple[str, ...]) -> Check:
     if machine.cards and not way:
         return START.not_applicable("there is no way to hand a GPU over")
     ask = ("nvidia-smi", "--list-gpus") if gpus else ("true",)
-    done = machine.ask(engine, "run", "--rm", "--network=none", *gpus, "--entrypoint", ask[0], image, *ask[1:], seconds=60)
+    done = machine.ask(
+        engine, "run", "--rm", "--network=none", *gpus, "--entrypoint", ask[0], image, *ask[1:], seconds=60
+    )
     if not done or done.code:
+        reason = done.complaint.splitlines()[-1] if done and done.complaint else "no answer in 60 s"
         return START.failed(
-            f"{image} did not start: {done.complaint.splitlines()[-1] if done and done.complaint else 'no answer in 60 s'}",
+            f"{image} did not start: {reason}",
             f"{engine} run --rm {' '.join(gpus)} {image} nvidia-smi shows the whole message",
         )
     return START.ok(f"{image} started" + (f" with {len(done.said.splitlines())} GPUs" if gpus else ""))

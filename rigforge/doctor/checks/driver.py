@@ -41,7 +41,9 @@ def _module(machine: Machine, loaded: installed.Loaded | None) -> Check:
     if not machine.cards:
         return MODULE.not_applicable("no NVIDIA GPU on the bus")
     if _has_module(machine, machine.kernel):
-        return MODULE.failed("not loaded, though this kernel has it", "sudo modprobe nvidia; sudo dmesg | tail says why not")
+        return MODULE.failed(
+            "not loaded, though this kernel has it", "sudo modprobe nvidia; sudo dmesg | tail says why not"
+        )
     return MODULE.failed(
         f"kernel {machine.kernel} has no NVIDIA module",
         "choose the former kernel in the boot menu, or install the driver's module for this one",

@@ -38,9 +38,13 @@ def _xid(machine: Machine) -> Check:
         row = known.get(str(number), {"means": "see NVIDIA's list of Xid errors", "severe": False})
         measured = f"{address}: Xid {number} ×{times}, {row['means']}"
         if row["severe"]:
-            troubles.append(XID.failed(measured, "seat the card and its power plugs again; if it comes back, replace it"))
+            troubles.append(
+                XID.failed(measured, "seat the card and its power plugs again; if it comes back, replace it")
+            )
         else:
-            troubles.append(XID.warning(measured, "look at the program that ran; rigforge-doctor burn-in tests the card"))
+            troubles.append(
+                XID.warning(measured, "look at the program that ran; rigforge-doctor burn-in tests the card")
+            )
     return XID.worst(troubles, "")
 
 
@@ -72,5 +76,7 @@ def _ecc(gpus: tuple[Gpu, ...]) -> Check:
             text = f"GPU {gpu.index}: a row is to be replaced at the next reset"
             troubles.append(ECC.warning(text, "sudo reboot"))
         elif gpu.ecc is False:
-            troubles.append(ECC.warning(f"GPU {gpu.index}: ECC is off", "sudo nvidia-smi --ecc-config=1 && sudo reboot"))
+            troubles.append(
+                ECC.warning(f"GPU {gpu.index}: ECC is off", "sudo nvidia-smi --ecc-config=1 && sudo reboot")
+            )
     return ECC.worst(troubles, "no uncorrected error")

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.machine import Machine
 
-MEMORY = Topic("memory", "Loading a model needs as much main memory as the GPU gets; less than that ends in the OOM killer.")
+MEMORY = Topic(
+    "memory", "Loading a model needs as much main memory as the GPU gets; less than that ends in the OOM killer."
+)
 SWAP = Topic("swap", "Memory that is swapped out in the middle of training costs more time than a GPU saves.")
 
 GIB = 1024**3

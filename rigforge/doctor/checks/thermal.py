@@ -12,7 +12,9 @@ TEMPERATURE = Topic("gpu-temperature", "At its limit a GPU lowers its clocks, an
 FAN = Topic("gpu-fan", "A fan that stands while its GPU is hot is broken.")
 POWER = Topic("gpu-power", "A limit below the default costs speed, by choice or by accident.")
 THROTTLE = Topic("gpu-throttle", "The driver says itself why clocks are lower than they could be.")
-PERSISTENCE = Topic("gpu-persistence", "Without it the driver starts anew for each program: seconds each, and settings are lost.")
+PERSISTENCE = Topic(
+    "gpu-persistence", "Without it the driver starts anew for each program: seconds each, and settings are lost."
+)
 
 #: °C below the slowdown temperature from which it is worth a word.
 MARGIN = 5
@@ -64,14 +66,18 @@ def _temperature(gpu: Gpu) -> Check | None:
 
 def _fan(gpu: Gpu) -> Check | None:
     if gpu.fan == 0 and (gpu.temperature or 0) >= HOT:
-        return FAN.failed(f"GPU {gpu.index}: 0 % at {gpu.temperature} °C", "power off and look at the fan and its cable")
+        return FAN.failed(
+            f"GPU {gpu.index}: 0 % at {gpu.temperature} °C", "power off and look at the fan and its cable"
+        )
     return None
 
 
 def _power(gpu: Gpu) -> Check | None:
     if gpu.power_limit and gpu.power_default and gpu.power_limit < gpu.power_default - 1:
         measured = f"GPU {gpu.index}: limit {gpu.power_limit:.0f} W, default {gpu.power_default:.0f} W"
-        return POWER.warning(measured, f"sudo nvidia-smi -i {gpu.index} -pl {gpu.power_default:.0f}, if it was no choice")
+        return POWER.warning(
+            measured, f"sudo nvidia-smi -i {gpu.index} -pl {gpu.power_default:.0f}, if it was no choice"
+        )
     return None
 
 

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.machine import Machine
 
-PEERS = Topic("gpu-peers", "Without peer-to-peer, data between GPUs go through main memory; training on several is slower.")
+PEERS = Topic(
+    "gpu-peers", "Without peer-to-peer, data between GPUs go through main memory; training on several is slower."
+)
 NUMA = Topic("gpu-numa", "A process on the other processor's node reaches its GPU more slowly.")
 
 

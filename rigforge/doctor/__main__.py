@@ -1,0 +1,51 @@
+"""The program: `rigforge-doctor` looks at everything once and says what it found."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+
+from rigforge.doctor import nvml
+from rigforge.doctor.check import EXIT_CODES, verdict
+from rigforge.doctor.checks import every
+from rigforge.doctor.machine import Machine
+from rigforge.doctor.terminal import as_text
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns the exit code: 0 where all is well, 1 with a warning, 2 where something failed."""
+    options = _options(arguments)
+    try:
+        while True:
+            machine = Machine(nvml.read())
+            checks = every(machine)
+            found = verdict(checks)
+            if options.json:
+                answer = {"verdict": found, "machine": machine.described(), "checks": [vars(check) for check in checks]}
+                print(json.dumps(answer, indent=None if options.watch else 2), flush=True)
+            else:
+                clear = "\x1b[2J\x1b[H" if options.watch and sys.stdout.isatty() else ""
+                print(clear + as_text(machine, checks, found, colour=sys.stdout.isatty()), end="", flush=True)
+            if not options.watch:
+                return EXIT_CODES[found]
+            time.sleep(options.watch)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="rigforge-doctor", description="Says what is right and wrong with this GPU machine."
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+    parser.add_argument(
+        "--watch", nargs="?", type=float, const=5.0, default=0.0, metavar="SECONDS", help="look again and again (5 s)"
+    )
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

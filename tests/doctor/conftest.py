@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import machines
+import pytest
+from machines import Examine
+
+#: Runs the program on another root; the mock is the libnvidia-ml.so.1 that the loader finds.
+_PROGRAM = """
+import json, sys
+from pathlib import Path
+from rigforge.doctor import nvml
+from rigforge.doctor.check import verdict
+from rigforge.doctor.checks import every
+from rigforge.doctor.machine import Machine
+root, environment = Path(sys.argv[1]), json.loads(sys.argv[2])
+machine = Machine(nvml.read(), root, f"{root}/bin", environment)
+checks = every(machine)
+print(json.dumps({"verdict": verdict(checks), "machine": machine.described(), "checks": [vars(c) for c in checks]}))
+"""
+
+
+@pytest.fixture(scope="session")
+def mock(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory with the mock library."""
+    folder = tmp_path_factory.mktemp("nvml")
+    source = Path(__file__).with_name("nvml.c")
+    command = ["cc", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", "-o", folder / "libnvidia-ml.so.1", source]
+    subprocess.run(command, check=True)
+    return folder
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "root"
+
+
+@pytest.fixture
+def examine(mock: Path, root: Path, tmp_path: Path) -> Examine:
+    """Examines the machine at `root` and returns the answer; its checks are by id."""
+
+    def run(told: str, **environment: str) -> dict[str, Any]:
+        (tmp_path / "mock").write_text(told)
+        seen = {**os.environ, "LD_LIBRARY_PATH": str(mock), "MOCK_NVML": str(tmp_path / "mock")}
+        command = [sys.executable, "-c", _PROGRAM, str(root), json.dumps(environment)]
+        answer = json.loads(subprocess.run(command, env=seen, check=True, stdout=subprocess.PIPE).stdout)
+        return {**answer, "checks": {check["id"]: check for check in answer["checks"]}}
+
+    return run
+
+
+@pytest.fixture
+def healthy(root: Path) -> Callable[[int], str]:
+    """Builds a healthy machine and returns what NVML says there."""
+
+    def build(gpus: int) -> str:
+        machines.machine(root, gpus)
+        return machines.answers(gpus)
+
+    return build

@@ -1,0 +1,100 @@
+/* libnvidia-ml.so.1 for machines without a GPU: the ABI of NVIDIA's nvml.h, answers out of the file $MOCK_NVML.
+ * A line is `NAME VALUE` for the driver or `INDEX.NAME VALUE` for a GPU; the value `!15` returns the error 15.
+ * What the file has no line for is not supported (3). */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NOT_SUPPORTED 3
+typedef struct { char legacy[16]; unsigned domain, bus, device, id, subsystem; char address[32]; } pci_info;
+typedef struct { unsigned long long total, free, used; } memory_info;
+
+static int text(const char *key, char *value, unsigned size) {
+    const char *path = getenv("MOCK_NVML");
+    FILE *file = path ? fopen(path, "r") : NULL;
+    char line[256];
+    int found = NOT_SUPPORTED;
+    while (file && found == NOT_SUPPORTED && fgets(line, sizeof line, file)) {
+        size_t length = strlen(key);
+        if (strncmp(line, key, length) || line[length] != ' ') continue;
+        line[strcspn(line, "\n")] = 0;
+        if (line[length + 1] == '!') found = atoi(line + length + 2);
+        else { snprintf(value, size, "%s", line + length + 1); found = 0; }
+    }
+    if (file) fclose(file);
+    return found;
+}
+
+static int of_gpu(void *gpu, const char *name, char *value, unsigned size) {
+    char key[64];
+    snprintf(key, sizeof key, "%ld.%s", (long)(intptr_t)gpu - 1, name);
+    return text(key, value, size);
+}
+
+static int number(void *gpu, const char *name, unsigned long long *value) {
+    char found[64];
+    int error = of_gpu(gpu, name, found, sizeof found);
+    if (!error) *value = strtoull(found, NULL, 0);
+    return error;
+}
+
+static int small(void *gpu, const char *name, unsigned *value) {
+    unsigned long long found;
+    int error = number(gpu, name, &found);
+    if (!error) *value = (unsigned)found;
+    return error;
+}
+
+static unsigned count(void) {
+    char found[16];
+    return text("gpus", found, sizeof found) ? 0 : (unsigned)atoi(found);
+}
+
+int nvmlInitWithFlags(unsigned flags) { char found[16]; (void)flags; int e = text("init", found, sizeof found); return e == NOT_SUPPORTED ? 0 : e; }
+int nvmlInit_v2(void) { return nvmlInitWithFlags(0); }
+int nvmlShutdown(void) { return 0; }
+const char *nvmlErrorString(int error) { return error == 15 ? "GPU is lost" : error == 18 ? "Driver/library version mismatch" : "Unknown Error"; }
+int nvmlSystemGetDriverVersion(char *value, unsigned size) { return text("driver", value, size); }
+int nvmlSystemGetCudaDriverVersion_v2(int *value) { char f[16]; int e = text("cuda", f, sizeof f); if (!e) *value = atoi(f); return e; }
+int nvmlSystemGetCudaDriverVersion(int *value) { return nvmlSystemGetCudaDriverVersion_v2(value); }
+int nvmlDeviceGetCount_v2(unsigned *value) { *value = count(); return 0; }
+int nvmlDeviceGetHandleByIndex_v2(unsigned index, void **gpu) {
+    char found[16];
+    if (index >= count()) return 2;
+    *gpu = (void *)(intptr_t)(index + 1);
+    int error = of_gpu(*gpu, "handle", found, sizeof found);
+    return error == NOT_SUPPORTED ? 0 : error;
+}
+int nvmlDeviceGetName(void *gpu, char *value, unsigned size) { return of_gpu(gpu, "name", value, size); }
+int nvmlDeviceGetPciInfo_v3(void *gpu, pci_info *info) { memset(info, 0, sizeof *info); return of_gpu(gpu, "address", info->address, sizeof info->address); }
+int nvmlDeviceGetMemoryInfo(void *gpu, memory_info *info) {
+    int error = number(gpu, "memory", &info->total);
+    if (error || (error = number(gpu, "used", &info->used))) return error;
+    info->free = info->total - info->used;
+    return 0;
+}
+int nvmlDeviceGetTemperature(void *gpu, int sensor, unsigned *value) { (void)sensor; return small(gpu, "temperature", value); }
+int nvmlDeviceGetTemperatureThreshold(void *gpu, int kind, unsigned *value) { (void)kind; return small(gpu, "slowdown", value); }
+int nvmlDeviceGetFanSpeed(void *gpu, unsigned *value) { return small(gpu, "fan", value); }
+int nvmlDeviceGetPowerUsage(void *gpu, unsigned *value) { return small(gpu, "power", value); }
+int nvmlDeviceGetEnforcedPowerLimit(void *gpu, unsigned *value) { return small(gpu, "power_limit", value); }
+int nvmlDeviceGetPowerManagementDefaultLimit(void *gpu, unsigned *value) { return small(gpu, "power_default", value); }
+int nvmlDeviceGetPowerManagementLimitConstraints(void *gpu, unsigned *low, unsigned *high) { int e = small(gpu, "power_min", low); return e ? e : small(gpu, "power_max", high); }
+int nvmlDeviceGetCurrPcieLinkWidth(void *gpu, unsigned *value) { return small(gpu, "width", value); }
+int nvmlDeviceGetMaxPcieLinkWidth(void *gpu, unsigned *value) { return small(gpu, "width_max", value); }
+int nvmlDeviceGetCurrPcieLinkGeneration(void *gpu, unsigned *value) { return small(gpu, "generation", value); }
+int nvmlDeviceGetMaxPcieLinkGeneration(void *gpu, unsigned *value) { return small(gpu, "generation_max", value); }
+int nvmlDeviceGetClockInfo(void *gpu, int kind, unsigned *value) { (void)kind; return small(gpu, "clock", value); }
+int nvmlDeviceGetMaxClockInfo(void *gpu, int kind, unsigned *value) { (void)kind; return small(gpu, "clock_max", value); }
+int nvmlDeviceGetPerformanceState(void *gpu, unsigned *value) { return small(gpu, "state", value); }
+int nvmlDeviceGetCurrentClocksThrottleReasons(void *gpu, unsigned long long *value) { return number(gpu, "reasons", value); }
+int nvmlDeviceGetPersistenceMode(void *gpu, unsigned *value) { return small(gpu, "persistence", value); }
+int nvmlDeviceGetEccMode(void *gpu, unsigned *now, unsigned *then) { int e = small(gpu, "ecc", now); if (!e) *then = *now; return e; }
+int nvmlDeviceGetTotalEccErrors(void *gpu, int kind, int counter, unsigned long long *value) { (void)kind; (void)counter; return number(gpu, "uncorrected", value); }
+int nvmlDeviceGetRemappedRows(void *gpu, unsigned *good, unsigned *bad, unsigned *pending, unsigned *failed) {
+    *good = *bad = 0;
+    int error = small(gpu, "remap_pending", pending);
+    return error ? error : small(gpu, "remap_failed", failed);
+}
+int nvmlDeviceGetP2PStatus(void *one, void *other, int index, unsigned *value) { (void)other; (void)index; return small(one, "peers", value); }
