@@ -2,6 +2,7 @@
 
 from rigforge.tasks.build import build_images, build_iso
 from rigforge.tasks.checkout import clean, lint, requirements, test
+from rigforge.tasks.doctor import build_doctor
 from rigforge.tasks.explain import explain
 from rigforge.tasks.explicit import explicit
 from rigforge.tasks.lock import diff, lock, stacks, vendor
@@ -15,6 +16,7 @@ from rigforge.tasks.validate import validate
 from rigforge.tasks.verify import verify_images, verify_iso
 
 __all__ = [
+    "build_doctor",
     "build_images",
     "build_iso",
     "clean",

@@ -1,0 +1,67 @@
+"""The program as it is handed out: one file, built here (half a minute)."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import jsonschema
+import pytest
+from machines import answers
+
+from rigforge.doctor.build import build
+from rigforge.state import PROJECT
+
+pytestmark = pytest.mark.build
+
+
+@pytest.fixture(scope="module")
+def doctor(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("doctor"))
+
+
+def run(doctor: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [doctor, *arguments]
+    # No PATH: there is no Python that it could use.
+    return subprocess.run(command, capture_output=True, text=True, env={"HOME": "/nonexistent", **environment})
+
+
+def test_it_is_small_and_starts_at_once(doctor: Path) -> None:
+    assert doctor.stat().st_size <= 25 * 1000**2
+    run(doctor, "--help")
+    start = time.monotonic()
+    assert run(doctor, "--help").returncode == 0
+    assert time.monotonic() - start < 1
+
+
+def test_its_answer_is_as_documented_and_its_exit_code_is_the_verdict(doctor: Path, mock: Path, tmp_path: Path) -> None:
+    (tmp_path / "mock").write_text(answers(8, gpu3={"temperature": 95}))
+    start = time.monotonic()
+    done = run(doctor, "--json", LD_LIBRARY_PATH=str(mock), MOCK_NVML=str(tmp_path / "mock"))
+    assert time.monotonic() - start < 3
+    answer = json.loads(done.stdout)
+    jsonschema.validate(answer, json.loads((PROJECT / "docs/doctor.schema.json").read_text()))
+    identities = [check["id"] for check in answer["checks"]]
+    assert len(identities) == len(set(identities))
+    assert (answer["verdict"], done.returncode) == ("failed", 2)
+    assert len(answer["machine"]["gpus"]) == 8
+    # It was started with a library path of its own, which PyInstaller's loader adds to.
+    (path,) = (check["measured"] for check in answer["checks"] if check["id"] == "library-path")
+    assert str(mock) in path
+    assert "_MEI" not in path
+
+
+def test_a_terminal_gets_the_reason_and_the_cure_of_what_is_wrong(doctor: Path, mock: Path, tmp_path: Path) -> None:
+    (tmp_path / "mock").write_text(answers(1, gpu0={"persistence": 0}))
+    text = run(doctor, LD_LIBRARY_PATH=str(mock), MOCK_NVML=str(tmp_path / "mock")).stdout
+    assert "! gpu-persistence    GPU 0: off" in text
+    assert "fix: sudo systemctl enable --now nvidia-persistenced" in text
+
+
+def test_the_documentation_names_every_check(doctor: Path) -> None:
+    text = (PROJECT / "docs/doctor.md").read_text()
+    answer = json.loads(run(doctor, "--json", **dict(os.environ)).stdout)
+    assert [check["id"] for check in answer["checks"] if f"`{check['id']}`" not in text] == []
