@@ -7,11 +7,13 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from rigforge.doctor import nvml
 from rigforge.doctor.check import EXIT_CODES, verdict
 from rigforge.doctor.checks import every
 from rigforge.doctor.machine import Machine
+from rigforge.doctor.page import as_page
 from rigforge.doctor.terminal import as_text
 
 
@@ -23,6 +25,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             machine = Machine(nvml.read())
             checks = every(machine)
             found = verdict(checks)
+            if options.report:
+                try:
+                    options.report.write_text(as_page(machine, checks, found))
+                except OSError as error:
+                    print(f"rigforge-doctor: --report: {error}; name a file that can be written", file=sys.stderr)
+                    return EXIT_CODES["failed"]
             if options.json:
                 answer = {"verdict": found, "machine": machine.described(), "checks": [vars(check) for check in checks]}
                 print(json.dumps(answer, indent=None if options.watch else 2), flush=True)
@@ -44,6 +52,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--watch", nargs="?", type=float, const=5.0, default=0.0, metavar="SECONDS", help="look again and again (5 s)"
     )
+    parser.add_argument("--report", type=Path, metavar="FILE", help="write the report as one HTML file besides")
     return parser.parse_args(arguments)
 
 

@@ -12,10 +12,10 @@ from rigforge.errors import RigforgeError
 from rigforge.process import run
 
 #: What the program reads besides its code.
-DATA = ("compat/*.toml", "doctor/checks/*.toml")
+DATA = ("compat/*.toml", "doctor/checks/*.toml", "doctor/*.j2")
 
 #: Modules that dependencies name and the doctor never reaches.
-UNUSED = ("rich", "jinja2", "docker", "requests", "tkinter", "unittest", "pydoc", "sqlite3", "ssl", "lzma", "bz2")
+UNUSED = ("rich", "docker", "requests", "tkinter", "unittest", "pydoc", "sqlite3", "ssl", "lzma", "bz2")
 
 EPOCH = "1704067200"  # 2024-01-01; a time that changes nothing but is the same each time
 

@@ -65,3 +65,21 @@ def test_the_documentation_names_every_check(doctor: Path) -> None:
     text = (PROJECT / "docs/doctor.md").read_text()
     answer = json.loads(run(doctor, "--json", **dict(os.environ)).stdout)
     assert [check["id"] for check in answer["checks"] if f"`{check['id']}`" not in text] == []
+
+
+def test_the_report_is_one_file_with_the_worst_first(doctor: Path, mock: Path, tmp_path: Path) -> None:
+    (tmp_path / "mock").write_text(answers(2, gpu1={"name": "<b>&", "temperature": 95}))
+    page = tmp_path / "report.html"
+    environment = {"LD_LIBRARY_PATH": str(mock), "MOCK_NVML": str(tmp_path / "mock")}
+    assert run(doctor, "--report", str(page), **environment).returncode == 2
+    text = page.read_text()
+    assert "&lt;b&gt;&amp;" in text
+    assert text.index("gpu-temperature") < text.index("gpu-bus")
+    assert not any(word in text for word in ("src=", "href=", "url("))
+
+
+def test_a_report_that_cannot_be_written_is_one_line(doctor: Path) -> None:
+    done = run(doctor, "--report", "/nowhere/report.html")
+    assert done.returncode == 2
+    assert done.stderr.startswith("rigforge-doctor: --report: ")
+    assert len(done.stderr.splitlines()) == 1
