@@ -104,7 +104,8 @@ def _held(machine: Machine) -> Check:
         return HELD.warning("no kernel is held", f"sudo apt-mark hold linux-image-{machine.kernel}")
     if not any(package.endswith(machine.kernel) for package in kernel):
         return HELD.warning(
-            f"held is {', '.join(kernel)}, running is {machine.kernel}", "sudo rigforge-doctor upgrade --plan"
+            f"held is {', '.join(kernel)}, running is {machine.kernel}",
+            f"sudo apt-mark hold linux-image-{machine.kernel}",
         )
     return HELD.ok(f"{len(held)} packages, {', '.join(kernel)} among them")
 

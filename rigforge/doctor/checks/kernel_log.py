@@ -43,7 +43,7 @@ def _xid(machine: Machine) -> Check:
             )
         else:
             troubles.append(
-                XID.warning(measured, "look at the program that ran; rigforge-doctor burn-in tests the card")
+                XID.warning(measured, "look at the program that ran; if several programs meet it, at the card")
             )
     return XID.worst(troubles, "")
 
@@ -71,7 +71,7 @@ def _ecc(gpus: tuple[Gpu, ...]) -> Check:
             troubles.append(ECC.failed(f"GPU {gpu.index}: a bad row could not be replaced", "replace the card"))
         elif gpu.uncorrected:
             text = f"GPU {gpu.index}: {gpu.uncorrected} uncorrected errors since the driver was loaded"
-            troubles.append(ECC.failed(text, "sudo nvidia-smi --gpu-reset, then rigforge-doctor burn-in"))
+            troubles.append(ECC.failed(text, "sudo nvidia-smi --gpu-reset; if it comes back, replace the card"))
         elif gpu.remap_pending:
             text = f"GPU {gpu.index}: a row is to be replaced at the next reset"
             troubles.append(ECC.warning(text, "sudo reboot"))

@@ -46,7 +46,7 @@ def _jupyter(machine: Machine) -> Check:
     if listening <= {"127.0.0.1", "::1"}:
         return JUPYTER.ok("listens on this machine only")
     return JUPYTER.warning(
-        f"listens on {', '.join(sorted(listening))}", "bind it to 127.0.0.1 and use: rigforge connect HOST"
+        f"listens on {', '.join(sorted(listening))}", "bind it to 127.0.0.1 and use: ssh -L 8888:127.0.0.1:8888 HOST"
     )
 
 

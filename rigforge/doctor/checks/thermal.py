@@ -60,7 +60,7 @@ def _temperature(gpu: Gpu) -> Check | None:
     if gpu.temperature is None or gpu.temperature < limit - MARGIN:
         return None
     measured = f"GPU {gpu.index}: {gpu.temperature} °C, it slows down at {limit} °C"
-    fix = "clean the filters, give the card air, or lower its power: rigforge-doctor tune"
+    fix = "clean the filters, give the card air, or lower its power: sudo nvidia-smi -pl WATTS"
     return TEMPERATURE.failed(measured, fix) if gpu.temperature >= limit else TEMPERATURE.warning(measured, fix)
 
 
