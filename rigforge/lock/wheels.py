@@ -24,6 +24,9 @@ COMPONENTS = {
 #: What nvcc's wheel asks for from CUDA 13 on, of any release, and works with only in its own.
 PARTS_OF_NVCC = ("nvidia-cuda-crt", "nvidia-nvvm")
 
+#: NVIDIA's wheels that are not of CUDA: the driver's management library for Python.
+NOT_OF_CUDA = ("nvidia-ml-py",)
+
 
 def resolve_wheels(
     stack: Stack,
@@ -98,7 +101,8 @@ def _toolkit(stack: Stack) -> list[str]:
 
 
 def _layer(wheel: Wheel) -> str:
-    return "cuda" if wheel.name.startswith(("nvidia-", "cuda-")) else "python"
+    of_cuda = wheel.name.startswith(("nvidia-", "cuda-")) and wheel.name not in NOT_OF_CUDA
+    return "cuda" if of_cuda else "python"
 
 
 def _locked(wheel: Wheel, layer: str) -> LockedFile:
