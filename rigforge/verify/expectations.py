@@ -15,6 +15,8 @@ from rigforge.stack.site import dhcp_everywhere
 
 TEST_USER = "rigforge"
 TEST_HOSTNAME = "rigforge-test"
+#: Of a disk that is encrypted for a test.
+TEST_PASSPHRASE = "rigforge test"
 
 
 class Expectations(BaseModel):
@@ -100,18 +102,14 @@ def _installed(lock: Lock, kind: str, layers: Collection[str]) -> dict[str, str]
 
 
 def stand_in(stack: Stack, public_key: str) -> Stack:
-    """Returns `stack` as it is installed for a test: our user and key, DHCP, any disk, no passphrase to type."""
+    """Returns `stack` as it is installed for a test: our user, key and passphrase, DHCP, any disk."""
     machine = {
         "hostname": TEST_HOSTNAME,
         "username": TEST_USER,
         "ssh_authorized_keys": (public_key,),
         "password_hash": "",
     }
-    storage = {
-        "layout": "lvm" if stack.storage.layout == "luks" else stack.storage.layout,
-        "passphrase": "",
-        "match": (),
-    }
+    storage = {"passphrase": TEST_PASSPHRASE if stack.storage.layout == "luks" else "", "match": ()}
     return stack.model_copy(
         update={
             "machine": stack.machine.model_copy(update=machine),
