@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -53,8 +54,9 @@ class Expectations(BaseModel):
         """Returns what there is to test: versions, layers, machine or container, gpu, debs, wheels, nvcc."""
         kind = {"machine" if self.firmware else "container"}
         given = {name for name in ("gpu", "debs", "wheels") if getattr(self, name)}
-        # The wheels for CUDA 12, which have a suffix, are without the compiler itself.
-        nvcc = {"nvcc"} if "nvidia-cuda-nvcc" in self.wheels else set()
+        # The wheels for CUDA 12, which have a suffix, are without the compiler itself; NVIDIA's own archive has it.
+        of_archive = any(re.fullmatch(r"cuda-nvcc-\d+-\d+", name) for name in self.debs)
+        nvcc = {"nvcc"} if of_archive or "nvidia-cuda-nvcc" in self.wheels else set()
         return frozenset(self.versions) | frozenset(self.layers) | kind | given | nvcc
 
 
