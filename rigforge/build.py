@@ -101,13 +101,13 @@ def build_images(
             f"stack {stack.name} has no image {image!r}", f"it has: {', '.join(description.offered(layers))}"
         )
     cache = Cache(home())
-    wanted = {part for name in names for part in description.IMAGES[name]}
     packed = partial(container.pack, cache=cache, compression=compression)
-    parts = make_layers([layer for layer in layers if layer.name in wanted], cache, mirrors, packed, offline=offline)
+    parts = make_layers(description.needed(layers, names), cache, mirrors, packed, offline=offline)
+    doctor = next((container.pack_doctor(one, cache, compression) for one in layers if one.name == "doctor"), None)
     made = {}
     for name in names:
         own = [(layer, blob) for layer, blob in parts if layer.name in description.IMAGES[name]]
-        made[name] = container.put_together(stack, lock, name, own, cache, compression)
+        made[name] = container.put_together(stack, lock, name, own, doctor, cache, compression)
     index = out / "index.json"
     before = index.read_bytes() if index.exists() else b""
     oci.write(out, {name: one.image for name, one in made.items()})
