@@ -27,7 +27,10 @@ DEBS = ("binutils", "python3")
 WHEELS = ("jinja2", "nvidia-ml-py", "packaging", "pydantic", "pyinstaller", 'tomli; python_version < "3.11"')
 
 #: Modules that dependencies name and the doctor never reaches.
-UNUSED = ("rich", "docker", "requests", "tkinter", "unittest", "pydoc", "sqlite3", "ssl", "lzma", "bz2")
+UNUSED = (
+    *("rich", "docker", "requests", "mypy", "setuptools", "tkinter", "unittest", "pydoc", "sqlite3", "ssl", "lzma"),
+    *("bz2", "readline"),
+)
 
 EPOCH = "1704067200"  # 2024-01-01; a time that changes nothing but is the same each time
 
@@ -57,11 +60,9 @@ def build(folder: Path) -> Path:
     """
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
-        run(
-            [sys.executable, "-m", "PyInstaller", *lay_out(work)],
-            cwd=work,
-            env={"SOURCE_DATE_EPOCH": EPOCH, "PYTHONHASHSEED": "0"},
-        )
+        # A cache of its own: the common one is emptied under another build that runs at the same time.
+        env = {"SOURCE_DATE_EPOCH": EPOCH, "PYTHONHASHSEED": "0", "PYINSTALLER_CONFIG_DIR": str(work / "cache")}
+        run([sys.executable, "-m", "PyInstaller", *lay_out(work)], cwd=work, env=env)
         folder.mkdir(parents=True, exist_ok=True)
         program = folder / PROGRAM
         partial = program.with_suffix(".part")

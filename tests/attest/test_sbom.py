@@ -193,7 +193,7 @@ def test_a_signed_module_names_the_certificate(tmp_path: Path) -> None:
     (host,) = (layer for layer in layers if layer.name == "host")
     signed = replace(host.uses[-1], options={**host.uses[-1].options, "certificate_sha256": "ab" * 32})
     signed_host = replace(host, uses=(signed,))
-    for old, new in ((host.uses[0], signed), (host, signed_host)):
+    for old, new in ((host.uses[-1], signed), (host, signed_host)):
         cache.layer(old).rename(cache.layer(new))
     own: list[Layer] = [signed_host if layer is host else layer for layer in layers if layer.name in ("base", "host")]
     module = named(json.loads(sbom(ISO, LOCK, own, cache)), "nvidia-modules-6.1.0-56-amd64")

@@ -66,6 +66,37 @@ def test_what_one_of_two_gpus_says(
     assert found["fix"]
 
 
+@pytest.mark.parametrize(
+    ("state", "status", "measured"),
+    [
+        (1, "warning", "none between GPUs 0–1: the chipset does not pass it on"),
+        (2, "ok", "usual for cards of the GeForce line"),
+        (3, "warning", "different I/O hubs"),
+        (4, "warning", "switched off in the driver's settings"),
+        (5, "ok", "does not support it for this pair"),
+        (6, "warning", "does not know why"),
+        (99, "warning", "does not know why"),
+        ("!3", "n/a", "the driver does not say"),
+    ],
+)
+def test_two_gpus_that_do_not_reach_each_other(
+    examine: Examine, root: Path, state: object, status: str, measured: str
+) -> None:
+    """NVML's reasons (nvml.h, nvmlGpuP2PStatus_t), one that it does not have yet, and a driver that does not tell."""
+    machines.machine(root, 2)
+    found = examine(machines.answers(2, gpu0={"peers": state}))["checks"]["gpu-peers"]
+    assert (found["status"], measured in found["measured"]) == (status, True), found
+    assert bool(found["fix"]) == (status == "warning")
+
+
+def test_of_four_gpus_the_pairs_are_named_by_what_keeps_them_apart(examine: Examine, root: Path) -> None:
+    machines.machine(root, 4)
+    apart = {"gpu0": {"peers.2": 3, "peers.3": 3}, "gpu1": {"peers.2": 3, "peers.3": 2}}
+    found = examine(machines.answers(4, **apart))["checks"]["gpu-peers"]
+    assert found["status"] == "warning"
+    assert found["measured"] == "none between GPUs 0–2, 0–3, 1–2: they are on different I/O hubs"
+
+
 def test_a_seated_card_that_the_driver_does_not_see(examine: Examine, root: Path) -> None:
     machines.machine(root, 3)
     found = examine(machines.answers(2))["checks"]["gpu-bus"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -11,11 +12,15 @@ from pathlib import Path
 import jsonschema
 import pytest
 from machines import answers
+from PyInstaller.archive.readers import CArchiveReader
 
-from rigforge.doctor.build import build
+from rigforge.doctor.build import PROGRAM, build
 from rigforge.state import PROJECT
 
 pytestmark = pytest.mark.build
+
+#: glibc of Ubuntu 22.04.
+OLDEST_C_LIBRARY = (2, 35)
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +40,25 @@ def test_it_is_small_and_starts_at_once(doctor: Path) -> None:
     start = time.monotonic()
     assert run(doctor, "--help").returncode == 0
     assert time.monotonic() - start < 1
+
+
+def test_it_runs_on_the_c_library_of_the_oldest_supported_base(doctor: Path, tmp_path: Path) -> None:
+    """Every ELF file in it, and the loader itself, asks for no newer version of a symbol than Ubuntu 22.04 has."""
+    archive = CArchiveReader(str(doctor))
+    parts = {name: content for name in archive.toc if (content := archive.extract(name)).startswith(b"\x7fELF")}
+    assert {"markupsafe/_speedups", "pydantic_core/_pydantic_core"} <= {name.partition(".")[0] for name in parts}
+    needed = {}
+    for number, (name, content) in enumerate({PROGRAM: doctor.read_bytes(), **parts}.items()):
+        (tmp_path / str(number)).write_bytes(content)
+        command = ["readelf", "--version-info", "--wide", tmp_path / str(number)]
+        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        versions = re.findall(r"Name: GLIBC_(\d+)\.(\d+)", told)
+        needed[name] = max(((int(major), int(minor)) for major, minor in versions), default=(0, 0))
+    assert max(needed.values()) <= OLDEST_C_LIBRARY, needed
+
+
+def test_two_builds_give_the_same_bytes(doctor: Path, tmp_path: Path) -> None:
+    assert build(tmp_path).read_bytes() == doctor.read_bytes()
 
 
 def test_its_answer_is_as_documented_and_its_exit_code_is_the_verdict(doctor: Path, mock: Path, tmp_path: Path) -> None:
