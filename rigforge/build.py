@@ -13,6 +13,7 @@ from rigforge import process
 from rigforge.attest import beside
 from rigforge.autoinstall.rendered import rendered
 from rigforge.console import step
+from rigforge.doctor.build import PROGRAM, place
 from rigforge.errors import UsageError
 from rigforge.images import container, description, iso, live_server, oci, remaster
 from rigforge.images.container import Container
@@ -115,6 +116,14 @@ def build_images(
         digests = {name: one.image.digest for name, one in made.items()}
         beside.describe_images(out, digests, stack, lock, layers, cache)
     return made
+
+
+def build_doctor(stack: Stack, lock: Lock, mirrors: Mirrors, folder: Path) -> Path:
+    """Returns rigforge-doctor in `folder`, as the stack's machines and images have it. Raises RigforgeError."""
+    layers = [layer for layer in plan(stack, lock) if layer.name in ("base", "doctor")]
+    cache = Cache(home())
+    make_layers(layers, cache, mirrors, lambda layer: None, offline=False)
+    return place(cache.rootfs(layers[-1]) / PROGRAM, folder)
 
 
 def make_layers(

@@ -63,11 +63,16 @@ def build(folder: Path) -> Path:
         # A cache of its own: the common one is emptied under another build that runs at the same time.
         env = {"SOURCE_DATE_EPOCH": EPOCH, "PYTHONHASHSEED": "0", "PYINSTALLER_CONFIG_DIR": str(work / "cache")}
         run([sys.executable, "-m", "PyInstaller", *lay_out(work)], cwd=work, env=env)
-        folder.mkdir(parents=True, exist_ok=True)
-        program = folder / PROGRAM
-        partial = program.with_suffix(".part")
-        shutil.copy(work / "dist" / PROGRAM, partial)
-        partial.replace(program)
+        return place(work / "dist" / PROGRAM, folder)
+
+
+def place(made: Path, folder: Path) -> Path:
+    """Copies a program that was made elsewhere into `folder`, whole or not at all, and returns it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    program = folder / PROGRAM
+    partial = program.with_suffix(".part")
+    shutil.copy(made, partial)
+    partial.replace(program)
     return program
 
 
