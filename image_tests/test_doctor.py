@@ -69,10 +69,39 @@ def test_a_container_knows_that_it_is_one(answer: dict[str, Any], checks: dict[s
 def test_it_has_asked_the_machines_own_programs(
     answer: dict[str, Any], checks: dict[str, dict[str, str]], expected: Expectations
 ) -> None:
-    """sshd -T, dmesg, timedatectl and systemctl, each as it is there."""
+    """sshd -T, dmesg and timedatectl, each as it is there."""
     assert answer["machine"]["kernel"] == expected.versions["kernel"]
     assert not answer["machine"]["container"]
     assert (checks["ssh"]["status"], checks["ssh"]["measured"]) == ("ok", "keys only, no root")
     assert checks["gpu-xid"]["measured"] == "none since the machine was started"
     assert checks["clock"]["status"] in ("ok", "warning")
-    assert checks["firewall"]["status"] in ("ok", "warning")
+
+
+@pytest.mark.needs("machine")
+def test_it_says_of_the_firewall_what_nft_says(
+    host: Host,
+    checks: dict[str, dict[str, str]],
+    expected: Expectations,
+    as_root: Callable[[], AbstractContextManager[object]],
+) -> None:
+    with as_root():
+        rules = host.run("nft list ruleset")
+        active = host.run("systemctl is-active nftables").stdout.strip() == "active"
+    assert rules.rc == 0 or "nftables" not in expected.debs, rules.stderr
+    closed = active and "hook input" in rules.stdout and ("drop" in rules.stdout or "reject" in rules.stdout)
+    assert checks["firewall"]["status"] == ("ok" if closed else "warning")
+
+
+@pytest.mark.needs("machine")
+def test_it_asks_every_disk_that_tells_its_health(host: Host, checks: dict[str, dict[str, str]]) -> None:
+    """A virtual machine's disk tells nothing, unless it is one of NVMe."""
+    disks = host.check_output("ls /sys/block").split()
+    told = [disk for disk in disks if disk.startswith(("nvme", "sd"))]
+    there = host.run("command -v smartctl || test -x /usr/sbin/smartctl").rc == 0
+    health = checks["disk-health"]
+    if told and there:
+        assert health["status"] == "ok"
+        assert all(disk in health["measured"] for disk in told)
+    else:
+        assert health["status"] == "n/a"
+        assert health["measured"].startswith("smartctl is not installed" if told else "no disk")

@@ -178,6 +178,37 @@ def test_what_a_program_of_the_machine_says(
     assert (found["status"], measured in found["measured"]) == (status, True), found
 
 
+#: Debian's own nftables.conf, which filters nothing, as nft lists it.
+OPEN = """table inet filter {
+	chain input {
+		type filter hook input priority filter; policy accept;
+	}
+}"""
+
+
+@pytest.mark.parametrize(
+    ("script", "status", "measured"),
+    [
+        (f"echo '{OPEN}'", "warning", "no rule for what comes in"),
+        (f"echo '{OPEN.replace('policy accept', 'policy drop')}'", "ok", "nftables is active"),
+        (
+            f"echo '{OPEN.replace('accept;', 'accept; tcp dport { 22, 80 } accept; reject')}'",
+            "ok",
+            "nftables is active",
+        ),
+        ("true", "warning", "no rule for what comes in"),
+        ("echo Operation not permitted >&2; exit 1", "ok", "nftables is active"),
+    ],
+)
+def test_the_rules_of_an_active_firewall(
+    examine: Examine, healthy: Callable[[int], str], root: Path, script: str, status: str, measured: str
+) -> None:
+    told = healthy(0)
+    program(root, "nft", script)
+    found = examine(told)["checks"]["firewall"]
+    assert (found["status"], measured in found["measured"]) == (status, True), found
+
+
 def test_nouveau_and_a_module_that_is_not_loaded(examine: Examine, healthy: Callable[[int], str], root: Path) -> None:
     told = healthy(1)
     (root / "proc/driver/nvidia/version").unlink()
