@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
 
+from rigforge.doctor.build import PROGRAM
 from rigforge.layers.root import Root
 
 NO_NOUVEAU = """\
@@ -52,6 +53,8 @@ def build(root: Root) -> None:
     if module := root.products.get("module"):
         shutil.copy(module / "nvidia-modules.deb", root.files)
         root.write("etc/modprobe.d/rigforge-nouveau.conf", NO_NOUVEAU)
+    if doctor := root.products.get("doctor"):
+        shutil.copy(doctor / PROGRAM, root.path / "usr/bin" / PROGRAM)
     with _without_initramfs(root):
         root.install_packages()
     root.chroot(["depmod", "-a", kernel])
