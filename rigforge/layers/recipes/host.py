@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
 
+from rigforge.layers.recipes import jupyter
 from rigforge.layers.root import Root
 
 NO_NOUVEAU = """\
@@ -69,6 +70,7 @@ def build(root: Root) -> None:
         root.write("etc/systemd/system/systemd-modules-load.service.d/rigforge.conf", MODULES_LOAD)
         _at_boot(root, "cdi")
     _at_boot(root, "report")
+    jupyter.add(root)
     _hold(root)
     for verb in ("enable", "disable"):
         if units := root.options[verb]:
