@@ -38,6 +38,7 @@ SHARED = {
         "target/cdi.py",
         "target/jupyter.py",
         "target/report.py",
+        "target/rigforge-python",
         "target/units/rigforge-cdi.*",
         "target/units/rigforge-linger.*",
         "target/units/rigforge-report.*",
@@ -107,7 +108,7 @@ def plan(stack: Stack, lock: Lock) -> tuple[Layer, ...]:
         **epoch,
         "kernel": lock.versions["kernel"],
         "driver": lock.versions.get("driver", ""),
-        "jupyter": _jupyter(stack, lock),
+        "jupyter": _jupyter(lock),
         "enable": list(stack.services.enable),
         "disable": list(stack.services.disable),
     }
@@ -133,7 +134,7 @@ def prefix(name: str) -> str:
     return CONDA if name == BASE else f"{CONDA}/envs/{name}"
 
 
-def _jupyter(stack: Stack, lock: Lock) -> dict[str, str]:
+def _jupyter(lock: Lock) -> dict[str, str]:
     """Returns where JupyterLab is and what its kernel is called; nothing where the lock has none."""
     if "jupyterlab" not in lock.versions:
         return {}
@@ -141,7 +142,6 @@ def _jupyter(stack: Stack, lock: Lock) -> dict[str, str]:
     series = {name: ".".join(lock.versions[name].split(".")[:2]) for name in names if name in lock.versions}
     return {
         "environment": environment(lock),
-        "site_packages": site_packages(lock, stack.python.version),
         "kernel": ", ".join(f"{names[name]} {version}" for name, version in series.items()),
     }
 

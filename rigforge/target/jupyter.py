@@ -126,11 +126,8 @@ def _ip(*question: str) -> list[dict[str, Any]]:
 
 def main() -> None:
     """Becomes JupyterLab."""
-    home = Path.home()
-    folder = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config") / "rigforge"
+    folder = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "rigforge"
     os.environ["JUPYTER_TOKEN_FILE"] = str(token_file(folder))
-    # Where `pip install` puts a user's programs.
-    os.environ["PATH"] += f":{home}/.local/bin"
     options = ["--no-browser", f"--port={PORT}"]
     if os.environ.pop("RIGFORGE_JUPYTER_LISTEN", "localhost") == "lan":
         made, key = certificate(folder)
