@@ -10,8 +10,8 @@ MEANINGS = (
     (
         ("REMOTE HOST IDENTIFICATION HAS CHANGED",),
         "{host} shows another host key than the last time",
-        "after a new installation that is as it should be: ssh-keygen -R HOST, with the name and port that ssh shows; "
-        "otherwise somebody else may be answering",
+        "after a new installation that is as it should be, and `ssh {host}` says which key to remove; otherwise "
+        "somebody else may be answering",
     ),
     (
         ("Host key verification failed",),
@@ -60,9 +60,9 @@ MEANINGS = (
 def failure(host: str, port: int, said: list[str]) -> RigforgeError:
     """Returns the error for what ssh said, a line each, when it ended before the tunnel stood."""
     for phrases, meaning, cure in MEANINGS:
-        for line in said:
+        for line in reversed(said):
             if any(phrase in line for phrase in phrases):
-                quoted = "" if "@@@" in line or "REMOTE HOST" in line else f" (ssh: {line.strip()})"
-                return RigforgeError(meaning.format(host=host, port=port) + quoted, cure.format(host=host, port=port))
+                words = line.strip(" @\r\n").removeprefix("ssh: ")
+                return RigforgeError(f"{meaning.format(host=host, port=port)} (ssh: {words})", cure.format(host=host))
     last = next((line.strip() for line in reversed(said) if line.strip()), "no reason given")
     return RigforgeError(f"ssh to {host} failed: {last}", f"does this work: ssh {host}")

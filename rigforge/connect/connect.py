@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import urllib.error
@@ -64,6 +65,8 @@ def _local_port(wanted: str) -> int:
         raise UsageError(f"--port {wanted}: is not a port", "a number from 1 to 65535")
     for port in (int(wanted),) if wanted else (JUPYTER, 0):
         with socket.socket() as probe:
+            if os.name == "posix":  # as ssh does: a connection that ended a minute ago holds no port
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
