@@ -30,6 +30,11 @@ MEANINGS = (
         "give its address, or its name with .local; the machine shows both on its screen",
     ),
     (
+        ("open failed: connect failed",),
+        "Jupyter on {host} does not answer",
+        "start it anew: ssh {host} systemctl --user restart jupyter",
+    ),
+    (
         ("Connection refused",),
         "{host} is there, but has no SSH server on that port",
         "is the machine still starting? Another port goes into ~/.ssh/config, or: ssh://USER@HOST:PORT",

@@ -22,26 +22,26 @@ def connect(host: str, *, port: str, browser: bool, say: Callable[[str], None]) 
 
     `port` is the one on this computer, "" for a free one. Raises RigforgeError, UsageError.
     """
-    local = _local_port(port)
-    if not _through(_checked(host), local, JUPYTER, browser, say):
-        say("Closed; notebooks on the machine go on running")
+    _through(_checked(host), _local_port(port), JUPYTER, browser, say)
 
 
-def _through(host: str, local: int, remote: int, browser: bool, say: Callable[[str], None]) -> bool:
+def _through(host: str, local: int, remote: int, browser: bool, say: Callable[[str], None]) -> None:
     with tunnel(host, local, remote) as (opened, answer):
         server = _server(host, answer)
         if server.port == remote:
             address = f"{'https' if server.secure else 'http'}://127.0.0.1:{local}{server.base_url}"
             _check(opened, f"{address}api", host)
-            _show(f"{address}lab" + (f"?token={server.token}" if server.token else ""), browser, say)
-            if server.secure:
-                say("The browser does not know the machine's own certificate; through the tunnel it is safe to go on")
-            say(f"JupyterLab of {host}: port {local} of this computer, until Ctrl-C")
             try:
+                _show(f"{address}lab" + (f"?token={server.token}" if server.token else ""), browser, say)
+                if server.secure:
+                    say("The browser warns of the machine's own certificate; in the tunnel it is safe to go on")
+                say(f"JupyterLab of {host}: port {local} of this computer, until Ctrl-C")
                 opened.wait()
             except KeyboardInterrupt:
-                return False
-    return _through(host, local, server.port, browser, say)
+                say("Closed; what runs on the machine goes on")
+                return
+    # A second user's, on another port than the one that was guessed.
+    _through(host, local, server.port, browser, say)
 
 
 def code(host: str) -> str:
