@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from conftest import Machine, free_port
+from gpubox import Machine, free_port
 
 from rigforge.state import PROJECT
 
