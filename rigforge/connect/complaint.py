@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from rigforge.errors import RigforgeError
 
+#: Another program was quicker to take the port here.
+TAKEN = ("Address already in use", "cannot listen to port", "Could not request local forwarding")
+
 #: What ssh(1) or the far side's shell says, what it means, and the cure; the first that fits counts. {host} is as the
 #: user gave it, {port} the local port.
 MEANINGS = (
@@ -45,9 +48,9 @@ MEANINGS = (
         "is it switched on, and in the same network as this computer?",
     ),
     (
-        ("Address already in use", "cannot listen to port", "Could not request local forwarding"),
+        TAKEN,
         "port {port} of this computer is taken",
-        "leave --port out, and a free one is found",
+        "leave --port out, and a free one is found; another one that ssh names is asked for in ~/.ssh/config",
     ),
     (
         ("python3: command not found", "python3: not found", "'python3' is not recognized"),
@@ -62,12 +65,16 @@ MEANINGS = (
 )
 
 
+class PortTakenError(RigforgeError):
+    """The tunnel has no end here."""
+
+
 def failure(host: str, port: int, said: list[str]) -> RigforgeError:
     """Returns the error for what ssh said, a line each, when it ended before the tunnel stood."""
     for phrases, meaning, cure in MEANINGS:
-        for line in reversed(said):
-            if any(phrase in line for phrase in phrases):
-                words = line.strip(" @\r\n").removeprefix("ssh: ")
-                return RigforgeError(f"{meaning.format(host=host, port=port)} (ssh: {words})", cure.format(host=host))
+        if found := [line for phrase in phrases for line in reversed(said) if phrase in line]:
+            words = found[0].strip(" @\r\n").removeprefix("ssh: ")
+            kind = PortTakenError if phrases is TAKEN else RigforgeError
+            return kind(f"{meaning.format(host=host, port=port)} (ssh: {words})", cure.format(host=host))
     last = next((line.strip() for line in reversed(said) if line.strip()), "no reason given")
     return RigforgeError(f"ssh to {host} failed: {last}", f"does this work: ssh {host}")

@@ -10,6 +10,7 @@ import urllib.request
 import webbrowser
 from collections.abc import Callable
 
+from rigforge.connect.complaint import PortTakenError
 from rigforge.connect.tunnel import Answer, Server, Tunnel, tunnel
 from rigforge.errors import RigforgeError, UsageError
 
@@ -22,7 +23,15 @@ def connect(host: str, *, port: str, browser: bool, say: Callable[[str], None]) 
 
     `port` is the one on this computer, "" for a free one. Raises RigforgeError, UsageError.
     """
-    _through(_checked(host), _local_port(port), JUPYTER, browser, say)
+    _checked(host)
+    for tries_left in (2, 1, 0):
+        try:
+            _through(host, _local_port(port), JUPYTER, browser, say)
+            return
+        except PortTakenError:
+            # Somebody was quicker; unless it has to be this port, there are others.
+            if port or not tries_left:
+                raise
 
 
 def _through(host: str, local: int, remote: int, browser: bool, say: Callable[[str], None]) -> None:
@@ -72,7 +81,7 @@ def _local_port(wanted: str) -> int:
             except OSError:
                 continue
             return int(probe.getsockname()[1])
-    raise RigforgeError(f"port {wanted} of this computer is taken", "leave --port out, and a free one is found")
+    raise PortTakenError(f"port {wanted} of this computer is taken", "leave --port out, and a free one is found")
 
 
 def _server(host: str, answer: Answer) -> Server:
