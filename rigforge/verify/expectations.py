@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ from rigforge.stack.site import dhcp_everywhere
 
 TEST_USER = "rigforge"
 TEST_HOSTNAME = "rigforge-test"
+#: Of a disk that is encrypted for a test.
+TEST_PASSPHRASE = "rigforge test"
 
 
 class Expectations(BaseModel):
@@ -51,8 +54,9 @@ class Expectations(BaseModel):
         """Returns what there is to test: versions, layers, machine or container, gpu, debs, wheels, nvcc."""
         kind = {"machine" if self.firmware else "container"}
         given = {name for name in ("gpu", "debs", "wheels") if getattr(self, name)}
-        # The wheels for CUDA 12, which have a suffix, are without the compiler itself.
-        nvcc = {"nvcc"} if "nvidia-cuda-nvcc" in self.wheels else set()
+        # The wheels for CUDA 12, which have a suffix, are without the compiler itself; NVIDIA's own archive has it.
+        of_archive = any(re.fullmatch(r"cuda-nvcc-\d+-\d+", name) for name in self.debs)
+        nvcc = {"nvcc"} if of_archive or "nvidia-cuda-nvcc" in self.wheels else set()
         return frozenset(self.versions) | frozenset(self.layers) | kind | given | nvcc
 
 
@@ -100,18 +104,14 @@ def _installed(lock: Lock, kind: str, layers: Collection[str]) -> dict[str, str]
 
 
 def stand_in(stack: Stack, public_key: str) -> Stack:
-    """Returns `stack` as it is installed for a test: our user and key, DHCP, any disk, no passphrase to type."""
+    """Returns `stack` as it is installed for a test: our user, key and passphrase, DHCP, any disk."""
     machine = {
         "hostname": TEST_HOSTNAME,
         "username": TEST_USER,
         "ssh_authorized_keys": (public_key,),
         "password_hash": "",
     }
-    storage = {
-        "layout": "lvm" if stack.storage.layout == "luks" else stack.storage.layout,
-        "passphrase": "",
-        "match": (),
-    }
+    storage = {"passphrase": TEST_PASSPHRASE if stack.storage.layout == "luks" else "", "match": ()}
     return stack.model_copy(
         update={
             "machine": stack.machine.model_copy(update=machine),
