@@ -44,6 +44,7 @@ def render(stack: Stack) -> str:
         layout=layout(stack),
         network=stack.network,
         install=stack.install.model_dump(mode="json"),
+        files=files(stack),
     )
     try:
         parse(text, f"stack {stack.name}")
@@ -69,6 +70,14 @@ def layout(stack: Stack) -> dict[str, Any]:
     if storage.match:
         section["match"] = [match.model_dump(mode="json", exclude_none=True) for match in storage.match]
     return section
+
+
+def files(stack: Stack) -> list[dict[str, str]]:
+    """Returns the files that the first boot is to write for the site's values, as cloud-config has them."""
+    if stack.jupyter.listen == "localhost":
+        return []
+    setting = f"RIGFORGE_JUPYTER_LISTEN={stack.jupyter.listen}\n"
+    return [{"path": "/etc/rigforge/jupyter.conf", "content": setting}]
 
 
 def _in_terms_of_the_stack(stack: Stack, error: DocumentError) -> RigforgeError:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rigforge.autoinstall import template
-from rigforge.autoinstall.document import NO_LOGIN, identity, layout
+from rigforge.autoinstall.document import NO_LOGIN, files, identity, layout
 from rigforge.autoinstall.subiquity.accepted import Release
 from rigforge.autoinstall.subiquity.check import check
 from rigforge.errors import RigforgeError
@@ -42,6 +42,7 @@ def render(stack: Stack, kernel: str, release: str, source: str = SOURCE) -> str
         layout=_whole_disk(layout(stack)),
         network=stack.network,
         install=stack.install.model_dump(mode="json"),
+        files=files(stack),
         source=source,
         kernel=kernel,
     )

@@ -45,7 +45,17 @@ SHARED = {
         "layers/wheels.py",
     ),
     "doctor": ("layers/bytecode.py", "layers/wheels.py", *SOURCES),
-    "host": ("target/cdi.py", "target/report.py", "target/units/rigforge-cdi.*", "target/units/rigforge-report.*"),
+    "host": (
+        "layers/recipes/jupyter.py",
+        "target/cdi.py",
+        "target/jupyter.py",
+        "target/report.py",
+        "target/rigforge-python",
+        "target/units/rigforge-cdi.*",
+        "target/units/rigforge-linger.*",
+        "target/units/rigforge-report.*",
+        "target/user_units/*",
+    ),
     "medium": ("target/*.py", "target/units/*"),
 }
 
@@ -115,6 +125,7 @@ def plan(stack: Stack, lock: Lock) -> tuple[Layer, ...]:
         **epoch,
         "kernel": lock.versions["kernel"],
         "driver": lock.versions.get("driver", ""),
+        "jupyter": _jupyter(lock),
         "enable": list(stack.services.enable),
         "disable": list(stack.services.disable),
     }
@@ -138,6 +149,18 @@ def site_packages(lock: Lock, version: str) -> str:
 def prefix(name: str) -> str:
     """Returns the prefix of a conda environment."""
     return CONDA if name == BASE else f"{CONDA}/envs/{name}"
+
+
+def _jupyter(lock: Lock) -> dict[str, str]:
+    """Returns where JupyterLab is and what its kernel is called; nothing where the lock has none."""
+    if "jupyterlab" not in lock.versions:
+        return {}
+    names = {"python": "Python", "pytorch": "PyTorch"}
+    series = {name: ".".join(lock.versions[name].split(".")[:2]) for name in names if name in lock.versions}
+    return {
+        "environment": environment(lock),
+        "kernel": ", ".join(f"{names[name]} {version}" for name, version in series.items()),
+    }
 
 
 def _conda(files: Iterable[LockedFile]) -> dict[str, Any]:

@@ -84,6 +84,12 @@ class Install(Section):
         return commands
 
 
+class Jupyter(Section):
+    """Who reaches JupyterLab: the machine itself, and so SSH's tunnels, or everybody on its network, over HTTPS."""
+
+    listen: Literal["localhost", "lan"] = "localhost"
+
+
 class SecureBoot(Section):
     """The Machine Owner Key that signs the NVIDIA module: paths of PEM files (RSA private key, X.509 certificate)."""
 

@@ -50,6 +50,13 @@ def test_nothing_is_fetched_and_the_kernel_is_the_one_of_the_layers() -> None:
     assert made["apt"] == {"fallback": "offline-install", "geoip": False}
 
 
+def test_jupyter_for_the_network_is_told_to_the_first_boot() -> None:
+    made = document("jupyter.listen=lan")
+    assert made["user-data"]["write_files"] == [  # type: ignore[index]
+        {"path": "/etc/rigforge/jupyter.conf", "content": "RIGFORGE_JUPYTER_LISTEN=lan\n"}
+    ]
+
+
 def test_without_a_password_login_is_by_key_and_sudo_asks_for_none() -> None:
     made = document()
     assert made["identity"]["password"] == "!"  # type: ignore[index]

@@ -54,7 +54,9 @@ def test_what_only_serves_the_build_is_not_shipped(stack: Stack) -> None:
     assert [layer.name for layer in plan(stack, WHOLE) if not layer.shipped] == ["doctor", "module", "boot"]
 
 
-@pytest.mark.parametrize("setting", ["hostname=other", "user=ada", "machine.locale=de_DE.UTF-8", "disk=/dev/sda"])
+@pytest.mark.parametrize(
+    "setting", ["hostname=other", "user=ada", "machine.locale=de_DE.UTF-8", "disk=/dev/sda", "jupyter.listen=lan"]
+)
 def test_no_value_of_the_site_rebuilds_a_layer(stack: Stack, setting: str) -> None:
     assert keys(plan(load("debian-12", sets=[setting]), WHOLE)) == keys(plan(stack, WHOLE))
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from importlib import resources
 
 from rigforge.doctor.build import PROGRAM
+from rigforge.layers.recipes import jupyter
 from rigforge.layers.root import Root
 
 NO_NOUVEAU = """\
@@ -72,6 +73,7 @@ def build(root: Root) -> None:
         root.write("etc/systemd/system/systemd-modules-load.service.d/rigforge.conf", MODULES_LOAD)
         _at_boot(root, "cdi")
     _at_boot(root, "report")
+    jupyter.add(root)
     _hold(root)
     for verb in ("enable", "disable"):
         if units := root.options[verb]:
