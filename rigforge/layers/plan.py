@@ -33,7 +33,16 @@ SHARED = {
     "cuda": ("layers/bytecode.py", "layers/conda*.py", "layers/cuda_tree.py", "layers/wheels.py"),
     "python": ("layers/bytecode.py", "layers/conda*.py", "layers/wheels.py"),
     "devel": ("layers/bytecode.py", "layers/conda*.py", "layers/cuda_tree.py", "layers/wheels.py"),
-    "host": ("target/cdi.py", "target/report.py", "target/units/rigforge-cdi.*", "target/units/rigforge-report.*"),
+    "host": (
+        "layers/recipes/remote.py",
+        "target/cdi.py",
+        "target/firewall.nft",
+        "target/report.py",
+        "target/wireguard.py",
+        "target/units/rigforge-cdi.*",
+        "target/units/rigforge-report*",
+        "target/units/rigforge-wireguard.*",
+    ),
     "medium": ("target/*.py", "target/units/*"),
 }
 

@@ -41,10 +41,26 @@ def test_fstab_is_one_that_mount_understands(tmp_path: Path) -> None:
 def test_crypttab_is_written_for_an_encrypted_disk_only(tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
     write_tables(tmp_path, Volumes("/dev/sda", (ROOT, ESP)))
-    assert (tmp_path / "etc/fstab").read_text() == fstab((ROOT, ESP))
+    assert (tmp_path / "etc/fstab").read_text() == fstab((ROOT, ESP), grows=True)
     assert not (tmp_path / "etc/crypttab").exists()
     write_tables(tmp_path, Volumes("/dev/sda", (ROOT, ESP), luks_uuid="1234"))
     assert (tmp_path / "etc/crypttab").read_text() == crypttab("1234")
+
+
+def test_a_root_of_its_own_partition_grows_with_the_disk(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    write_tables(tmp_path, Volumes("/dev/sda", (ROOT, ESP)))
+    assert " / ext4 errors=remount-ro,x-systemd.growfs 0 1\n" in (tmp_path / "etc/fstab").read_text()
+    assert "Type=root\n" in (tmp_path / "etc/repart.d/rigforge.conf").read_text()
+
+
+def test_no_partition_is_made_beside_a_volume_group(tmp_path: Path) -> None:
+    """systemd-repart makes the partition that it does not find."""
+    (tmp_path / "etc").mkdir()
+    volume = Filesystem("/dev/rigforge/root", "/", "ext4", ROOT.uuid)
+    write_tables(tmp_path, Volumes("/dev/sda", (volume, ESP)))
+    assert "growfs" not in (tmp_path / "etc/fstab").read_text()
+    assert not (tmp_path / "etc/repart.d").exists()
 
 
 def test_crypttab_asks_for_the_passphrase_in_the_initramfs() -> None:
