@@ -52,12 +52,13 @@ class Expectations(BaseModel):
 
     @property
     def parts(self) -> frozenset[str]:
-        """Returns what there is to test: versions, layers, machine or container, gpu, debs, wheels, wireguard, nvcc."""
+        """Returns what there is to test: versions, layers, machine or container, and what the fields name."""
         kind = {"machine" if self.firmware else "container"}
         given = {name for name in ("gpu", "debs", "wheels", "wireguard") if getattr(self, name)}
         # The wheels for CUDA 12, which have a suffix, are without the compiler itself.
         nvcc = {"nvcc"} if "nvidia-cuda-nvcc" in self.wheels else set()
-        return frozenset(self.versions) | frozenset(self.layers) | kind | given | nvcc
+        named = {"unattended-upgrades"} & set(self.debs)
+        return frozenset(self.versions) | frozenset(self.layers) | kind | given | nvcc | named
 
 
 def expectations(stack: Stack, lock: Lock, firmware: str, medium: Mapping[str, Any]) -> Expectations:

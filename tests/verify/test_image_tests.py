@@ -31,7 +31,7 @@ FULL = SMOKE.model_copy(
     update={
         "versions": {**SMOKE.versions, **GPU, "jupyterlab": "4.6.6"},
         "layers": ("base", "python", "devel", "host"),
-        "debs": {"bash": "5.2.15-2+b13"},
+        "debs": {"bash": "5.2.15-2+b13", "unattended-upgrades": "2.9.1+nmu3"},
         "wheels": {"torch": "2.10.0"},
     }
 )

@@ -16,11 +16,13 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 """
 
-#: Security updates come by themselves; what is held stays, and nobody reboots the machine under a training run.
+#: Security updates come by themselves; what is held stays, the kernel before the present one stays bootable, and
+#: nobody reboots the machine under a training run.
 UPGRADES = """\
 APT::Periodic::Update-Package-Lists "1";
 APT::Periodic::Unattended-Upgrade "1";
 Unattended-Upgrade::Automatic-Reboot "false";
+Unattended-Upgrade::Remove-Unused-Kernel-Packages "false";
 """
 
 #: The package's own configuration would remove the tables of container engines.
@@ -69,6 +71,7 @@ def build(root: Root) -> None:
         root.write(f"etc/systemd/system/{unit}", target.joinpath("units", unit).read_text())
     enabled = ["rigforge-report.service", "rigforge-report-refresh.timer", "rigforge-wireguard.service"]
     if (root.path / "usr/sbin/nft").exists():
+        (root.path / "etc/rigforge/firewall.d").mkdir(parents=True)
         root.write("etc/rigforge/firewall.nft", target.joinpath("firewall.nft").read_text())
         root.write("etc/systemd/system/nftables.service.d/rigforge.conf", FIREWALL)
         enabled.append("nftables.service")
