@@ -138,7 +138,8 @@ def user(file: Path = USERS) -> str:
 
 def wireguard_lines(folder: Path = WIREGUARD) -> list[str]:
     """Returns the public keys that were made on this machine, for the other side's configuration."""
-    return [f"WireGuard public key ({file.name}): {file.read_text().strip()}" for file in sorted(folder.glob("*.pub"))]
+    keys = {file.name.split(".")[0]: file.read_text().strip() for file in sorted(folder.glob("*.pub"))}
+    return [f"WireGuard {name}: public key {key}" for name, key in keys.items()]
 
 
 def verdict_lines(answer: Mapping[str, Any]) -> list[str]:
