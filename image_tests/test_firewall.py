@@ -37,12 +37,21 @@ def outside(host: Host, expected: Expectations, opened: list[str]) -> dict[str, 
     return found
 
 
-def test_open_ports_answer_and_others_do_not(
-    outside: dict[str, Any], opened: list[str], expected: Expectations
-) -> None:
-    # The kernel answers WireGuard's port only to whom it knows.
-    tunnels = [port for port in opened if expected.wireguard and port == "51820/udp"]
-    assert outside["ports"] == [port for port in opened if port not in tunnels]
+def test_open_ports_answer_and_others_do_not(outside: dict[str, Any], opened: list[str]) -> None:
+    assert {"22/tcp", *CLOSED} <= set(outside["asked"])
+    assert outside["answered"] == [port for port in outside["asked"] if port in opened]
+
+
+def test_ports_of_the_site_are_open(host: Host, expected: Expectations) -> None:
+    with host.sudo():
+        ruleset = json.loads(host.check_output("nft --json list table inet rigforge"))["nftables"]
+    elements = {entry["set"]["name"]: entry["set"].get("elem", []) for entry in ruleset if "set" in entry}
+    found = {
+        f"{'-'.join(map(str, port['range'])) if isinstance(port, dict) else port}/{name.removeprefix('open_')}"
+        for name, ports in elements.items()
+        for port in ports
+    }
+    assert found == {"22/tcp", *expected.open_ports}
 
 
 def test_name_is_answered_in_the_local_network(outside: dict[str, Any]) -> None:

@@ -1,8 +1,8 @@
 """Tries, from another machine's place in the network, what of this machine can be reached: run as root.
 
 That place is a network namespace with a cable of its own; the packets pass the firewall as those of any other machine.
-Arguments: the machine's mDNS name, then ports as 8888/tcp. Prints the ports that answered, and the addresses that the
-name was answered with.
+Arguments: the machine's mDNS name, then ports as 8888/tcp. Prints which ports were asked and which answered, and the
+addresses that the name was answered with.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ def ip(*words: str) -> None:
     subprocess.run(["ip", *words], check=True)
 
 
-def listen(port: int, protocol: str) -> socket.socket:
-    """Listens on a port, unless somebody does, and answers whatever comes, as long as the socket is kept."""
+def listen(port: int, protocol: str) -> socket.socket | None:
+    """Listens on a port and answers whatever comes, as long as the socket is kept; None where somebody else does."""
     kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
     server = socket.socket(socket.AF_INET, kind)
     try:
         server.bind(("", port))
     except OSError:
-        return server
+        return None
     if protocol == "tcp":
         server.listen()
     else:
@@ -98,9 +98,14 @@ def main() -> None:
         ip("-n", PLACE, "address", "add", f"{THERE}/24", "dev", "eth0")
         ip("-n", PLACE, "link", "set", "eth0", "up")
         kept = [listen(*pair) for pair in pairs]
+        # The kernel's own WireGuard answers nobody whom it does not know.
+        asked = [pair for pair, server in zip(pairs, kept, strict=True) if server or pair[1] == "tcp"]
         time.sleep(1)
         enter()
-        found = {"ports": [f"{port}/{kind}" for port, kind in pairs if answers(port, kind)], "name": resolve(name)}
+        answered = [pair for pair in asked if answers(*pair)]
+        shown = {"asked": asked, "answered": answered}
+        found = {key: [f"{port}/{kind}" for port, kind in value] for key, value in shown.items()}
+        found["name"] = resolve(name)
         del kept
     finally:
         ip("netns", "delete", PLACE)
