@@ -69,6 +69,16 @@ def test_what_is_not_named_is_dropped(host: Host) -> None:
     assert "policy drop" in chain
 
 
+def test_a_mistake_in_one_of_its_files_opens_nothing_and_leaves_ssh(host: Host) -> None:
+    with host.sudo():
+        host.check_output("echo 'add element inet nowhere { 1 }' >/etc/rigforge/firewall.d/mistake.nft")
+        assert host.run("systemctl restart nftables").rc != 0
+        chain = host.check_output("nft list table inet rigforge")
+        host.check_output("rm /etc/rigforge/firewall.d/mistake.nft && systemctl restart nftables")
+    assert "policy drop" in chain
+    assert "22" in chain
+
+
 def test_tables_of_container_engines_survive_a_reload(host: Host) -> None:
     with host.sudo():
         host.check_output("nft add table ip somebody-elses")

@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from rigforge import console
+from rigforge.errors import RigforgeError
 from rigforge.stack.model import Stack
 from rigforge.target.login import ALLOWED, allow_users
 
@@ -22,9 +23,21 @@ KEY_HINT = 'key = "/etc/wireguard/{name}.key" lets the machine make its key, and
 
 
 def open_ports(stack: Stack) -> tuple[str, ...]:
-    """Returns the ports that are open besides SSH's: the stack's, and those of its WireGuard interfaces."""
-    listening = [f"{tunnel['port']}/udp" for _, tunnel in wireguard(stack.network) if "port" in tunnel]
-    return tuple(dict.fromkeys((*stack.firewall.open, *listening)))
+    """Returns the ports that are open besides SSH's: the stack's, and those of its WireGuard interfaces.
+
+    Raises RigforgeError for a port of WireGuard that is none.
+    """
+    ports = list(stack.firewall.open)
+    for name, tunnel in wireguard(stack.network):
+        port = tunnel.get("port")
+        if port is None:
+            continue
+        if type(port) is not int or not 1 <= port <= 65535:
+            raise RigforgeError(
+                f"stack {stack.name}: network.tunnels.{name}.port: must be a number from 1 to 65535", "port = 51820"
+            )
+        ports.append(f"{port}/udp")
+    return tuple(dict.fromkeys(ports))
 
 
 def commands(stack: Stack) -> list[str]:

@@ -10,6 +10,7 @@ import yaml
 
 from rigforge.autoinstall import document, ubuntu
 from rigforge.autoinstall.access import PORTS, commands
+from rigforge.errors import RigforgeError
 from rigforge.stack.load import load
 from rigforge.stack.model import Stack
 
@@ -49,6 +50,13 @@ def test_the_firewall_gets_the_ports_of_the_site_and_of_wireguard(tmp_path: Path
         "add element inet rigforge open_tcp { 8888, 9000-9010 }",
         "add element inet rigforge open_udp { 60000, 51820 }",
     ]
+
+
+@pytest.mark.parametrize("port", ["'51820 }; flush ruleset; #'", "0", "true"])
+def test_what_is_no_port_never_reaches_the_firewall(port: str) -> None:
+    network = f"network={{version = 2, tunnels = {{wg0 = {{mode = 'wireguard', port = {port}}}}}}}"
+    with pytest.raises(RigforgeError, match=r"network\.tunnels\.wg0\.port: must be a number"):
+        commands(stack(network))
 
 
 def test_both_installers_are_given_them() -> None:

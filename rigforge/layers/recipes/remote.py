@@ -30,8 +30,10 @@ FIREWALL = """\
 [Service]
 ExecStart=
 ExecStart=/usr/sbin/nft --file /etc/rigforge/firewall.nft
+ExecStart=/usr/sbin/nft 'include "/etc/rigforge/firewall.d/*.nft"'
 ExecReload=
 ExecReload=/usr/sbin/nft --file /etc/rigforge/firewall.nft
+ExecReload=/usr/sbin/nft 'include "/etc/rigforge/firewall.d/*.nft"'
 ExecStop=
 ExecStop=/usr/sbin/nft delete table inet rigforge
 """
