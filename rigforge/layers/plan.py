@@ -32,7 +32,13 @@ CUDA_ROOT = "/usr/local/cuda"
 SHARED = {
     "cuda": ("layers/bytecode.py", "layers/conda*.py", "layers/cuda_tree.py", "layers/wheels.py"),
     "python": ("layers/bytecode.py", "layers/conda*.py", "layers/wheels.py"),
-    "devel": ("layers/bytecode.py", "layers/conda*.py", "layers/cuda_tree.py", "layers/wheels.py"),
+    "devel": (
+        "layers/bytecode.py",
+        "layers/conda*.py",
+        "layers/cuda_tree.py",
+        "layers/toolkit.py",
+        "layers/wheels.py",
+    ),
     "host": (
         "layers/recipes/remote.py",
         "target/cdi.py",
@@ -100,6 +106,7 @@ def plan(stack: Stack, lock: Lock) -> tuple[Layer, ...]:
     uses: tuple[Layer, ...] = ()
     if lock.part("module"):
         kernel = {name: lock.versions[name] for name in ("kernel", "kernel_package_version", "driver")}
+        kernel["support"] = distributions.of(stack).module_support(stack)
         module = Layer("module", top, lock.part("module"), {**epoch, **kernel, **_signing(stack)}, shipped=False)
         layers.append(module)
         uses = (module,)

@@ -13,6 +13,7 @@ from rigforge.lock.conda import ROLE, conda_versions, resolve_conda, virtual_pac
 from rigforge.lock.decision import decide, settle
 from rigforge.lock.driver import driver_version, pin_driver, pin_kernel
 from rigforge.lock.model import Lock, LockedFile, asked, in_order
+from rigforge.lock.toolkit import check_toolkit
 from rigforge.lock.wheels import resolve_wheels, wheel_versions
 from rigforge.sources import apt, live_server
 from rigforge.sources.conda import Channel
@@ -57,6 +58,7 @@ def resolve(
             states = root.update()
         with step(f"resolving the packages of {stack.name}"):
             files = _debs(stack, distribution, root)
+    check_toolkit(stack, files)
     versions = _versions(stack, distribution, files)
     if release := distribution.live_server(stack):
         system = next(archive for archive in stack.archives if archive.suite == stack.system.suite)
@@ -97,8 +99,9 @@ def _debs(stack: Stack, distribution: Distribution, root: apt.Root) -> tuple[Loc
     `module` is not shipped, so it is not below `host`: what both need is in both.
     """
     driver, module = distribution.driver_packages(stack), distribution.module_packages(stack)
-    if stack.driver.provider == "apt":
-        pin_driver(root, (*driver, *module), stack.driver.version)
+    if stack.driver.provider != "none":
+        of_nvidia = stack.driver.provider == "nvidia"
+        pin_driver(root, (*driver, *module), stack.driver.version, of_nvidia=of_nvidia)
     if modules := distribution.prebuilt_modules(stack):
         pin_kernel(root, stack.kernel.package, modules)
     base = root.resolve(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -16,6 +17,8 @@ from rigforge.stack.site import dhcp_everywhere
 
 TEST_USER = "rigforge"
 TEST_HOSTNAME = "rigforge-test"
+#: Of a disk that is encrypted for a test.
+TEST_PASSPHRASE = "rigforge test"
 
 
 class Expectations(BaseModel):
@@ -55,8 +58,9 @@ class Expectations(BaseModel):
         """Returns what there is to test: versions, layers, machine or container, and what the fields name."""
         kind = {"machine" if self.firmware else "container"}
         given = {name for name in ("gpu", "debs", "wheels", "wireguard") if getattr(self, name)}
-        # The wheels for CUDA 12, which have a suffix, are without the compiler itself.
-        nvcc = {"nvcc"} if "nvidia-cuda-nvcc" in self.wheels else set()
+        # The wheels for CUDA 12, which have a suffix, are without the compiler itself; NVIDIA's own archive has it.
+        of_archive = any(re.fullmatch(r"cuda-nvcc-\d+-\d+", name) for name in self.debs)
+        nvcc = {"nvcc"} if of_archive or "nvidia-cuda-nvcc" in self.wheels else set()
         named = {"unattended-upgrades"} & set(self.debs)
         return frozenset(self.versions) | frozenset(self.layers) | kind | given | nvcc | named
 
@@ -107,7 +111,7 @@ def _installed(lock: Lock, kind: str, layers: Collection[str]) -> dict[str, str]
 
 
 def stand_in(stack: Stack, public_key: str) -> Stack:
-    """Returns `stack` as it is installed for a test: our user and key, DHCP, any disk, no passphrase to type.
+    """Returns `stack` as it is installed for a test: our user, key and passphrase, DHCP, any disk.
 
     Tunnels need no network card, and stay.
     """
@@ -117,11 +121,7 @@ def stand_in(stack: Stack, public_key: str) -> Stack:
         "ssh_authorized_keys": (public_key,),
         "password_hash": "",
     }
-    storage = {
-        "layout": "lvm" if stack.storage.layout == "luks" else stack.storage.layout,
-        "passphrase": "",
-        "match": (),
-    }
+    storage = {"passphrase": TEST_PASSPHRASE if stack.storage.layout == "luks" else "", "match": ()}
     tunnels = {"tunnels": stack.network["tunnels"]} if "tunnels" in stack.network else {}
     return stack.model_copy(
         update={

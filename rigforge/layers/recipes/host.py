@@ -86,12 +86,13 @@ def _hold(root: Root) -> None:
     """Holds kernel and driver, so that no upgrade parts them; with no driver the kernel stays free."""
     if not root.options["driver"]:
         return
-    listed = root.chroot(["dpkg-query", "--show", "--showformat", "${Package} ${source:Package}\\n"])
+    driver = root.options["driver"]
+    listed = root.chroot(["dpkg-query", "--show", "--showformat", "${Package} ${source:Package} ${Version}\\n"])
     held = []
     for line in listed.splitlines():
-        package, source = line.split()
-        if package.startswith(("linux-image-", "linux-modules-", "nvidia-modules-")) or source.startswith(
-            "nvidia-graphics-drivers"
-        ):
+        package, source, version = line.split()
+        # The packages of NVIDIA's own archive are built from several sources, all in the driver's version.
+        of_driver = source.startswith("nvidia-graphics-drivers") or version.startswith(f"{driver}-")
+        if of_driver or package.startswith(("linux-image-", "linux-modules-", "nvidia-modules-")):
             held.append(package)
     root.chroot(["apt-mark", "hold", *sorted(held)])
