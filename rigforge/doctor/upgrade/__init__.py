@@ -55,7 +55,7 @@ def _change(machine: Machine, options: argparse.Namespace) -> int:
         record = kept.read(machine)
         if not record:
             raise Failed("there is nothing to go back to: no upgrade was made, or it was taken back already")
-        put_back(doing, record)
+        put_back(doing, record, _say)
         print(f"kernel {record.kernel} with driver {record.driver} is back; start it with: sudo reboot")
         return 0
     if options.refresh:
@@ -64,10 +64,14 @@ def _change(machine: Machine, options: argparse.Namespace) -> int:
     print(plan.as_text(made), flush=True)
     if made.status != "ready" or not made.offered:
         return plan.EXIT_CODES[made.status]
-    apply(doing, made, lambda step: print(f"- {step}", flush=True))
+    apply(doing, made, _say)
     print(f"{made.offered} is installed, and starts with the next boot: sudo reboot")
     print("the way back: sudo rigforge-doctor upgrade --back")
     return 0
+
+
+def _say(step: str) -> None:
+    print(f"- {step}", flush=True)
 
 
 def _doing(machine: Machine) -> Doing:

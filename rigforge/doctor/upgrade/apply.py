@@ -6,12 +6,10 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from rigforge.compat import machine as compat
-from rigforge.doctor import kernels
-from rigforge.doctor.checks import secure_boot
 from rigforge.doctor.upgrade import kept
 from rigforge.doctor.upgrade.back import put_back
 from rigforge.doctor.upgrade.doing import Doing, Failed
+from rigforge.doctor.upgrade.module import compile_for, verify
 from rigforge.doctor.upgrade.packages import OPTIONS, Packages
 from rigforge.doctor.upgrade.pair import Pair, System
 from rigforge.doctor.upgrade.plan import Plan
@@ -33,9 +31,11 @@ def apply(doing: Doing, plan: Plan, say: Callable[[str], None]) -> None:
     doing.run("apt-get", *_APT, *OPTIONS, "--download-only", "install", *plan.arguments)
     replaced = tuple(change.name for change in plan.packages if change.was)
     added = tuple(change.name for change in plan.packages if not change.was)
-    say(f"keeping {len(replaced)} present packages for the way back")
-    kept.keep(machine, doing, replaced)
-    record = kept.Record(before.kernel, after.kernel, before.driver, replaced, added, plan.held)
+    # The module's package is kept in any case: DKMS writes to the same folder.
+    keeping = sorted({*replaced, *(package.name for package in System(machine, Packages(machine)).modules.values())})
+    say(f"keeping {len(keeping)} present packages for the way back")
+    kept.keep(machine, doing, keeping)
+    record = kept.Record(before.kernel, after.kernel, before.driver, added, plan.held)
     kept.write(machine, record)
     try:
         if held := sorted({*replaced} & {*plan.held}):
@@ -44,7 +44,7 @@ def apply(doing: Doing, plan: Plan, say: Callable[[str], None]) -> None:
         doing.run("apt-get", *_APT, *OPTIONS, "--no-download", "install", *plan.arguments)
         for kernel in plan.kernels:
             if plan.compiled:
-                _compile(doing, kernel, after.driver, say)
+                compile_for(doing, kernel, after.driver, say)
             say(f"checking the module for kernel {kernel}")
             verify(doing, kernel, after.driver)
         _boot(doing, before, after, say)
@@ -54,48 +54,10 @@ def apply(doing: Doing, plan: Plan, say: Callable[[str], None]) -> None:
         why = str(failure) or "stopped"
         say(f"{why}\nputting the previous packages back")
         try:
-            put_back(doing, record)
+            put_back(doing, record, say)
         except (Failed, OSError) as second:
             raise Failed(f"{why}; and the way back failed as well: {second}") from None
         raise Failed(f"{why}; the previous packages are back, nothing has changed") from None
-
-
-def verify(doing: Doing, kernel: str, driver: str) -> None:
-    """Looks whether a kernel has exactly one module, which is for it, of the driver's version and user space.
-
-    Raises Failed.
-    """
-    machine = doing.machine
-    files = kernels.modules(machine, kernel)
-    if len(files) != 1 or not kernels.has_module(machine, kernel):
-        raise Failed(f"kernel {kernel} has {len(files)} NVIDIA modules in its folder, not one that modprobe finds")
-    file = str(files[0])
-    magic, version = (doing.run("modinfo", "--field", field, file).split() for field in ("vermagic", "version"))
-    if magic[:1] != [kernel]:
-        raise Failed(f"{file} is for kernel {' '.join(magic[:1])}, not for {kernel}")
-    if version != [driver]:
-        raise Failed(f"{file} is of driver {' '.join(version)}, not {driver}")
-    versions = {package.upstream for package in System(machine, Packages(machine)).user_space.values()}
-    library = compat.user_space(machine.root)
-    if versions != {driver} or library not in ("", driver):
-        raise Failed(f"the driver's libraries are {', '.join(sorted({*versions, library}))}, its module is {driver}")
-    if secure_boot.switched_on(machine) and not doing.run("modinfo", "--field", "signer", file).strip():
-        raise Failed(f"{file} is not signed, and Secure Boot is on")
-
-
-def _compile(doing: Doing, kernel: str, driver: str, say: Callable[[str], None]) -> None:
-    """Has DKMS compile the module where the packages' own scripts have not: they see to one kernel only."""
-    try:
-        verify(doing, kernel, driver)
-        return
-    except Failed:
-        pass
-    source = next(doing.machine.root.glob(f"usr/src/nvidia*-{driver}"), None)
-    if not source:
-        raise Failed(f"no package brought the source of driver {driver}")
-    say(f"compiling driver {driver} for kernel {kernel}")
-    name = source.name.removesuffix(f"-{driver}")
-    doing.run("dkms", "install", "-m", name, "-v", driver, "-k", kernel)
 
 
 def _boot(doing: Doing, before: Pair, after: Pair, say: Callable[[str], None]) -> None:

@@ -54,10 +54,14 @@ class Doing:
             except KeyboardInterrupt:
                 process.communicate()
                 raise
+            complaint_end = log.seek(0, 2)
             log.write(said)
         if process.returncode:
-            with self.log.open(errors="replace") as log:
-                log.seek(start)
-                lines = [line for line in log.read().splitlines() if line.strip()]
-            raise Failed(f"{' '.join(argv[:2])} ended with {process.returncode}: {'; '.join(lines[-4:])}")
+            with self.log.open("rb") as written:
+                written.seek(start)
+                complaint = written.read(complaint_end - start).decode(errors="replace")
+            lines = [line.strip() for line in (complaint.strip() or said).splitlines() if line.strip()]
+            lines = [line for line in lines if not line.startswith("W: ")] or lines
+            why = "; ".join(lines[-4:]) or "it said nothing"
+            raise Failed(f"{argv[0]} ended with {process.returncode}: {why} (all of it: {self.log})")
         return said

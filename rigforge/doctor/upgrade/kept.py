@@ -25,12 +25,11 @@ _OF_STATUS = re.compile(r"^(?:Status|Config-Version|Conffiles):.*\n(?: .*\n)*", 
 
 @dataclass(frozen=True)
 class Record:
-    """One upgrade: kernels before and after, packages that were replaced or removed, and those that it added."""
+    """One upgrade: kernels before and after, the driver before, the packages that it added, what was held."""
 
     kernel: str
     new_kernel: str
     driver: str
-    replaced: tuple[str, ...]
     added: tuple[str, ...]
     holds: tuple[str, ...]
     finished: bool = False

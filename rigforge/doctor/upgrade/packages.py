@@ -16,7 +16,15 @@ PATIENCE = 120.0
 #: What every call of apt-get is made with: the held pair is what is changed, and nothing is brought in unasked.
 OPTIONS = ("--no-install-recommends", "--allow-change-held-packages", "--quiet=2")
 
-_FIELDS = ("binary:Package", "Version", "source:Package", "Depends", "Provides", "db:Status-Want", "db:Status-Status")
+_FIELDS = (
+    "binary:Package",
+    "Version",
+    "source:Package",
+    "Pre-Depends",
+    "Depends",
+    "db:Status-Want",
+    "db:Status-Status",
+)
 _CHANGE = re.compile(r"(?P<verb>Inst|Remv) (?P<name>\S+)(?: \[(?P<was>[^]]+)\])?(?: \((?P<now>\S+))?")
 
 
@@ -28,7 +36,6 @@ class Package:
     version: str
     source: str = ""
     depends: str = ""
-    provides: str = ""
     held: bool = False
 
     @property
@@ -83,10 +90,11 @@ class Packages:
         told = self.machine.ask("dpkg-query", "--show", "--showformat", form, seconds=PATIENCE)
         found = {}
         for line in told.said.splitlines() if told else ():
-            name, version, source, depends, provides, want, status = line.split("\t")
+            name, version, source, before, depends, want, status = line.split("\t")
             name = name.removesuffix(":amd64")
             if status not in ("not-installed", "config-files"):
-                found[name] = Package(name, version, source, depends, provides, held=want == "hold")
+                needs = ", ".join(filter(None, (before, depends)))
+                found[name] = Package(name, version, source, needs, held=want == "hold")
         return found
 
     @cached_property
@@ -113,8 +121,7 @@ class Packages:
             if fields.get("Package") in found and "Filename" in fields:
                 name = str(fields["Package"])
                 source = str(fields.get("Source", name)).partition(" ")[0]
-                about = (source, fields.get("Depends", ""), fields.get("Provides", ""))
-                found[name].append(Package(name, fields["Version"], *about))
+                found[name].append(Package(name, fields["Version"], source, fields.get("Depends", "")))
         return {
             name: Offered(tuple(there), next((each for each in there if each.version == candidates.get(name)), None))
             for name, there in found.items()

@@ -26,6 +26,7 @@ APT::Architecture "amd64";
 APT::Architectures {{ "amd64"; }};
 APT::Sandbox::User "";
 Acquire::Languages "none";
+DPkg::Path "{path}";
 """
 
 #: The programs that packages of kernels and drivers call; the real ones need the root for themselves.
@@ -40,9 +41,15 @@ mkdir -p "$folder"
 printf 'vermagic=%s SMP\\nversion=%s\\n' "$kernel" "$version" > "$folder/$name.ko"
 depmod -a "$kernel"
 """,
-    "update-initramfs": 'test -f "$DPKG_ROOT/boot/vmlinuz-$3" && echo "$1" > "$DPKG_ROOT/boot/initrd.img-$3"\n',
+    "update-initramfs": 'cp "$DPKG_ROOT/boot/vmlinuz-$3" "$DPKG_ROOT/boot/initrd.img-$3"\n',
     "update-grub": 'cd "$DPKG_ROOT/boot" && printf "linux /%s\\n" vmlinuz-* > grub/grub.cfg\n',
 }
+
+#: What a kernel's package does when it goes, and what dpkg does not know of: the files that others made for it.
+POSTRM = """\
+#!/bin/sh
+test "$1" != purge || rm -f "$DPKG_ROOT/boot/initrd.img-{kernel}" "$DPKG_ROOT/lib/modules/{kernel}/modules.dep"
+"""
 
 
 class Box:
@@ -51,15 +58,17 @@ class Box:
     def __init__(self, place: Path, key: Key, url: str, archive: SignedArchive) -> None:
         self.root, self.archive, self.key = place / "root", archive, key
         self.old = SignedArchive(place / "old")
-        for folder in ("var/lib/dpkg/info", "var/lib/apt/lists/partial", "var/cache/apt/archives/partial", "etc/apt"):
-            (self.root / folder).mkdir(parents=True)
+        for folder in ("lib/dpkg/info", "lib/apt/lists/partial", "cache/apt/archives/partial", "log/apt"):
+            (self.root / "var" / folder).mkdir(parents=True)
+        for folder in ("apt.conf.d", "preferences.d"):
+            (self.root / "etc/apt" / folder).mkdir(parents=True)
         self.write("var/lib/dpkg/status", "")
-        self.write("etc/apt/apt.conf", _CONFIGURATION.format(root=self.root))
+        path = f"{self.root}/usr/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
+        self.write("etc/apt/apt.conf", _CONFIGURATION.format(root=self.root, path=path))
         self.write("etc/apt/sources.list", f"deb [signed-by={key.keyring}] {url} stable main restricted\n")
         self.write("boot/grub/grub.cfg", "")
         environment = {**os.environ, "HOME": str(place), "APT_CONFIG": str(self.root / "etc/apt/apt.conf")}
         environment |= {"DPKG_ROOT": str(self.root), "DPKG_FORCE": "script-chrootless,not-root"}
-        path = f"{self.root}/usr/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
         self.machine = Machine(Nvml(), self.root, path, environment)
         programs = {f"usr/sbin/{name}": f"#!/bin/sh\nset -e\n{script}" for name, script in TOOLS.items()}
         self.old.add("old", "tools", files=programs)

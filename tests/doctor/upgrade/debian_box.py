@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rigforge.layers.recipes import module
-from tests.doctor.upgrade.box import Box
+from tests.doctor.upgrade.box import POSTRM, Box
 from tests.sources.signed_archive import SignedArchive
 
 KERNEL, KERNEL_VERSION = "6.1.0-50-amd64", "6.1.176-1"
@@ -16,7 +16,7 @@ _DRIVER = ("libcuda1", "libnvidia-ml1", "nvidia-kernel-support", "nvidia-smi")
 def kernel(archive: SignedArchive, suite: str, name: str, version: str, *, headers: bool = True) -> None:
     """Adds a kernel as linux-signed-amd64 has it, its metapackage and its headers."""
     files = {f"boot/vmlinuz-{name}": version, f"lib/modules/{name}/kernel/loop.ko": version}
-    scripts = {"DEBIAN/postrm": f'#!/bin/sh\nrm -f "$DPKG_ROOT/boot/initrd.img-{name}"\n'}
+    scripts = {"DEBIAN/postrm": POSTRM.format(kernel=name)}
     scripts |= {"DEBIAN/postinst": f"#!/bin/sh\ndepmod -a {name}\n"}
     archive.add(suite, f"linux-image-{name}", version, files=files | scripts, Source="linux-signed-amd64")
     archive.add(suite, "linux-image-amd64", version, Depends=f"linux-image-{name} (= {version})")

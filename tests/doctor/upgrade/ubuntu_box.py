@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.doctor.upgrade.box import Box
+from tests.doctor.upgrade.box import POSTRM, Box
 from tests.sources.signed_archive import SignedArchive
 
 BRANCH = "580-server"
@@ -18,7 +18,7 @@ def kernel(archive: SignedArchive, suite: str, abi: int) -> None:
     """Adds a kernel and its metapackage, as linux-signed and linux-meta have them."""
     version, of = f"6.8.0-{abi}.{abi + 1}", name(abi)
     files = {f"boot/vmlinuz-{of}": version, "DEBIAN/postinst": f"#!/bin/sh\ndepmod -a {of}\n"}
-    files |= {"DEBIAN/postrm": f'#!/bin/sh\nrm -f "$DPKG_ROOT/boot/initrd.img-{of}"\n'}
+    files |= {"DEBIAN/postrm": POSTRM.format(kernel=of)}
     archive.add(suite, f"linux-modules-{of}", version, files={f"lib/modules/{of}/kernel/loop.ko": version})
     archive.add(suite, f"linux-image-{of}", version, files=files, Depends=f"linux-modules-{of}")
     archive.add(suite, "linux-image-generic", version, Depends=f"linux-image-{of}, linux-firmware")
