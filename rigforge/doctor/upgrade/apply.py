@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from rigforge.doctor.kernels import has_module
 from rigforge.doctor.upgrade import kept
 from rigforge.doctor.upgrade.back import put_back
 from rigforge.doctor.upgrade.doing import Doing, Failed
@@ -17,7 +18,13 @@ from rigforge.doctor.upgrade.plan import Plan
 #: What of the packages is held: the pair, and what compiles one half of it for the other.
 _PAIR = re.compile(r"(linux-(image|headers|modules)|nvidia-modules)-.*")
 
-_APT = ("--yes", "--option=Dpkg::Options::=--force-confdef", "--option=Dpkg::Options::=--force-confold")
+#: Nobody is asked about configuration files; another apt may have its turn first (seconds).
+_APT = (
+    "--yes",
+    "--option=DPkg::Lock::Timeout=300",
+    "--option=Dpkg::Options::=--force-confdef",
+    "--option=Dpkg::Options::=--force-confold",
+)
 
 
 def apply(doing: Doing, plan: Plan, say: Callable[[str], None]) -> None:
@@ -37,6 +44,7 @@ def apply(doing: Doing, plan: Plan, say: Callable[[str], None]) -> None:
     kept.keep(machine, doing, keeping)
     record = kept.Record(before.kernel, after.kernel, before.driver, added, plan.held)
     kept.write(machine, record)
+    had_module = has_module(machine, before.kernel)
     try:
         if held := sorted({*replaced} & {*plan.held}):
             doing.run("apt-mark", "unhold", *held)
@@ -47,6 +55,8 @@ def apply(doing: Doing, plan: Plan, say: Callable[[str], None]) -> None:
                 compile_for(doing, kernel, after.driver, say)
             say(f"checking the module for kernel {kernel}")
             verify(doing, kernel, after.driver)
+        if before.driver == after.driver and had_module and not has_module(machine, before.kernel):
+            raise Failed(f"kernel {before.kernel} has lost its module")
         _boot(doing, before, after, say)
         _hold(doing, plan.held, [change.name for change in plan.packages if change.now])
         kept.write(machine, replace(record, finished=True))

@@ -24,13 +24,14 @@ def offered(system: System) -> Offer:
     found = re.search(rf"linux-modules-nvidia-{branch}-(\d\S*)", leader.depends if leader else "")
     kernel = found[1] if found and order(found[1]) > order(here.kernel) else here.kernel
     module_name, image_name = f"linux-modules-nvidia-{branch}-{kernel}", f"linux-image-{kernel}"
-    offers |= system.packages.offered([module_name, image_name])
+    offers |= system.packages.offered([module_name, image_name, f"linux-image-{newest}"])
     module, image = offers[module_name].candidate, offers[image_name].candidate
     version = (_driver_of(module) if module else "") or here.driver
     pair = Pair(kernel, image.version if image else here.kernel_version, version)
     behind = f"kernel {newest} is offered, but no module of {branch} for it yet" if newest != kernel else ""
     if pair == here:
-        alone = Pair(newest, "", here.driver)
+        ahead = offers[f"linux-image-{newest}"].candidate
+        alone = Pair(newest, ahead.version if ahead else "", here.driver)
         return Offer(alone, why_not=(behind,)) if behind else Offer(pair)
 
     why_not = []

@@ -146,6 +146,19 @@ def test_a_module_for_another_kernel_is_found_out(security: Box, capsys: Capture
     assert security.state() == before
 
 
+def test_the_previous_kernel_must_not_lose_its_module(security: Box, capsys: Capture) -> None:
+    version = f"{DRIVER}-0+deb12u1"
+    careless = {
+        f"usr/src/nvidia-current-{DRIVER}/dkms.conf": "",
+        "DEBIAN/postinst": f'#!/bin/sh\nrm -r "$DPKG_ROOT/lib/modules/{KERNEL}/updates" && depmod -a {KERNEL}\n',
+    }
+    security.archive.add("stable", "nvidia-kernel-dkms", version, files=careless, Depends="dkms")
+    security.publish()
+    assert security.upgrade("--apply") == 2
+    assert f"kernel {KERNEL} has lost its module; the previous packages are back" in capsys.readouterr().err
+    boots(security, KERNEL, DRIVER)
+
+
 def test_an_archive_that_is_gone_changes_nothing(security: Box, capsys: Capture) -> None:
     for deb in (security.archive.path / "pool").rglob("nvidia-kernel-dkms*.deb"):
         deb.unlink()
