@@ -62,6 +62,8 @@ class Doing:
                 complaint = written.read(complaint_end - start).decode(errors="replace")
             lines = [line.strip() for line in (complaint.strip() or said).splitlines() if line.strip()]
             lines = [line for line in lines if not line.startswith("W: ")] or lines
-            why = "; ".join(lines[-4:]) or "it said nothing"
+            # DKMS complains where others report, and dpkg says last only that something failed.
+            telling = [line for line in said.splitlines() if line.startswith("Error! ")]
+            why = "; ".join(dict.fromkeys([*telling[:1], *lines[-4:]])) or "it said nothing"
             raise Failed(f"{argv[0]} ended with {process.returncode}: {why} (all of it: {self.log})")
         return said
