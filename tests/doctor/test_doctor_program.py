@@ -121,3 +121,10 @@ def test_a_report_that_cannot_be_written_is_one_line(doctor: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("rigforge-doctor: --report: ")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_it_plans_an_upgrade(doctor: Path) -> None:
+    """Here there is no driver to plan for; what it does where there is one is in tests/doctor/upgrade."""
+    done = run(doctor, "upgrade", "--plan", "--json")
+    assert done.stderr == ""
+    assert (json.loads(done.stdout)["status"], done.returncode) == ("unknown", 1)
