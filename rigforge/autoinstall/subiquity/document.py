@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +18,12 @@ from rigforge.errors import RigforgeError
 LARGEST, MOST = 1_000_000, 100_000
 
 Level = Literal["error", "warning"]
+
+
+@cache
+def table(name: str) -> dict[str, Any]:
+    """Returns one of the tables beside this file."""
+    return tomllib.loads((files(__package__) / f"{name}.toml").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)
