@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from rigforge.autoinstall.ubuntu import SOURCE
 from rigforge.images.description import Description
 from rigforge.layers.plan import environment
 from rigforge.lock.model import Lock
@@ -16,14 +17,18 @@ from rigforge.stack.site import dhcp_everywhere
 TEST_USER = "rigforge"
 TEST_HOSTNAME = "rigforge-test"
 
+#: The lowest layer has the install source's name on Canonical's media.
+_OUR_NAMES = {SOURCE: "base"}
+
 
 class Expectations(BaseModel):
     """What the image tests compare a machine, or later a container, with.
 
     `versions` has the lock's keys (kernel, driver, cuda, cudnn, pytorch, python, jupyterlab), as far as they apply.
     `firmware` is "bios", "uefi" or "secureboot" for a machine, `image` the name of a container image; the other is "".
-    `layers` are names, bottom first. With `gpu` there is a GPU to compute on. `debs` and `wheels` are versions by name,
-    of all that is installed from the lock; empty where that is not known.
+    `installer` is who installed the machine: "rigforge", or "subiquity", Canonical's. `layers` are names, bottom first.
+    With `gpu` there is a GPU to compute on. `debs` and `wheels` are versions by name, of all that is installed from
+    the lock; empty where that is not known.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -31,6 +36,7 @@ class Expectations(BaseModel):
     stack: str
     firmware: str = ""
     image: str = ""
+    installer: str = ""
     hostname: str = ""
     username: str = ""
     locale: str = ""
@@ -48,8 +54,8 @@ class Expectations(BaseModel):
 
     @property
     def parts(self) -> frozenset[str]:
-        """Returns what there is to test: versions, layers, machine or container, gpu, debs, wheels, nvcc."""
-        kind = {"machine" if self.firmware else "container"}
+        """Returns what there is to test: versions, layers, machine or container, installer, gpu, debs, wheels, nvcc."""
+        kind = {"machine", self.installer} if self.firmware else {"container"}
         given = {name for name in ("gpu", "debs", "wheels") if getattr(self, name)}
         # The wheels for CUDA 12, which have a suffix, are without the compiler itself.
         nvcc = {"nvcc"} if "nvidia-cuda-nvcc" in self.wheels else set()
@@ -58,10 +64,12 @@ class Expectations(BaseModel):
 
 def expectations(stack: Stack, lock: Lock, firmware: str, medium: Mapping[str, Any]) -> Expectations:
     """Returns what a machine installed from `medium` (its rigforge/medium.json) must be like."""
-    layers = tuple(layer.removesuffix(".squashfs") for layer in medium["layers"])
+    # Canonical's names of layers hold all below them.
+    layers = tuple(_OUR_NAMES.get(name, name) for name in (_last(layer) for layer in medium["layers"]))
     return Expectations(
         stack=stack.name,
         firmware=firmware,
+        installer="subiquity" if "base" in medium else "rigforge",
         hostname=stack.machine.hostname,
         username=stack.machine.username,
         locale=stack.machine.locale,
@@ -69,13 +77,18 @@ def expectations(stack: Stack, lock: Lock, firmware: str, medium: Mapping[str, A
         layout=stack.storage.layout,
         env=environment(lock) if "python" in lock.versions else "",
         medium_id=medium["id"],
-        module_signed=bool(stack.secure_boot.certificate),
+        # Canonical signs the modules of its own kernels.
+        module_signed=bool(stack.secure_boot.certificate) or "base" in medium,
         versions=dict(lock.versions),
         services=tuple(stack.services.enable),
         layers=layers,
         debs=_installed(lock, "deb", layers),
         wheels=_installed(lock, "wheel", layers),
     )
+
+
+def _last(layer: str) -> str:
+    return layer.removesuffix(".squashfs").rpartition(".")[2]
 
 
 def of_image(description: Description, lock: Lock, driver: str, *, gpu: bool) -> Expectations:

@@ -35,11 +35,19 @@ def test_what_is_expected_comes_from_stack_lock_and_medium() -> None:
 
 def test_parts_are_what_there_is_to_test() -> None:
     smoke = expectations(stack(), LOCK, "bios", MEDIUM)
-    assert smoke.parts == {"kernel", "base", "host", "machine"}
+    assert smoke.parts == {"kernel", "base", "host", "machine", "rigforge"}
     assert smoke.env == ""
     full = expectations(stack(), replace(LOCK, versions={"python": "3.11.2", "driver": "535"}), "uefi", MEDIUM)
-    assert full.parts == {"python", "driver", "base", "host", "machine"}
+    assert full.parts == {"python", "driver", "base", "host", "machine", "rigforge"}
     assert full.env == ENVIRONMENT
+
+
+def test_on_canonicals_medium_layers_are_named_after_all_below_them_and_modules_are_signed() -> None:
+    names = ["rigforge.squashfs", "rigforge.cuda.squashfs", "rigforge.cuda.host.squashfs"]
+    found = expectations(stack(), LOCK, "uefi", {**MEDIUM, "layers": names, "base": "0" * 64})
+    assert found.layers == ("base", "cuda", "host")
+    assert (found.installer, found.module_signed) == ("subiquity", True)
+    assert {"subiquity", "machine"} <= found.parts
 
 
 def test_a_container_has_its_own_layers_and_only_the_driver_that_was_put_in() -> None:
