@@ -7,7 +7,6 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from rigforge.autoinstall.ubuntu import SOURCE
 from rigforge.images.description import Description
 from rigforge.layers.plan import environment
 from rigforge.lock.model import Lock
@@ -16,9 +15,6 @@ from rigforge.stack.site import dhcp_everywhere
 
 TEST_USER = "rigforge"
 TEST_HOSTNAME = "rigforge-test"
-
-#: The lowest layer has the install source's name on Canonical's media.
-_OUR_NAMES = {SOURCE: "base"}
 
 
 class Expectations(BaseModel):
@@ -64,8 +60,7 @@ class Expectations(BaseModel):
 
 def expectations(stack: Stack, lock: Lock, firmware: str, medium: Mapping[str, Any]) -> Expectations:
     """Returns what a machine installed from `medium` (its rigforge/medium.json) must be like."""
-    # Canonical's names of layers hold all below them.
-    layers = tuple(_OUR_NAMES.get(name, name) for name in (_last(layer) for layer in medium["layers"]))
+    layers = tuple(layer.removesuffix(".squashfs") for layer in medium["layers"])
     return Expectations(
         stack=stack.name,
         firmware=firmware,
@@ -85,10 +80,6 @@ def expectations(stack: Stack, lock: Lock, firmware: str, medium: Mapping[str, A
         debs=_installed(lock, "deb", layers),
         wheels=_installed(lock, "wheel", layers),
     )
-
-
-def _last(layer: str) -> str:
-    return layer.removesuffix(".squashfs").rpartition(".")[2]
 
 
 def of_image(description: Description, lock: Lock, driver: str, *, gpu: bool) -> Expectations:

@@ -101,7 +101,7 @@ def _checksums(medium: _Medium) -> Iterator[str]:
 
 def _layers(medium: _Medium) -> Iterator[str]:
     source = _default_source(medium)
-    if source["type"] != "fsimage-layered" or source["id"] != SOURCE:
+    if source["type"] not in ("fsimage", "fsimage-layered") or source["id"] != SOURCE:
         yield f"the default source is {source['id']}, of type {source['type']}"
     if source["size"] != medium.about["rootfs_bytes"]:
         yield f"install-sources.yaml says {source['size']} bytes, medium.json {medium.about['rootfs_bytes']}"

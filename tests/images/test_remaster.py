@@ -8,6 +8,7 @@ import random
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -154,6 +155,18 @@ def test_the_layers_are_one_more_source_and_the_default(
     assert ours["size"] == 4 * 4096
     if release == "26.04":
         assert whole["kernel"] == {"default": "linux-generic"}
+
+
+def test_one_file_for_the_whole_machine_is_a_source_of_its_own_type(
+    stock: Path, remastered: Remaster, images: list[Squashfs]
+) -> None:
+    images[:] = [replace(images[0], layer="base+cuda+host"), images[-1]]
+    _, medium = remastered(stock)
+    ours = yaml.safe_load(medium.texts["casper/install-sources.yaml"])[0]
+    assert (ours["type"], ours["path"]) == ("fsimage", "rigforge.squashfs")
+    assert "casper/rigforge.medium.squashfs" in medium.large
+    described = json.loads(medium.texts["rigforge/medium.json"])
+    assert described["layers"] == ["base.squashfs", "cuda.squashfs", "host.squashfs"]
 
 
 def test_the_document_leaves_the_mark_that_the_menu_looks_for(
