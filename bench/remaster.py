@@ -5,8 +5,8 @@
 The stock ISO (3 GB) and the layers (5 GB) are of random bytes in the layout of the real ones; 18 GB of disk are
 needed. Each round makes, after one another: a copy of the ISO with cp; the ISO anew; the ISO again with another
 autoinstall document. Ours holds what `build-iso` does whose time goes with size: reading the stock medium, writing,
-and the sha256 of the result for the checksum file. Every one begins with the disk at rest, and none waits at its end
-for the disk (`--sync`: each does).
+and the sha256 of the result for the checksum file. Every one begins with the disk at
+rest and its input on the disk alone, and none waits at its end for the disk (`--sync`: each does).
 """
 
 from __future__ import annotations
@@ -65,7 +65,6 @@ def measure(folder: Path, options: argparse.Namespace) -> None:
 
     def anew() -> None:
         remaster.write(stock, medium("version: 1\n"), "RIGFORGE", EPOCH, output)
-        sha256(output)
 
     def another_document() -> None:
         iso.rewrite(output, medium("version: 1\ntimezone: UTC\n"))
@@ -74,16 +73,17 @@ def measure(folder: Path, options: argparse.Namespace) -> None:
     def copied() -> None:
         subprocess.run(["cp", "--reflink=never", output, folder / "copy.iso"], check=True)
 
+    inputs = [stock, *(image.path for image in images)]
     anew()  # the first reads the layers for their MD5, which is kept beside them
     print(f"stock ISO {gigabytes(stock)}, result {gigabytes(output)}", flush=True)
     ratios: dict[str, list[float]] = {"remaster": [], "another document": []}
     for number in range(options.rounds):
-        copy = seconds(copied, options.sync)
+        copy = seconds(copied, [output], options.sync)
         (folder / "copy.iso").unlink()
         output.unlink()
         told = [f"cp {copy:.1f} s"]
         for title, work in {"remaster": anew, "another document": another_document}.items():
-            took = seconds(work, options.sync)
+            took = seconds(work, inputs if work is anew else [output], options.sync)
             ratios[title].append(took / copy)
             told.append(f"{title} {took:.1f} s ({took / copy:.2f} x)")
         print(f"round {number + 1}: {', '.join(told)}", flush=True)
@@ -138,9 +138,12 @@ def write(file: Path, size: int) -> None:
             content.write(start.to_bytes(8, "big") + block[8 : size - start])
 
 
-def seconds(work: Callable[[], None], sync: bool) -> float:
-    """Returns the seconds that `work` takes."""
+def seconds(work: Callable[[], None], inputs: Iterable[Path], sync: bool) -> float:
+    """Returns the seconds that `work` takes, of whose inputs nothing is in memory."""
     os.sync()
+    for file in inputs:
+        with file.open("rb") as content:
+            os.posix_fadvise(content.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     start = time.monotonic()
     work()
     if sync:

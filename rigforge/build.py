@@ -51,6 +51,7 @@ def build_iso(
     images = _images(stack, layers, cache, mirrors, offline=offline)
     boot = cache.rootfs(next(layer for layer in layers if layer.name == "boot")) / "medium"
     epoch = lock.source_date_epoch
+    write: Callable[[str, int, Path], str | None]
     if server:
         medium = live_server.lay_out(stack, server, images, boot, text, kernel, epoch)
         write = partial(remaster.write, server.path, medium)
@@ -59,16 +60,16 @@ def build_iso(
         write = partial(iso.write, medium, boot)
     output = out / f"rigforge-{stack.name}.iso"
     made = Stamp.of(output)
-    changed = made != Stamp(medium.id, medium.layout)
+    changed, digest = made != Stamp(medium.id, medium.layout), None
     if changed:
         with step(f"writing {output.name}"):
             if made and made.layout == medium.layout:
                 iso.rewrite(output, medium)
             else:
-                write(stack.medium.volume_id, epoch, output)
+                digest = write(stack.medium.volume_id, epoch, output)
             Stamp(medium.id, medium.layout).put(output)
     if changed or not beside.described(output, lock):
-        beside.describe_iso(output, stack, lock, layers, cache)
+        beside.describe_iso(output, stack, lock, layers, cache, digest)
     return output
 
 

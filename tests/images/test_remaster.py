@@ -194,6 +194,11 @@ def test_the_same_input_gives_the_same_bytes_at_another_time(stock: Path, remast
     assert first.read_bytes() == second.read_bytes()
 
 
+def test_the_checksum_is_found_while_it_is_written(stock: Path, remastered: Remaster, tmp_path: Path) -> None:
+    image, medium = remastered(stock)
+    assert remaster.write(stock, medium, "RIGFORGE", EPOCH, tmp_path / "again.iso") == sha256(image)
+
+
 def test_another_document_is_written_into_the_iso_that_is_there(stock: Path, remastered: Remaster) -> None:
     image, medium = remastered(stock)
     fresh, other = remastered(stock, "other.iso", DOCUMENT + "timezone: Europe/Berlin\n")
