@@ -332,7 +332,7 @@ def test_a_source_is_looked_up_in_either_form_of_the_list(tmp_path: Path, text: 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "no mapping"),
+        (b"", "is empty"),
         (b"- a\n", "no mapping"),
         (b"autoinstall: 5\n", "autoinstall: no mapping"),
         (b"version: [1\n", ":2:1"),
@@ -390,5 +390,9 @@ def test_the_task_says_whether_the_installer_accepts_it(tmp_path: Path) -> None:
     assert (done.returncode, found["accepted"]) == (1, False)
     assert found["findings"][0].keys() >= {"level", "key", "message", "hint"}
     assert validate(file, "--release", "20.04").returncode == 2
+    file.write_text("version: [1\n")
+    done = validate(file, "--json")
+    (finding,) = json.loads(done.stdout)["findings"]
+    assert (done.returncode, finding["level"]) == (1, "error") and ":2:1" in finding["message"]
     done = validate(tmp_path / "none.yaml")
     assert done.returncode == 1 and "cannot be read" in done.stderr and "Traceback" not in done.stderr

@@ -75,7 +75,10 @@ def read(path: Path) -> Document:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise RigforgeError(f"{path}: {error}", "correct the YAML") from error
     if not isinstance(whole, dict):
-        raise RigforgeError(f"{path}: no mapping", "a document has keys, the first of them `version: 1`")
+        raise RigforgeError(
+            f"{path} {'is empty' if whole is None else 'is no mapping'}",
+            "a document has keys, the first of them `version: 1`",
+        )
     sections = whole.get("autoinstall", whole) if "autoinstall" in whole else whole
     if not isinstance(sections, dict):
         raise RigforgeError(f"{path}: autoinstall: no mapping", "below it are the keys, the first of them `version: 1`")
