@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -57,20 +57,8 @@ class SignedArchive:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def add(
-        self,
-        suite: str,
-        name: str,
-        version: str = "1.0-1",
-        *,
-        component: str = "main",
-        files: Mapping[str, str] | None = None,
-        **fields: str,
-    ) -> Path:
-        """Builds a package into the pool of a suite.
-
-        `files` are its files' texts by their paths, `fields` further ones of its control file (`_` for `-`).
-        """
+    def add(self, suite: str, name: str, version: str = "1.0-1", *, component: str = "main", **fields: str) -> Path:
+        """Builds a package into the pool of a suite; `fields` are further ones of its control file (`_` for `-`)."""
         pool = self.path / "pool" / suite / component
         pool.mkdir(parents=True, exist_ok=True)
         control = {"Package": name, "Version": version, "Architecture": "amd64", "Maintainer": "A <a@example.org>"}
@@ -79,9 +67,6 @@ class SignedArchive:
         with tempfile.TemporaryDirectory() as root:
             (Path(root) / "DEBIAN").mkdir()
             (Path(root) / "DEBIAN/control").write_text("".join(f"{k}: {v}\n" for k, v in control.items()))
-            for place, text in (files or {}).items():
-                (Path(root) / place).parent.mkdir(parents=True, exist_ok=True)
-                (Path(root) / place).write_text(text)
             deb = pool / f"{name}_{version.partition(':')[2] or version}_amd64.deb"
             _command(["dpkg-deb", "--root-owner-group", "-Znone", "--build", root, str(deb)])
         return deb

@@ -9,13 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from invoke.context import Context
 
 from rigforge.autoinstall import ubuntu
 from rigforge.images import iso, live_server, remaster
 from rigforge.images.medium import Medium
 from rigforge.layers.build import Squashfs
+from rigforge.lock.model import Lock, LockedFile
 from rigforge.stack.load import load
 from rigforge.store.checksums import sha256
+from rigforge.tasks.verify import verify_iso
 from rigforge.verify.iso import read_medium
 from rigforge.verify.live_server import NEEDED, examine
 from rigforge.verify.report import ImageTestsError, MediumReport
@@ -73,6 +76,25 @@ def test_a_good_one_has_nothing_wrong(stock: Path, medium: Medium, tmp_path: Pat
     assert (report.passed, report.failed, report.skipped) == (6, 0, 0)
     assert report.summary.count("ok: ") == 6
     assert report.log.exists()
+
+
+def test_the_task_prints_each_check_and_starts_nothing(
+    stock: Path,
+    medium: Medium,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    image = tmp_path / "rigforge.iso"
+    remaster.write(stock, medium, "RIGFORGE", EPOCH, image)
+    base = LockedFile("medium", "iso", "live-server", "24.04.4", "ubuntu-releases:noble/u.iso", 1, sha256(stock))
+    lock = Lock("ubuntu-24.04", "", 0, {"kernel": KERNEL}, (), (base,))
+    monkeypatch.setattr("rigforge.options.the_lock", lambda stack: lock)
+    monkeypatch.chdir(tmp_path)
+    verify_iso(Context(), iso=str(image), firmware="none", base_iso=str(stock), out="out")
+    *checks, last = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in checks] == ["ok"] * 6
+    assert last == "medium: 6 passed, 0 failed, 0 skipped"
 
 
 def test_without_canonicals_iso_the_rest_is_looked_at(stock: Path, medium: Medium, tmp_path: Path) -> None:
