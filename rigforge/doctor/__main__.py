@@ -1,4 +1,4 @@
-"""The program: `rigforge-doctor` looks at everything once and says what it found."""
+"""The program: `rigforge-doctor` looks at everything once and says what it found; `rigforge-doctor WORD` does more."""
 
 from __future__ import annotations
 
@@ -7,46 +7,62 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 from rigforge.doctor import nvml
 from rigforge.doctor.check import EXIT_CODES, verdict
 from rigforge.doctor.checks import every
+from rigforge.doctor.errors import DoctorError
 from rigforge.doctor.machine import Machine
-from rigforge.doctor.page import as_page
+from rigforge.doctor.page import as_page, save
 from rigforge.doctor.terminal import as_text
+
+#: The module of each subcommand; its `main` takes the arguments behind the name and returns the exit code.
+SUBCOMMANDS = {
+    "burn-in": "rigforge.doctor.burn_in.command",
+    "tune": "rigforge.doctor.tune.command",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit code: 0 where all is well, 1 with a warning, 2 where something failed."""
-    options = _options(arguments)
+    words = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        while True:
-            machine = Machine(nvml.read())
-            checks = every(machine)
-            found = verdict(checks)
-            if options.report:
-                try:
-                    options.report.write_text(as_page(machine, checks, found))
-                except OSError as error:
-                    print(f"rigforge-doctor: --report: {error}; name a file that can be written", file=sys.stderr)
-                    return EXIT_CODES["failed"]
-            if options.json:
-                answer = {"verdict": found, "machine": machine.described(), "checks": [vars(check) for check in checks]}
-                print(json.dumps(answer, indent=None if options.watch else 2), flush=True)
-            else:
-                clear = "\x1b[2J\x1b[H" if options.watch and sys.stdout.isatty() else ""
-                print(clear + as_text(machine, checks, found, colour=sys.stdout.isatty()), end="", flush=True)
-            if not options.watch:
-                return EXIT_CODES[found]
-            time.sleep(options.watch)
+        if words and words[0] in SUBCOMMANDS:
+            return int(import_module(SUBCOMMANDS[words[0]]).main(words[1:]))
+        return _examine(words)
+    except DoctorError as error:
+        print(f"rigforge-doctor: {error.message}; {error.hint}", file=sys.stderr)
+        return EXIT_CODES["failed"]
     except KeyboardInterrupt:
         return 130
 
 
-def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+def _examine(arguments: Sequence[str]) -> int:
+    options = _options(arguments)
+    while True:
+        machine = Machine(nvml.read())
+        checks = every(machine)
+        found = verdict(checks)
+        if options.report:
+            save(options.report, as_page(machine, checks, found))
+        if options.json:
+            answer = {"verdict": found, "machine": machine.described(), "checks": [vars(check) for check in checks]}
+            print(json.dumps(answer, indent=None if options.watch else 2), flush=True)
+        else:
+            clear = "\x1b[2J\x1b[H" if options.watch and sys.stdout.isatty() else ""
+            print(clear + as_text(machine, checks, found, colour=sys.stdout.isatty()), end="", flush=True)
+        if not options.watch:
+            return EXIT_CODES[found]
+        time.sleep(options.watch)
+
+
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="rigforge-doctor", description="Says what is right and wrong with this GPU machine."
+        prog="rigforge-doctor",
+        description="Says what is right and wrong with this GPU machine.",
+        epilog=f"Subcommands, each with its own --help: {', '.join(SUBCOMMANDS)}.",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
     parser.add_argument(
