@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 #: Size of the picture and of what is around the plot (left, right, top, bottom), in its own units.
 WIDTH, HEIGHT = 480, 210
 LEFT, RIGHT, TOP, BOTTOM = 44, 14, 8, 34
+#: Room that a mark's words take.
+LABEL = 44, 14
 
 Points = Sequence[tuple[float, float]]
 
@@ -60,6 +62,19 @@ def drawn(chart: Chart) -> dict[str, object]:
     def y(value: float) -> float:
         return round(HEIGHT - BOTTOM - (value - y_ticks[0]) / (y_ticks[-1] - y_ticks[0]) * (HEIGHT - TOP - BOTTOM), 1)
 
+    taken: list[tuple[float, float]] = []
+
+    def label(mark: Mark) -> str:
+        """Returns the words beside the mark, "" where they would cover others."""
+        place = (x(mark.x), y(mark.y))
+        if any(abs(place[0] - other[0]) < LABEL[0] and abs(place[1] - other[1]) < LABEL[1] for other in taken):
+            return ""
+        taken.append(place)
+        return mark.label
+
+    # The chosen one has its words first.
+    marks = sorted((mark for series in chart.series for mark in series.marks), key=lambda mark: not mark.chosen)
+    labels = {id(mark): label(mark) for mark in marks}
     return {
         "title": chart.title,
         "unit": chart.unit,
@@ -70,13 +85,15 @@ def drawn(chart: Chart) -> dict[str, object]:
         "right": WIDTH - RIGHT,
         "x_ticks": [(x(value), f"{value:g}") for value in x_ticks],
         "y_ticks": [(y(value), f"{value:g}") for value in y_ticks],
-        "limits": [(y(limit), name) for limit, name in chart.limits],
+        "limits": [(y(limit), y(limit) + (14 if y(limit) < TOP + 14 else -4), name) for limit, name in chart.limits],
         "series": [
             {
                 "name": series.name,
                 "colour": series.colour % 8,
                 "points": " ".join(f"{x(across)},{y(up)}" for across, up in series.points),
-                "marks": [{**vars(mark), "x": x(mark.x), "y": y(mark.y)} for mark in series.marks],
+                "marks": [
+                    {**vars(mark), "label": labels[id(mark)], "x": x(mark.x), "y": y(mark.y)} for mark in series.marks
+                ],
             }
             for series in chart.series
         ],

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 #: Takes what NVML says and the environment; returns the answer, its checks by id.
 Examine = Callable[..., dict[str, Any]]
+#: Takes what NVML says, the subcommand and its options; returns the process.
+Start = Callable[..., "subprocess.Popen[str]"]
 
 GIB = 1024**3
 KERNEL = "6.1.0-56-amd64"

@@ -237,4 +237,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # Not sys.exit: it would wait for the thread that reads standard input.
+    os._exit(main())

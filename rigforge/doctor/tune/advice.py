@@ -85,7 +85,10 @@ def _higher_clock(points: Sequence[Point]) -> Iterator[str]:
     nearest = max(slower, key=lambda point: point.clock or 0.0)
     clock = 1 - (nearest.clock or 0) / (reference.clock or 1)
     speed = 1 - nearest.speed / reference.speed
-    gain = 0.05 * max(0.0, speed) / clock
+    if speed <= 0:
+        yield f"Overclocking does not help: {_percent(clock)} less clock cost no speed."
+        return
+    gain = 0.05 * speed / clock
     answer = (
         "would be felt, at the risk of wrong results" if gain >= WORTH else "is not worth the risk of wrong results"
     )
@@ -97,6 +100,16 @@ def _higher_clock(points: Sequence[Point]) -> Iterator[str]:
 
 def _percent(part: float, digits: int = 0) -> str:
     return f"{100 * part:.{digits}f} %"
+
+
+def scatter(points: Sequence[Point]) -> str:
+    """Returns which point is faster than the default by much although it has less to use, "" where none is."""
+    reference = points[0]
+    for point in points[1:]:
+        less = point.setting.kind != reference.setting.kind or point.setting.value < reference.setting.value
+        if less and (gain := point.speed / reference.speed - 1) > WORTH:
+            return f"{point.setting} was {_percent(gain)} faster than {reference.setting}, which can only be chance"
+    return ""
 
 
 def setting_of(found: Advice) -> Setting | None:

@@ -20,7 +20,7 @@ from rigforge.doctor.machine import Machine
 from rigforge.doctor.nvml import Gpu
 from rigforge.doctor.terminal import as_text
 from rigforge.doctor.tune import limits, report, unit
-from rigforge.doctor.tune.advice import advice, setting_of
+from rigforge.doctor.tune.advice import advice, scatter, setting_of
 from rigforge.doctor.tune.guard import guarded
 from rigforge.doctor.tune.report import APPLIED, Result
 from rigforge.doctor.tune.setting import Setting, settings
@@ -89,8 +89,8 @@ def _measured(
 def _applied(machine: Machine, result: Result) -> Check:
     """Makes the recommended setting last, and looks whether the driver has it."""
     gpu = result.sweep.gpu
-    if not result.advice or result.sweep.trouble or result.sweep.unrestored:
-        return APPLIED.failed(f"{result.label}: not without a whole sweep", "cure what stopped it, and run it again")
+    if not result.advice or result.sweep.trouble or result.sweep.unrestored or scatter(result.sweep.points):
+        return APPLIED.failed(f"{result.label}: not from such a sweep", "cure what is wrong with it, and run it again")
     setting = setting_of(result.advice)
     if not setting:
         return APPLIED.ok(f"{result.label}: the default is best, no unit is needed")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rigforge.doctor.chart import Chart, Mark, Series
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.page import Table
-from rigforge.doctor.tune.advice import WORTH, Advice
+from rigforge.doctor.tune.advice import Advice, scatter
 from rigforge.doctor.tune.sweep import Point, Sweep
 
 SWEEP = Topic("sweep", "Each setting was tried with the same training step.")
@@ -114,21 +114,10 @@ def _sweeps(results: Sequence[Result]) -> Iterator[Check]:
             yield SWEEP.failed(f"{done}; {result.sweep.trouble}", result.sweep.hint)
         elif len(result.sweep.points) < result.asked:
             yield SWEEP.warning(f"{done}, then it was stopped", "run it again")
-        elif scatter := _scatter(result.sweep.points):
-            text = f"{result.label}: {scatter}, which can only be chance"
-            yield SWEEP.warning(text, "end what else runs on the machine, or measure longer: --seconds 60")
-
-
-def _scatter(points: Sequence[Point]) -> str:
-    """Returns which point is much faster than the default although it may draw less, "" where none is."""
-    reference = points[0]
-    for point in points[1:]:
-        less = point.setting.kind != reference.setting.kind or point.setting.value < reference.setting.value
-        if less and point.speed > (1 + WORTH) * reference.speed:
-            return (
-                f"{point.setting} was {100 * (point.speed / reference.speed - 1):.0f} % faster than {reference.setting}"
+        elif chance := scatter(result.sweep.points):
+            yield SWEEP.warning(
+                f"{result.label}: {chance}", "end what else runs on the machine, or measure longer: --seconds 60"
             )
-    return ""
 
 
 def _unrestored(results: Sequence[Result]) -> Iterator[Check]:

@@ -15,8 +15,8 @@ from rigforge.doctor.nvml import Gpu
 from rigforge.doctor.tune.limits import Kept
 from rigforge.doctor.tune.setting import Setting
 
-#: Seconds between two looks.
-EVERY = 0.5
+#: Seconds between two looks, at most and at least.
+EVERY, SHORTEST = 0.5, 0.1
 #: The part of a point's time in which power and temperature settle, before the measuring begins.
 SETTLING = 1 / 3
 
@@ -116,7 +116,7 @@ def _measure(worker: Worker, gpu: Gpu, seconds: float, asked: Interruption) -> t
     end = time.monotonic() + seconds
     # A step may take longer than the time of a point; then the point takes as long as a step.
     while worker.working and not asked and (time.monotonic() < end or not measured):
-        asked.wait(EVERY)
+        asked.wait(max(SHORTEST, min(EVERY, end - time.monotonic())))
         samples += [now for now in nvml.read().gpus if now.uuid == gpu.uuid]
         for event in worker.events():
             if event["event"] == "steps":
