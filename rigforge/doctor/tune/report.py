@@ -85,7 +85,7 @@ def chart(result: Result) -> Iterator[Chart]:
             places = [(point.watts or 0.0, point.speed) for point in points]
             series.append(Series(name, colour, places, [_mark(point, result) for point in points]))
     if series:
-        yield Chart(f"{result.label}: speed against power", "sequences/s", "watts drawn; ○ recommended", series)
+        yield Chart(f"{result.label}: speed and power", "sequences/s", "watts drawn; ○ recommended", series)
 
 
 def _mark(point: Point, result: Result) -> Mark:
