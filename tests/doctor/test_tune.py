@@ -90,8 +90,9 @@ def test_the_sweep_recommends_the_least_power_that_keeps_the_speed_and_puts_the_
 
 
 def test_the_second_of_two_gpus_alone_is_tuned_by_its_uuid(start: Start, changed: Changed) -> None:
-    found = answer(start(machines.answers(2, gpu1=GPU), *QUICK, "--yes", "--gpu", uuid(1)))
+    found = answer(start(machines.answers(2, gpu1=GPU), *QUICK, "--yes", "--gpu", uuid(1), "--at-most", "300"))
     assert [gpu["index"] for gpu in found["gpus"]] == [1]
+    assert [point["setting"]["value"] for point in found["gpus"][0]["points"]] == [270, 225, 150]
     assert {line.split(".")[0] for line in changed()} == {"1"}
 
 

@@ -50,7 +50,7 @@ def run(
                 if done >= seconds:
                     break
             done = time.monotonic() - start if start else 0.0
-            _end(records, workers, begun)
+            _end(records, workers)
         finally:
             for worker in workers.values():
                 worker.kill()
@@ -71,9 +71,13 @@ def _worker(machine: Machine, python: str, record: Record, patience: float) -> W
 
 def _look(records: Sequence[Record], workers: dict[int, Worker], now: float) -> None:
     _hear(records, workers)
-    there = {gpu.index: gpu for gpu in nvml.read().gpus} if any(record.before for record in records) else {}
+    there = _gpus(records)
     for record in records:
         record.look(there.get(record.before.index) if record.before else None, now)
+
+
+def _gpus(records: Sequence[Record]) -> dict[int, Gpu]:
+    return {gpu.index: gpu for gpu in nvml.read().gpus} if any(record.before for record in records) else {}
 
 
 def _hear(records: Sequence[Record], workers: dict[int, Worker]) -> None:
@@ -83,7 +87,7 @@ def _hear(records: Sequence[Record], workers: dict[int, Worker]) -> None:
         records[place].trouble = worker.trouble
 
 
-def _end(records: Sequence[Record], workers: dict[int, Worker], begun: float) -> None:
+def _end(records: Sequence[Record], workers: dict[int, Worker]) -> None:
     ready = [worker for worker in workers.values() if worker.ready and worker.working]
     for worker in ready:
         worker.ask_to_stop()
@@ -94,12 +98,8 @@ def _end(records: Sequence[Record], workers: dict[int, Worker], begun: float) ->
     for place, worker in workers.items():
         if worker in ready and worker.working:
             records[place].trouble = f"did not come to an end within {LAST:.0f} s"
-    _look_last(records, begun)
-
-
-def _look_last(records: Sequence[Record], begun: float) -> None:
-    """Takes the counters of errors once more, for what the last look at the memory brought up."""
-    there = {gpu.index: gpu for gpu in nvml.read().gpus} if any(record.before for record in records) else {}
+    # The counters of errors once more, for what the last look at the memory brought up.
+    there = _gpus(records)
     for record in records:
-        if record.before and (gpu := there.get(record.before.index)):
-            record.after = gpu
+        if record.before:
+            record.after = there.get(record.before.index, record.after)

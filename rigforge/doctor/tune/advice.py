@@ -30,7 +30,7 @@ def advice(points: Sequence[Point], keep: float) -> Advice | None:
         return None
     reference = measured[0]
     chosen = min(
-        (point for point in measured if point.speed >= keep * reference.speed),
+        (point for point in measured if point.speed >= keep * reference.speed and not _more(point, reference)),
         key=lambda point: (point.watts or 0.0, point.setting.value),
     )
     words = [_reference(reference), _choice(chosen, reference, keep), *_more_power(measured), *_higher_clock(measured)]
@@ -44,7 +44,7 @@ def _reference(point: Point) -> str:
 
 def _choice(chosen: Point, reference: Point, keep: float) -> str:
     if chosen is reference:
-        return f"No lower setting keeps {_percent(keep)} of that speed: leave the default."
+        return f"No lower setting keeps {_percent(keep)} of that speed: {reference.setting} is best."
     less = 1 - (chosen.watts or 0) / (reference.watts or 1)
     more = (chosen.work or 0) / (reference.work or 1) - 1
     return (
@@ -56,13 +56,11 @@ def _choice(chosen: Point, reference: Point, keep: float) -> str:
 def _more_power(points: Sequence[Point]) -> Iterator[str]:
     """Compares with the highest limit that the card allows."""
     reference = points[0]
-    higher = [
-        point for point in points if point.setting.kind == "power" and point.setting.value > reference.setting.value
-    ]
+    higher = [point for point in points if _more(point, reference)]
     if reference.setting.kind != "power":
         return
     if not higher:
-        yield "More power is not to be had: the card allows no more than its default limit."
+        yield f"More power was not tried: {reference.setting} is the most that the card, or --at-most, allows."
         return
     best = max(higher, key=lambda point: point.setting.value)
     gain, cost = best.speed / reference.speed - 1, (best.watts or 0) / (reference.watts or 1) - 1
@@ -71,6 +69,11 @@ def _more_power(points: Sequence[Point]) -> Iterator[str]:
         f"{answer}: at {best.setting}, its highest limit, the speed changes by {_percent(gain, 1)} and the power drawn"
         f" by {_percent(cost)}."
     )
+
+
+def _more(point: Point, reference: Point) -> bool:
+    """Tells whether the power limit is above the reference's."""
+    return point.setting.kind == reference.setting.kind == "power" and point.setting.value > reference.setting.value
 
 
 def _higher_clock(points: Sequence[Point]) -> Iterator[str]:
@@ -112,6 +115,7 @@ def scatter(points: Sequence[Point]) -> str:
     return ""
 
 
-def setting_of(found: Advice) -> Setting | None:
-    """Returns what is to be made permanent; None where the default is best."""
-    return None if found.chosen is found.reference else found.chosen.setting
+def setting_of(found: Advice, default: float | None) -> Setting | None:
+    """Returns what is to be made permanent; None where that is the card's `default` limit in watts."""
+    setting = found.chosen.setting
+    return None if default is not None and setting == Setting("power", round(default)) else setting

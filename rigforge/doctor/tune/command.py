@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str], machine: Machine | None = None) -> int:
         page.check_place(options.report)
     if options.apply:
         unit.check(machine)
-    plan = [(gpu, settings(gpu, clocks=options.clocks)) for gpu in _chosen(machine, options.gpu)]
+    plan = [(gpu, settings(gpu, clocks=options.clocks, most=options.at_most)) for gpu in _chosen(machine, options.gpu)]
     if not any(tried for _, tried in plan):
         raise DoctorError("the driver tells of no limit that could be changed", "cards of laptops have fixed limits")
     python = with_pytorch(machine, options.python)
@@ -91,7 +92,7 @@ def _applied(machine: Machine, result: Result) -> Check:
     gpu = result.sweep.gpu
     if not result.advice or result.sweep.trouble or result.sweep.unrestored or scatter(result.sweep.points):
         return APPLIED.failed(f"{result.label}: not from such a sweep", "cure what is wrong with it, and run it again")
-    setting = setting_of(result.advice)
+    setting = setting_of(result.advice, gpu.power_default)
     if not setting:
         return APPLIED.ok(f"{result.label}: the default is best, no unit is needed")
     try:
@@ -176,6 +177,9 @@ def _said(plan: Sequence[tuple[Gpu, Sequence[Setting]]], options: argparse.Names
             now += f", the card allows {gpu.power_range[0]:g} to {gpu.power_range[1]:g} W"
         what = ", ".join(map(str, tried)) if tried else "nothing: its limits are fixed"
         lines.append(f"GPU {gpu.index} ({gpu.name}, {now}) trains at {what}.")
+    more = [gpu for gpu, tried in plan if any(_above_default(gpu, setting) for setting in tried)]
+    if more:
+        lines.append("Above the default limit the power supply must bear it; --at-most WATTS leaves that out.")
     minutes = sum(len(tried) for _, tried in plan) * options.seconds / 60
     lines.append(f"This takes about {minutes:.0f} minutes and needs root. Each setting holds while it is measured;")
     lines.append("at the end, at Ctrl-C and when the work dies, the limits are put back to what they are now.")
@@ -187,6 +191,10 @@ def _said(plan: Sequence[tuple[Gpu, Sequence[Setting]]], options: argparse.Names
     if options.cpu:
         lines.append("The processor does the work (--cpu): this tries the program, the figures mean nothing.")
     return "\n".join(lines)
+
+
+def _above_default(gpu: Gpu, setting: Setting) -> bool:
+    return setting.kind == "power" and setting.value > (gpu.power_default or 0)
 
 
 def _agreed() -> bool:
@@ -205,6 +213,9 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--gpu", action="append", default=[], metavar="INDEX|UUID", help="only this one; repeatable")
     parser.add_argument("--keep", type=load.positive, default=95.0, metavar="PERCENT", help="speed to keep (95)")
     parser.add_argument("--seconds", type=load.positive, default=20.0, metavar="N", help="for each setting (20)")
+    parser.add_argument(
+        "--at-most", type=load.positive, default=math.inf, metavar="WATTS", help="try no power limit above this"
+    )
     parser.add_argument("--clocks", action="store_true", help="try lower clocks too, where the driver allows it")
     parser.add_argument("--yes", action="store_true", help="change the limits for the measuring without asking")
     parser.add_argument("--apply", action="store_true", help="measure, then make the recommended setting permanent")

@@ -29,7 +29,8 @@ def guarded(before: Mapping[str, int | None], *, clocks: bool) -> Iterator[None]
     try:
         yield
     finally:
-        os.write(end, b"done")
+        with suppress(OSError):  # it was killed itself
+            os.write(end, b"done")
         os.close(end)
         os.waitpid(child, 0)
 

@@ -46,6 +46,9 @@ class Result:
 
 
 def checks(results: Sequence[Result]) -> Iterator[Check]:
+    if not results:
+        yield SWEEP.not_applicable("stopped before anything was changed")
+        return
     yield SWEEP.worst(_sweeps(results), "; ".join(f"{result.label}: {result.asked} settings" for result in results))
     limits = (f"{result.label}: {_before(result.sweep)}" for result in results)
     yield RESTORED.worst(_unrestored(results), "; ".join(limits))

@@ -26,12 +26,13 @@ class Setting:
         return f"{self.value} {'W' if self.kind == 'power' else 'MHz'}"
 
 
-def settings(gpu: Gpu, *, clocks: bool) -> tuple[Setting, ...]:
+def settings(gpu: Gpu, *, clocks: bool, most: float) -> tuple[Setting, ...]:
     """Returns what to try: the default power limit first, then the highest, then downwards; then clocks.
 
-    The first is what the others are compared with. Empty where the driver does not say what the card allows.
+    No power limit is above `most` watts. The first is what the others are compared with. Empty where the driver does
+    not say what the card allows.
     """
-    found = list(_power(gpu))
+    found = [setting for setting in _power(gpu) if setting.value <= most]
     if clocks and gpu.clock_max:
         found += [] if found else [Setting("clock", gpu.clock_max)]
         found += [Setting("clock", round(gpu.clock_max * step / CLOCK_GRID) * CLOCK_GRID) for step in CLOCK_STEPS]
