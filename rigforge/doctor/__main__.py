@@ -6,11 +6,10 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Sequence
-from importlib import import_module
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rigforge.doctor import nvml
+from rigforge.doctor import burn_in, nvml, tune
 from rigforge.doctor.check import EXIT_CODES, verdict
 from rigforge.doctor.checks import every
 from rigforge.doctor.errors import DoctorError
@@ -18,20 +17,20 @@ from rigforge.doctor.machine import Machine
 from rigforge.doctor.page import as_page, save
 from rigforge.doctor.terminal import as_text
 
-#: The module of each subcommand; its `main` takes the arguments behind the name and returns the exit code.
-SUBCOMMANDS = {
-    "burn-in": "rigforge.doctor.burn_in.command",
-    "tune": "rigforge.doctor.tune.command",
+#: What it does besides looking: each takes the arguments after its name and returns the exit code.
+SUBCOMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "burn-in": burn_in.main,
+    "tune": tune.main,
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit code: 0 where all is well, 1 with a warning, 2 where something failed."""
-    words = sys.argv[1:] if arguments is None else list(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        if words and words[0] in SUBCOMMANDS:
-            return int(import_module(SUBCOMMANDS[words[0]]).main(words[1:]))
-        return _examine(words)
+        if arguments and arguments[0] in SUBCOMMANDS:
+            return SUBCOMMANDS[arguments[0]](arguments[1:])
+        return _examine(arguments)
     except DoctorError as error:
         print(f"rigforge-doctor: {error.message}; {error.hint}", file=sys.stderr)
         return EXIT_CODES["failed"]
@@ -62,7 +61,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="rigforge-doctor",
         description="Says what is right and wrong with this GPU machine.",
-        epilog=f"Subcommands, each with its own --help: {', '.join(SUBCOMMANDS)}.",
+        epilog=f"Further commands, each with its own --help: {', '.join(SUBCOMMANDS)}.",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
     parser.add_argument(

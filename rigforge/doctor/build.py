@@ -8,7 +8,6 @@ import tempfile
 from importlib import resources
 from pathlib import Path
 
-from rigforge.doctor.__main__ import SUBCOMMANDS
 from rigforge.errors import RigforgeError
 from rigforge.process import run
 
@@ -40,8 +39,6 @@ def build(folder: Path) -> Path:
         command = [sys.executable, "-m", "PyInstaller", "--onefile", "--clean", "--noconfirm", "--log-level=WARN"]
         command += ["--name=rigforge-doctor", "--strip", "--paths", str(package.parent)]
         command += [f"--add-data={file}:rigforge/{file.parent.relative_to(package)}" for file in data]
-        # They are imported by name, when they are asked for.
-        command += [f"--hidden-import={module}" for module in SUBCOMMANDS.values()]
         command += [f"--exclude-module={module}" for module in UNUSED]
         command += ["--specpath", ".", "--workpath", "work", "--distpath", "dist", entry.name]
         run(command, cwd=work, env={"SOURCE_DATE_EPOCH": EPOCH, "PYTHONHASHSEED": "0"})

@@ -29,7 +29,6 @@ print(json.dumps({"verdict": verdict(checks), "machine": machine.described(), "c
 #: Runs a subcommand on another root.
 _SUBCOMMAND = """
 import sys
-from importlib import import_module
 from pathlib import Path
 from rigforge.doctor import nvml
 from rigforge.doctor.__main__ import SUBCOMMANDS
@@ -37,8 +36,7 @@ from rigforge.doctor.errors import DoctorError
 from rigforge.doctor.machine import Machine
 root = Path(sys.argv[1])
 try:
-    main = import_module(SUBCOMMANDS[sys.argv[2]]).main
-    sys.exit(main(sys.argv[3:], Machine(nvml.read(), root, f"{root}/bin")))
+    sys.exit(SUBCOMMANDS[sys.argv[2]](sys.argv[3:], Machine(nvml.read(), root, f"{root}/bin")))
 except DoctorError as error:
     print(f"{error.message}; {error.hint}", file=sys.stderr)
     sys.exit(2)

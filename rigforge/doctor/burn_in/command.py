@@ -23,7 +23,7 @@ from rigforge.doctor.machine import Machine
 from rigforge.doctor.terminal import as_text
 
 
-def main(arguments: Sequence[str], machine: Machine | None = None) -> int:
+def main(arguments: Sequence[str], machine: Machine | None) -> int:
     """Returns the exit code: the verdict's, or that of the signal that stopped it. Raises DoctorError."""
     options = _options(arguments)
     if options.report:

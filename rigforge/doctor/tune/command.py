@@ -28,7 +28,7 @@ from rigforge.doctor.tune.setting import Setting, settings
 from rigforge.doctor.tune.sweep import sweep
 
 
-def main(arguments: Sequence[str], machine: Machine | None = None) -> int:
+def main(arguments: Sequence[str], machine: Machine | None) -> int:
     """Returns the exit code: the verdict's, or that of the signal that stopped it. Raises DoctorError."""
     options = _options(arguments)
     machine = machine or Machine(nvml.read())
