@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rigforge.doctor import burn_in, nvml, tune
+from rigforge.doctor import burn_in, nvml, tune, upgrade
 from rigforge.doctor.check import EXIT_CODES, verdict
 from rigforge.doctor.checks import every
 from rigforge.doctor.errors import DoctorError
@@ -21,6 +21,7 @@ from rigforge.doctor.terminal import as_text
 SUBCOMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "burn-in": burn_in.main,
     "tune": tune.main,
+    "upgrade": upgrade.main,
 }
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from rigforge.images.medium import Medium
 from rigforge.process import run
+from rigforge.store.checksums import sha256_while
 
 
-def write(base: Path, medium: Medium, volume_id: str, epoch: int, output: Path) -> None:
-    """Writes the ISO `base` with the files of `medium` to `output`, whole or not at all.
+def write(base: Path, medium: Medium, volume_id: str, epoch: int, output: Path) -> str:
+    """Writes the ISO `base` with the files of `medium` to `output`, whole or not at all; returns its SHA-256 (hex).
 
     The same input gives the same bytes; `epoch` (seconds since 1970) is the time of what is added. MBR, GPT, El
     Torito's images and the EFI system partition are those of `base`, so that a Secure Boot machine starts it as before.
@@ -41,7 +42,8 @@ def write(base: Path, medium: Medium, volume_id: str, epoch: int, output: Path) 
         command += ["-chmod", "0444", *added, "--", "-chmod", "0555", *folders, "--"]
         command += ["-alter_date", "b", f"={epoch}", *added, *folders, "--"]
         try:
-            run(command, env={"SOURCE_DATE_EPOCH": str(epoch)})
+            sha256 = sha256_while(partial, lambda: run(command, env={"SOURCE_DATE_EPOCH": str(epoch)}))
             partial.rename(output)
+            return sha256
         finally:
             partial.unlink(missing_ok=True)

@@ -46,6 +46,10 @@ def _is_usual(value: object) -> bool:
     return value == "rig"
 
 
+def _is_layered(value: object) -> bool:
+    return value == "fsimage-layered"
+
+
 def _is_empty(value: object) -> bool:
     return value == ()
 
@@ -225,8 +229,12 @@ class Services(Section):
 
 
 class Medium(Section):
-    """The ISO: its volume name, seconds until the menu's default starts, and how hard it is compressed."""
+    """The ISO: its volume name, seconds until the menu's default starts, how hard it is compressed.
+
+    `source` is Ubuntu's: a file for each layer, or one for all.
+    """
 
     volume_id: VolumeId = "RIGFORGE"
     countdown: Annotated[int, Field(ge=0, le=3600)] = 15
     zstd_level: Annotated[int, Field(ge=1, le=22)] = 9
+    source: Annotated[Literal["fsimage-layered", "fsimage"], Field(exclude_if=_is_layered)] = "fsimage-layered"

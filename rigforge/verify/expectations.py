@@ -26,9 +26,10 @@ class Expectations(BaseModel):
 
     `versions` has the lock's keys (kernel, driver, cuda, cudnn, pytorch, python, jupyterlab), as far as they apply.
     `firmware` is "bios", "uefi" or "secureboot" for a machine, `image` the name of a container image; the other is "".
-    `layers` are names, bottom first. With `gpu` there is a GPU to compute on. `debs` and `wheels` are versions by name,
-    of all that is installed from the lock; empty where that is not known. `open_ports` are those besides SSH's, as
-    "8888/tcp", `wireguard` names of interfaces.
+    `installer` is who installed the machine: "rigforge", or "subiquity", Canonical's. `layers` are names, bottom first.
+    With `gpu` there is a GPU to compute on. `debs` and `wheels` are versions by name, of all that is installed from
+    the lock; empty where that is not known. `open_ports` are those besides SSH's, as "8888/tcp", `wireguard` names of
+    interfaces.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -36,6 +37,7 @@ class Expectations(BaseModel):
     stack: str
     firmware: str = ""
     image: str = ""
+    installer: str = ""
     hostname: str = ""
     username: str = ""
     locale: str = ""
@@ -55,8 +57,8 @@ class Expectations(BaseModel):
 
     @property
     def parts(self) -> frozenset[str]:
-        """Returns what there is to test: versions, layers, machine or container, and what the fields name."""
-        kind = {"machine" if self.firmware else "container"}
+        """Returns what there is to test: versions, layers, machine or container, installer, and what the fields name."""
+        kind = {"machine", self.installer} if self.firmware else {"container"}
         given = {name for name in ("gpu", "debs", "wheels", "wireguard") if getattr(self, name)}
         # The wheels for CUDA 12, which have a suffix, are without the compiler itself; NVIDIA's own archive has it.
         of_archive = any(re.fullmatch(r"cuda-nvcc-\d+-\d+", name) for name in self.debs)
@@ -71,6 +73,7 @@ def expectations(stack: Stack, lock: Lock, firmware: str, medium: Mapping[str, A
     return Expectations(
         stack=stack.name,
         firmware=firmware,
+        installer="subiquity" if "base" in medium else "rigforge",
         hostname=stack.machine.hostname,
         username=stack.machine.username,
         locale=stack.machine.locale,
@@ -78,7 +81,8 @@ def expectations(stack: Stack, lock: Lock, firmware: str, medium: Mapping[str, A
         layout=stack.storage.layout,
         env=environment(lock) if "python" in lock.versions else "",
         medium_id=medium["id"],
-        module_signed=bool(stack.secure_boot.certificate),
+        # Canonical signs the modules of its own kernels.
+        module_signed=bool(stack.secure_boot.certificate) or "base" in medium,
         versions=dict(lock.versions),
         services=tuple(stack.services.enable),
         open_ports=access.open_ports(stack),

@@ -152,3 +152,10 @@ def test_a_stopped_burn_in_of_the_program_ends_with_its_report(
     said, _ = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "of 10:00, then it was stopped" in said
+
+
+def test_it_plans_an_upgrade(doctor: Path) -> None:
+    """Here there is no driver to plan for; what it does where there is one is in tests/doctor/upgrade."""
+    done = run(doctor, "upgrade", "--plan", "--json")
+    assert done.stderr == ""
+    assert (json.loads(done.stdout)["status"], done.returncode) == ("unknown", 1)

@@ -46,11 +46,17 @@ def test_tunnels_and_open_ports_are_installed_and_tested_but_no_network_of_the_s
 
 def test_parts_are_what_there_is_to_test() -> None:
     smoke = expectations(stack(), LOCK, "bios", MEDIUM)
-    assert smoke.parts == {"kernel", "base", "host", "machine"}
+    assert smoke.parts == {"kernel", "base", "host", "machine", "rigforge"}
     assert smoke.env == ""
     full = expectations(stack(), replace(LOCK, versions={"python": "3.11.2", "driver": "535"}), "uefi", MEDIUM)
-    assert full.parts == {"python", "driver", "base", "host", "machine"}
+    assert full.parts == {"python", "driver", "base", "host", "machine", "rigforge"}
     assert full.env == ENVIRONMENT
+
+
+def test_on_canonicals_medium_modules_are_signed() -> None:
+    found = expectations(stack(), LOCK, "uefi", {**MEDIUM, "base": "0" * 64})
+    assert (found.installer, found.module_signed) == ("subiquity", True)
+    assert {"subiquity", "machine"} <= found.parts
 
 
 def test_a_container_has_its_own_layers_and_only_the_driver_that_was_put_in() -> None:
