@@ -1,4 +1,4 @@
-"""The program: `rigforge-doctor` looks at everything once and says what it found."""
+"""The program: `rigforge-doctor` looks at everything once and says what it found; `rigforge-doctor WORD` does more."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rigforge.doctor import nvml, upgrade
+from rigforge.doctor import burn_in, nvml, tune, upgrade
 from rigforge.doctor.check import EXIT_CODES, verdict
 from rigforge.doctor.checks import every
+from rigforge.doctor.errors import DoctorError
 from rigforge.doctor.machine import Machine
-from rigforge.doctor.page import as_page
+from rigforge.doctor.page import as_page, save
 from rigforge.doctor.terminal import as_text
 
 #: What it does besides looking: each takes the arguments after its name and returns the exit code.
 SUBCOMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "burn-in": burn_in.main,
+    "tune": tune.main,
     "upgrade": upgrade.main,
 }
 
@@ -25,31 +28,34 @@ SUBCOMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit code: 0 where all is well, 1 with a warning, 2 where something failed."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    if arguments and arguments[0] in SUBCOMMANDS:
-        return SUBCOMMANDS[arguments[0]](arguments[1:])
-    options = _options(arguments)
     try:
-        while True:
-            machine = Machine(nvml.read())
-            checks = every(machine)
-            found = verdict(checks)
-            if options.report:
-                try:
-                    options.report.write_text(as_page(machine, checks, found))
-                except OSError as error:
-                    print(f"rigforge-doctor: --report: {error}; name a file that can be written", file=sys.stderr)
-                    return EXIT_CODES["failed"]
-            if options.json:
-                answer = {"verdict": found, "machine": machine.described(), "checks": [vars(check) for check in checks]}
-                print(json.dumps(answer, indent=None if options.watch else 2), flush=True)
-            else:
-                clear = "\x1b[2J\x1b[H" if options.watch and sys.stdout.isatty() else ""
-                print(clear + as_text(machine, checks, found, colour=sys.stdout.isatty()), end="", flush=True)
-            if not options.watch:
-                return EXIT_CODES[found]
-            time.sleep(options.watch)
+        if arguments and arguments[0] in SUBCOMMANDS:
+            return SUBCOMMANDS[arguments[0]](arguments[1:])
+        return _examine(arguments)
+    except DoctorError as error:
+        print(f"rigforge-doctor: {error.message}; {error.hint}", file=sys.stderr)
+        return EXIT_CODES["failed"]
     except KeyboardInterrupt:
         return 130
+
+
+def _examine(arguments: Sequence[str]) -> int:
+    options = _options(arguments)
+    while True:
+        machine = Machine(nvml.read())
+        checks = every(machine)
+        found = verdict(checks)
+        if options.report:
+            save(options.report, as_page(machine, checks, found))
+        if options.json:
+            answer = {"verdict": found, "machine": machine.described(), "checks": [vars(check) for check in checks]}
+            print(json.dumps(answer, indent=None if options.watch else 2), flush=True)
+        else:
+            clear = "\x1b[2J\x1b[H" if options.watch and sys.stdout.isatty() else ""
+            print(clear + as_text(machine, checks, found, colour=sys.stdout.isatty()), end="", flush=True)
+        if not options.watch:
+            return EXIT_CODES[found]
+        time.sleep(options.watch)
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:

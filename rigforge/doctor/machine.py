@@ -120,12 +120,18 @@ class Machine:
 
 
 def outside_environment() -> dict[str, str]:
-    """Returns the environment as the caller had it: PyInstaller's loader changes where libraries are looked for."""
+    """Returns the environment as the caller had it.
+
+    PyInstaller's loader changes where libraries are looked for and forgets the active virtual environment.
+    """
     environment = dict(os.environ)
     if getattr(sys, "frozen", False):
         environment.pop("LD_LIBRARY_PATH", None)
         if before := environment.pop("LD_LIBRARY_PATH_ORIG", ""):
             environment["LD_LIBRARY_PATH"] = before
+        started_with = dict(entry.partition("=")[::2] for entry in _text(Path("/proc/self/environ")).split("\0"))
+        if active := started_with.get("VIRTUAL_ENV"):
+            environment["VIRTUAL_ENV"] = active
     return environment
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -18,8 +19,8 @@ _READ = 0
 class Gpu:
     """One GPU as the driver sees it.
 
-    Memory in bytes, power in watts, temperatures in °C, clocks in MHz, the fan in percent. `address` is the PCI
-    address as sysfs writes it. `reasons` are NVML's bits for why the clocks are lower than they could be;
+    Memory in bytes, power in watts, temperatures in °C, clocks in MHz, fan and utilisation in percent. `address` is
+    the PCI address as sysfs writes it. `reasons` are NVML's bits for why the clocks are lower than they could be;
     `uncorrected` are ECC errors that memory could not correct since the driver was loaded. `lost` is why the driver
     does not reach the GPU any more.
     """
@@ -27,6 +28,7 @@ class Gpu:
     index: int
     name: str = ""
     address: str = ""
+    uuid: str = ""
     memory: int | None = None
     used: int | None = None
     temperature: int | None = None
@@ -42,6 +44,7 @@ class Gpu:
     link_generation_max: int | None = None
     clock: int | None = None
     clock_max: int | None = None
+    utilisation: int | None = None
     state: int | None = None
     reasons: int | None = None
     persistence: bool | None = None
@@ -63,6 +66,20 @@ class Nvml:
     gpus: tuple[Gpu, ...] = ()
     apart: tuple[tuple[int, int, int], ...] | None = None
     error: str = ""
+
+
+@contextmanager
+def kept_open() -> Iterator[None]:
+    """Keeps the driver's library started, where there is one, so that reading again and again is quick."""
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        pynvml.nvmlShutdown()
 
 
 def read() -> Nvml:
@@ -106,6 +123,7 @@ def _gpu(index: int, handle: Any) -> Gpu:
     gpu = pynvml
     memory = _maybe(gpu.nvmlDeviceGetMemoryInfo, handle)
     pci = _maybe(gpu.nvmlDeviceGetPciInfo, handle)
+    rates = _maybe(gpu.nvmlDeviceGetUtilizationRates, handle)
     rows = _maybe(gpu.nvmlDeviceGetRemappedRows, handle)
     limits = _maybe(gpu.nvmlDeviceGetPowerManagementLimitConstraints, handle)
     mode = _maybe(gpu.nvmlDeviceGetEccMode, handle)
@@ -120,6 +138,7 @@ def _gpu(index: int, handle: Any) -> Gpu:
         index=index,
         name=_maybe(gpu.nvmlDeviceGetName, handle) or "",
         address=address(pci.busId) if pci else "",
+        uuid=_maybe(gpu.nvmlDeviceGetUUID, handle) or "",
         memory=memory.total if memory else None,
         used=memory.used if memory else None,
         temperature=temperature,
@@ -135,6 +154,7 @@ def _gpu(index: int, handle: Any) -> Gpu:
         link_generation_max=_maybe(gpu.nvmlDeviceGetMaxPcieLinkGeneration, handle),
         clock=_maybe(gpu.nvmlDeviceGetClockInfo, handle, gpu.NVML_CLOCK_SM),
         clock_max=_maybe(gpu.nvmlDeviceGetMaxClockInfo, handle, gpu.NVML_CLOCK_SM),
+        utilisation=rates.gpu if rates else None,
         state=_maybe(gpu.nvmlDeviceGetPerformanceState, handle),
         reasons=_maybe(gpu.nvmlDeviceGetCurrentClocksThrottleReasons, handle),
         persistence=_flag(_maybe(gpu.nvmlDeviceGetPersistenceMode, handle)),

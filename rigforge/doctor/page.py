@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from rigforge.doctor.chart import Chart, drawn
 from rigforge.doctor.check import Check, Status
+from rigforge.doctor.errors import DoctorError
 from rigforge.doctor.machine import Machine
 from rigforge.doctor.nvml import Gpu
 
@@ -14,24 +18,75 @@ from rigforge.doctor.nvml import Gpu
 _ORDER: dict[Status, int] = {"failed": 0, "warning": 1, "ok": 2, "n/a": 3}
 
 
+@dataclass(frozen=True)
+class Table:
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
 def as_page(machine: Machine, checks: Iterable[Check], verdict: Status) -> str:
-    """Returns the page."""
+    """Returns the page of the checks."""
+    return _rendered(
+        "report.html.j2",
+        machine=machine.described(),
+        verdict=verdict,
+        gpus=[_row(gpu) for gpu in machine.nvml.gpus],
+        checks=_ordered(checks),
+    )
+
+
+def measurement(
+    machine: Machine,
+    what: str,
+    verdict: Status,
+    checks: Iterable[Check],
+    charts: Iterable[Chart],
+    facts: Sequence[str],
+    words: Sequence[str] = (),
+    tables: Sequence[Table] = (),
+) -> str:
+    """Returns the page of something that was measured over time: checks, paragraphs, charts and tables."""
+    return _rendered(
+        "measurement.html.j2",
+        machine=machine.described(),
+        what=what,
+        verdict=verdict,
+        checks=_ordered(checks),
+        charts=[drawn(chart) for chart in charts],
+        facts=facts,
+        words=words,
+        tables=[vars(table) for table in tables],
+    )
+
+
+def check_place(path: Path) -> None:
+    """Raises DoctorError where a page could not be saved, before minutes are spent on measuring."""
+    if not path.parent.is_dir() or path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise DoctorError(f"--report: {path} cannot be written", "name a file in a folder that can be written")
+
+
+def save(path: Path, page: str) -> None:
+    """Writes the page. Raises DoctorError."""
+    try:
+        path.write_text(page)
+    except OSError as error:
+        raise DoctorError(f"--report: {error}", "name a file that can be written") from error
+
+
+def _rendered(name: str, **values: object) -> str:
     # Here, because no other way of asking needs it.
     import jinja2
 
-    text = Path(__file__).with_name("report.html.j2").read_text()
-    template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(text)
-    ordered = sorted(checks, key=lambda check: _ORDER[check.status])
-    return template.render(
-        machine=machine.described(),
-        verdict=verdict,
-        time=time.strftime("%Y-%m-%d %H:%M %Z"),
-        gpus=[_row(gpu) for gpu in machine.nvml.gpus],
-        checks=[
-            {**vars(check), "style": check.status.replace("/", ""), "fixes": [check.fix] if check.fix else []}
-            for check in ordered
-        ],
-    )
+    loader = jinja2.FileSystemLoader(Path(__file__).parent)
+    environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
+    return environment.get_template(name).render(time=time.strftime("%Y-%m-%d %H:%M %Z"), **values)
+
+
+def _ordered(checks: Iterable[Check]) -> list[dict[str, object]]:
+    return [
+        {**vars(check), "style": check.status.replace("/", ""), "fixes": [check.fix] if check.fix else []}
+        for check in sorted(checks, key=lambda check: _ORDER[check.status])
+    ]
 
 
 def _row(gpu: Gpu) -> dict[str, object]:

@@ -26,6 +26,22 @@ checks = every(machine)
 print(json.dumps({"verdict": verdict(checks), "machine": machine.described(), "checks": [vars(c) for c in checks]}))
 """
 
+#: Runs a subcommand on another root.
+_SUBCOMMAND = """
+import sys
+from pathlib import Path
+from rigforge.doctor import nvml
+from rigforge.doctor.__main__ import SUBCOMMANDS
+from rigforge.doctor.errors import DoctorError
+from rigforge.doctor.machine import Machine
+root = Path(sys.argv[1])
+try:
+    sys.exit(SUBCOMMANDS[sys.argv[2]](sys.argv[3:], Machine(nvml.read(), root, f"{root}/bin")))
+except DoctorError as error:
+    print(f"{error.message}; {error.hint}", file=sys.stderr)
+    sys.exit(2)
+"""
+
 
 @pytest.fixture(scope="session")
 def mock(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -54,6 +70,40 @@ def examine(mock: Path, root: Path, tmp_path: Path) -> Examine:
         return {**answer, "checks": {check["id"]: check for check in answer["checks"]}}
 
     return run
+
+
+@pytest.fixture
+def python(tmp_path: Path) -> Path:
+    """A Python that says it has PyTorch."""
+    source = Path(__file__).with_name("stand_in.py").read_text()
+    machines.write(tmp_path / "python", f"#!{sys.executable}\n{source}", 0o755)
+    return tmp_path / "python"
+
+
+@pytest.fixture
+def start(mock: Path, root: Path, tmp_path: Path, python: Path) -> machines.Start:
+    """Starts a subcommand on the machine at `root`; `faults` has what goes wrong with the work, by UUID."""
+
+    def run(told: str, *arguments: str, faults: dict[str, str] | None = None) -> subprocess.Popen[str]:
+        (tmp_path / "mock").write_text(told)
+        environment = {
+            **os.environ,
+            "LD_LIBRARY_PATH": str(mock),
+            "MOCK_NVML": str(tmp_path / "mock"),
+            "STAND_IN": json.dumps(faults or {}),
+        }
+        command = [sys.executable, "-c", _SUBCOMMAND, root, *arguments, "--python", python]
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return subprocess.Popen([str(word) for word in command], text=True, env=environment, **pipes)
+
+    return run
+
+
+@pytest.fixture
+def changed(tmp_path: Path) -> Callable[[], list[str]]:
+    """What was set in the driver, in its order, as `INDEX.NAME VALUE`."""
+    file = tmp_path / "mock.set"
+    return lambda: file.read_text().splitlines() if file.exists() else []
 
 
 @pytest.fixture

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 #: Takes what NVML says and the environment; returns the answer, its checks by id.
 Examine = Callable[..., dict[str, Any]]
+#: Takes what NVML says, the subcommand and its options; returns the process.
+Start = Callable[..., "subprocess.Popen[str]"]
 
 GIB = 1024**3
 KERNEL = "6.1.0-56-amd64"
@@ -26,6 +29,9 @@ GPU = {
     "power_default": 450_000,
     "power_min": 150_000,
     "power_max": 600_000,
+    "clock": 2520,
+    "clock_max": 3105,
+    "utilisation": 0,
     "state": 8,
     "reasons": "0x1",
     "persistence": 1,
@@ -50,6 +56,10 @@ def program(root: Path, name: str, script: str) -> None:
 
 def address(index: int) -> str:
     return f"0000:{index + 1:02x}:00.0"
+
+
+def uuid(index: int) -> str:
+    return f"GPU-0000000{index}-1111-2222-3333-444444444444"
 
 
 def card(root: Path, index: int) -> Path:
@@ -96,6 +106,6 @@ def answers(gpus: int, **changed: dict[str, object]) -> str:
     """Returns the mock's file; `changed` has for `gpu3` what that one says otherwise (None: nothing)."""
     lines = [f"driver {DRIVER}", "cuda 13000", f"gpus {gpus}"]
     for index in range(gpus):
-        told = {**GPU, "address": f"0000{address(index)}", **changed.get(f"gpu{index}", {})}
+        told = {**GPU, "uuid": uuid(index), "address": f"0000{address(index)}", **changed.get(f"gpu{index}", {})}
         lines += [f"{index}.{name} {value}" for name, value in told.items() if value is not None]
     return "\n".join(lines) + "\n"

@@ -1,6 +1,10 @@
 /* libnvidia-ml.so.1 for machines without a GPU: the ABI of NVIDIA's nvml.h, answers out of the file $MOCK_NVML.
  * A line is `NAME VALUE` for the driver or `INDEX.NAME VALUE` for a GPU; the value `!15` returns the error 15.
- * `0.peers.2 3` is of GPU 0 with GPU 2. What the file has no line for is not supported (3). */
+ * `0.peers.2 3` is of GPU 0 with GPU 2. What the file has no line for is not supported (3). What is set is added to the
+ * file $MOCK_NVML.set, whose last line of a name goes before the other file's: the settings live on when the program is
+ * gone, as they do in a driver.
+ * `INDEX.denied !4` lets nobody set anything; a power limit is between power_min and power_max; where `INDEX.draw` is
+ * there, the GPU draws that many milliwatts, or what its limit allows, at a clock in proportion. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,12 +14,11 @@
 typedef struct { char legacy[16]; unsigned domain, bus, device, id, subsystem; char address[32]; } pci_info;
 typedef struct { unsigned long long total, free, used; } memory_info;
 
-static int text(const char *key, char *value, unsigned size) {
-    const char *path = getenv("MOCK_NVML");
-    FILE *file = path ? fopen(path, "r") : NULL;
+static int text_in(const char *path, const char *key, char *value, unsigned size) {
+    FILE *file = fopen(path, "r");
     char line[256];
     int found = NOT_SUPPORTED;
-    while (file && found == NOT_SUPPORTED && fgets(line, sizeof line, file)) {
+    while (file && fgets(line, sizeof line, file)) {
         size_t length = strlen(key);
         if (strncmp(line, key, length) || line[length] != ' ') continue;
         line[strcspn(line, "\n")] = 0;
@@ -24,6 +27,18 @@ static int text(const char *key, char *value, unsigned size) {
     }
     if (file) fclose(file);
     return found;
+}
+
+static const char *settings(void) {
+    static char path[4096];
+    snprintf(path, sizeof path, "%s.set", getenv("MOCK_NVML"));
+    return path;
+}
+
+static int text(const char *key, char *value, unsigned size) {
+    if (!getenv("MOCK_NVML")) return NOT_SUPPORTED;
+    int found = text_in(settings(), key, value, size);
+    return found == NOT_SUPPORTED ? text_in(getenv("MOCK_NVML"), key, value, size) : found;
 }
 
 static int of_gpu(void *gpu, const char *name, char *value, unsigned size) {
@@ -46,6 +61,17 @@ static int small(void *gpu, const char *name, unsigned *value) {
     return error;
 }
 
+static int set(void *gpu, const char *name, unsigned value) {
+    char denied[16];
+    int error = of_gpu(gpu, "denied", denied, sizeof denied);
+    if (error != NOT_SUPPORTED) return error;
+    FILE *file = fopen(settings(), "a");
+    if (!file) return 999;
+    fprintf(file, "%ld.%s %u\n", (long)(intptr_t)gpu - 1, name, value);
+    fclose(file);
+    return 0;
+}
+
 static unsigned count(void) {
     char found[16];
     return text("gpus", found, sizeof found) ? 0 : (unsigned)atoi(found);
@@ -54,7 +80,17 @@ static unsigned count(void) {
 int nvmlInitWithFlags(unsigned flags) { char found[16]; (void)flags; int e = text("init", found, sizeof found); return e == NOT_SUPPORTED ? 0 : e; }
 int nvmlInit_v2(void) { return nvmlInitWithFlags(0); }
 int nvmlShutdown(void) { return 0; }
-const char *nvmlErrorString(int error) { return error == 15 ? "GPU is lost" : error == 18 ? "Driver/library version mismatch" : "Unknown Error"; }
+const char *nvmlErrorString(int error) {
+    switch (error) {
+    case 2: return "Invalid Argument";
+    case 3: return "Not Supported";
+    case 6: return "Not Found";
+    case 4: return "Insufficient Permissions";
+    case 15: return "GPU is lost";
+    case 18: return "Driver/library version mismatch";
+    default: return "Unknown Error";
+    }
+}
 int nvmlSystemGetDriverVersion(char *value, unsigned size) { return text("driver", value, size); }
 int nvmlSystemGetCudaDriverVersion_v2(int *value) { char f[16]; int e = text("cuda", f, sizeof f); if (!e) *value = atoi(f); return e; }
 int nvmlSystemGetCudaDriverVersion(int *value) { return nvmlSystemGetCudaDriverVersion_v2(value); }
@@ -77,15 +113,50 @@ int nvmlDeviceGetMemoryInfo(void *gpu, memory_info *info) {
 int nvmlDeviceGetTemperature(void *gpu, int sensor, unsigned *value) { (void)sensor; return small(gpu, "temperature", value); }
 int nvmlDeviceGetTemperatureThreshold(void *gpu, int kind, unsigned *value) { (void)kind; return small(gpu, "slowdown", value); }
 int nvmlDeviceGetFanSpeed(void *gpu, unsigned *value) { return small(gpu, "fan", value); }
-int nvmlDeviceGetPowerUsage(void *gpu, unsigned *value) { return small(gpu, "power", value); }
 int nvmlDeviceGetEnforcedPowerLimit(void *gpu, unsigned *value) { return small(gpu, "power_limit", value); }
+int nvmlDeviceGetPowerManagementLimit(void *gpu, unsigned *value) { return small(gpu, "power_limit", value); }
+int nvmlDeviceGetPowerUsage(void *gpu, unsigned *value) {
+    unsigned draw, limit;
+    if (small(gpu, "draw", &draw) || small(gpu, "power_limit", &limit)) return small(gpu, "power", value);
+    *value = draw < limit ? draw : limit;
+    return 0;
+}
+int nvmlDeviceSetPowerManagementLimit(void *gpu, unsigned value) {
+    unsigned low, high;
+    if (small(gpu, "power_min", &low) || small(gpu, "power_max", &high)) return NOT_SUPPORTED;
+    return value < low || value > high ? 2 : set(gpu, "power_limit", value);
+}
+int nvmlDeviceSetGpuLockedClocks(void *gpu, unsigned low, unsigned high) {
+    unsigned highest;
+    if (small(gpu, "clock_max", &highest)) return NOT_SUPPORTED;
+    return low > high || high > highest ? 2 : set(gpu, "locked_clock", high);
+}
+int nvmlDeviceResetGpuLockedClocks(void *gpu) { return set(gpu, "locked_clock", 0); }
+int nvmlDeviceGetUUID(void *gpu, char *value, unsigned size) { return of_gpu(gpu, "uuid", value, size); }
+int nvmlDeviceGetHandleByUUID(const char *uuid, void **gpu) {
+    char found[64];
+    for (unsigned index = 0; index < count(); index++) {
+        *gpu = (void *)(intptr_t)(index + 1);
+        if (!nvmlDeviceGetUUID(*gpu, found, sizeof found) && !strcmp(found, uuid)) return 0;
+    }
+    return 6;
+}
+int nvmlDeviceGetUtilizationRates(void *gpu, unsigned *value) { value[1] = 0; return small(gpu, "utilisation", value); }
 int nvmlDeviceGetPowerManagementDefaultLimit(void *gpu, unsigned *value) { return small(gpu, "power_default", value); }
 int nvmlDeviceGetPowerManagementLimitConstraints(void *gpu, unsigned *low, unsigned *high) { int e = small(gpu, "power_min", low); return e ? e : small(gpu, "power_max", high); }
 int nvmlDeviceGetCurrPcieLinkWidth(void *gpu, unsigned *value) { return small(gpu, "width", value); }
 int nvmlDeviceGetMaxPcieLinkWidth(void *gpu, unsigned *value) { return small(gpu, "width_max", value); }
 int nvmlDeviceGetCurrPcieLinkGeneration(void *gpu, unsigned *value) { return small(gpu, "generation", value); }
 int nvmlDeviceGetMaxPcieLinkGeneration(void *gpu, unsigned *value) { return small(gpu, "generation_max", value); }
-int nvmlDeviceGetClockInfo(void *gpu, int kind, unsigned *value) { (void)kind; return small(gpu, "clock", value); }
+int nvmlDeviceGetClockInfo(void *gpu, int kind, unsigned *value) {
+    unsigned draw, limit, lock;
+    int error = small(gpu, "clock", value);
+    (void)kind;
+    if (!error && !small(gpu, "draw", &draw) && !small(gpu, "power_limit", &limit) && limit < draw)
+        *value = (unsigned)((unsigned long long)*value * limit / draw);
+    if (!error && !small(gpu, "locked_clock", &lock) && lock && lock < *value) *value = lock;
+    return error;
+}
 int nvmlDeviceGetMaxClockInfo(void *gpu, int kind, unsigned *value) { (void)kind; return small(gpu, "clock_max", value); }
 int nvmlDeviceGetPerformanceState(void *gpu, unsigned *value) { return small(gpu, "state", value); }
 int nvmlDeviceGetCurrentClocksThrottleReasons(void *gpu, unsigned long long *value) { return number(gpu, "reasons", value); }

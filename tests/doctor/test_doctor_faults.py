@@ -390,3 +390,12 @@ def test_in_a_container_the_host_is_not_looked_at(examine: Examine, healthy: Cal
     found = examine(told)["checks"]
     assert {found[name]["status"] for name in ("secure-boot", "ssh", "firewall", "held-packages")} == {"n/a"}
     assert found["gpu-bus"]["status"] == "ok"
+
+
+def test_a_power_limit_that_was_chosen_with_tune_is_no_fault(
+    examine: Examine, root: Path, healthy: Callable[[int], str]
+) -> None:
+    healthy(2)
+    write(root / f"etc/systemd/system/rigforge-power-limit-{machines.uuid(1)}.service", "")
+    told = machines.answers(2, gpu1={"power_limit": 360_000})
+    assert examine(told)["checks"]["gpu-power"]["status"] == "ok"

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import jsonschema
@@ -121,6 +122,36 @@ def test_a_report_that_cannot_be_written_is_one_line(doctor: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("rigforge-doctor: --report: ")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_it_brings_along_what_keeps_gpus_busy(doctor: Path, mock: Path, python: Path, tmp_path: Path) -> None:
+    (tmp_path / "mock").write_text(answers(1, gpu0={"draw": 440_000, "utilisation": 100}))
+    environment = {"LD_LIBRARY_PATH": str(mock), "MOCK_NVML": str(tmp_path / "mock"), "VIRTUAL_ENV": str(tmp_path)}
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/python3").symlink_to(python)
+    page = tmp_path / "report.html"
+    burnt = run(doctor, "burn-in", "--minutes", "0.03", "--json", "--report", str(page), **environment)
+    assert json.loads(burnt.stdout)["checks"][0]["status"] == "ok", burnt.stderr
+    assert json.loads(burnt.stdout)["python"] == str(tmp_path / "bin/python3")
+    assert "<polyline" in page.read_text()
+    tuned = run(doctor, "tune", "--yes", "--seconds", "0.6", "--json", "--report", str(page), **environment)
+    assert json.loads(tuned.stdout)["gpus"][0]["recommended"] == {"kind": "power", "value": 360}, tuned.stderr
+    assert "<polyline" in page.read_text()
+
+
+def test_a_stopped_burn_in_of_the_program_ends_with_its_report(
+    doctor: Path, mock: Path, python: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "mock").write_text(answers(1))
+    environment = {**os.environ, "LD_LIBRARY_PATH": str(mock), "MOCK_NVML": str(tmp_path / "mock")}
+    command = [doctor, "burn-in", "--python", python]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True)
+    time.sleep(8)
+    # As a terminal does: to the loader and to the program, which the loader passes it on to.
+    os.killpg(process.pid, signal.SIGINT)
+    said, _ = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "of 10:00, then it was stopped" in said
 
 
 def test_it_plans_an_upgrade(doctor: Path) -> None:

@@ -25,13 +25,20 @@ def checks(machine: Machine) -> Iterator[Check]:
     yield _ecc(machine.nvml.gpus)
 
 
-def _xid(machine: Machine) -> Check:
+#: How often each Xid was seen, by the PCI address and the number.
+Xids = Counter[tuple[str, int]]
+
+
+def xids(machine: Machine) -> Xids | None:
+    """Returns the Xid errors in the kernel log; None where it cannot be read."""
     log = _log(machine)
     if log is None:
-        return XID.not_applicable("the kernel log is for root only: run it again with sudo")
-    seen = Counter((found["address"].lower(), int(found["number"])) for found in _LINE.finditer(log))
-    if not seen:
-        return XID.ok("none since the machine was started")
+        return None
+    return Counter((found["address"].lower(), int(found["number"])) for found in _LINE.finditer(log))
+
+
+def decoded(topic: Topic, seen: Xids) -> list[Check]:
+    """Returns what each of the errors means, by how bad it is."""
     known = _meanings()
     troubles = []
     for (address, number), times in sorted(seen.items()):
@@ -39,13 +46,20 @@ def _xid(machine: Machine) -> Check:
         measured = f"{address}: Xid {number} ×{times}, {row['means']}"
         if row["severe"]:
             troubles.append(
-                XID.failed(measured, "seat the card and its power plugs again; if it comes back, replace it")
+                topic.failed(measured, "seat the card and its power plugs again; if it comes back, replace it")
             )
         else:
             troubles.append(
-                XID.warning(measured, "look at the program that ran; if several programs meet it, at the card")
+                topic.warning(measured, "look at the program that ran; if several programs meet it, at the card")
             )
-    return XID.worst(troubles, "")
+    return troubles
+
+
+def _xid(machine: Machine) -> Check:
+    seen = xids(machine)
+    if seen is None:
+        return XID.not_applicable("the kernel log is for root only: run it again with sudo")
+    return XID.worst(decoded(XID, seen), "none since the machine was started")
 
 
 def _log(machine: Machine) -> str | None:

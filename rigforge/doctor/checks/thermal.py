@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
 
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.machine import Machine
 from rigforge.doctor.nvml import Gpu
+from rigforge.doctor.tune import unit
 
 TEMPERATURE = Topic("gpu-temperature", "At its limit a GPU lowers its clocks, and training slows down without a word.")
 FAN = Topic("gpu-fan", "A fan that stands while its GPU is hot is broken.")
@@ -41,7 +43,11 @@ def checks(machine: Machine) -> Iterator[Check]:
     for topic, trouble, figure in (
         (TEMPERATURE, _temperature, lambda gpu: _shown(gpu.temperature, " °C")),
         (FAN, _fan, lambda gpu: _shown(gpu.fan, " %")),
-        (POWER, _power, lambda gpu: f"{_shown(gpu.power, ' W')} of {_shown(gpu.power_limit, ' W')}"),
+        (
+            POWER,
+            partial(_power, chosen={uuid for uuid, _ in unit.applied(machine)}),
+            lambda gpu: f"{_shown(gpu.power, ' W')} of {_shown(gpu.power_limit, ' W')}",
+        ),
         (THROTTLE, _throttle, lambda gpu: "no"),
         (PERSISTENCE, _persistence, lambda gpu: "on"),
     ):
@@ -72,7 +78,10 @@ def _fan(gpu: Gpu) -> Check | None:
     return None
 
 
-def _power(gpu: Gpu) -> Check | None:
+def _power(gpu: Gpu, chosen: Collection[str]) -> Check | None:
+    """Leaves out those whose limit was `chosen`, by UUID, with `tune --apply`."""
+    if gpu.uuid in chosen:
+        return None
     if gpu.power_limit and gpu.power_default and gpu.power_limit < gpu.power_default - 1:
         measured = f"GPU {gpu.index}: limit {gpu.power_limit:.0f} W, default {gpu.power_default:.0f} W"
         return POWER.warning(

@@ -1,0 +1,43 @@
+"""Which Python has PyTorch."""
+
+from __future__ import annotations
+
+import shutil
+
+from rigforge.doctor.checks.compatibility import PYTHONS
+from rigforge.doctor.errors import DoctorError
+from rigforge.doctor.machine import Machine
+
+#: Seconds; a cold disk may take a while to start Python.
+PATIENCE = 60.0
+
+_HAS_PYTORCH = "import importlib.util, sys; sys.exit(importlib.util.find_spec('torch') is None)"
+
+
+def with_pytorch(machine: Machine, named: str = "") -> str:
+    """Returns the path of the Python that does the work: `named`, or the first in the usual places that has PyTorch.
+
+    Raises DoctorError where there is none.
+    """
+    candidates = [named] if named else _usual(machine)
+    for python in candidates:
+        answer = machine.ask(python, "-c", _HAS_PYTORCH, seconds=PATIENCE)
+        if answer and answer.code == 0:
+            return python
+    if named:
+        raise DoctorError(f"--python: {named} does not run, or has no PyTorch", "name the Python of your environment")
+    tried = ", ".join(candidates) or "there is no Python at all"
+    raise DoctorError(
+        f"no Python with PyTorch was found (tried: {tried})",
+        "name one: --python /path/to/environment/bin/python; under sudo, the environment of your shell is not active",
+    )
+
+
+def _usual(machine: Machine) -> list[str]:
+    active = machine.environment.get("VIRTUAL_ENV") or machine.environment.get("CONDA_PREFIX")
+    patterns = [f"{active}/bin/python3"] if active else []
+    patterns += [pattern for pattern in PYTHONS if not pattern.startswith("/usr/bin")]
+    found = [str(path) for pattern in patterns for path in sorted(machine.root.glob(pattern.lstrip("/")))]
+    on_path = shutil.which("python3", path=machine.environment.get("PATH", machine.path))
+    usual = [*found, *([on_path] if on_path else []), shutil.which("python3", path=machine.path) or ""]
+    return [python for python in dict.fromkeys(usual) if python]
