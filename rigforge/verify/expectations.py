@@ -57,7 +57,7 @@ class Expectations(BaseModel):
 
     @property
     def parts(self) -> frozenset[str]:
-        """Returns what there is to test: versions, layers, machine or container, who installed it, what the fields name."""
+        """Returns what there is to test: versions, layers, kind of system, installer, and what the fields name."""
         kind = {"machine", self.installer} if self.firmware else {"container"}
         given = {name for name in ("gpu", "debs", "wheels", "wireguard") if getattr(self, name)}
         # The wheels for CUDA 12, which have a suffix, are without the compiler itself; NVIDIA's own archive has it.
