@@ -13,6 +13,7 @@ from rigforge import process
 from rigforge.attest import beside
 from rigforge.autoinstall.rendered import rendered
 from rigforge.console import step
+from rigforge.doctor.build import PROGRAM, place
 from rigforge.errors import UsageError
 from rigforge.images import container, description, iso, live_server, oci, remaster
 from rigforge.images.container import Container
@@ -101,13 +102,13 @@ def build_images(
             f"stack {stack.name} has no image {image!r}", f"it has: {', '.join(description.offered(layers))}"
         )
     cache = Cache(home())
-    wanted = {part for name in names for part in description.IMAGES[name]}
     packed = partial(container.pack, cache=cache, compression=compression)
-    parts = make_layers([layer for layer in layers if layer.name in wanted], cache, mirrors, packed, offline=offline)
+    parts = make_layers(description.needed(layers, names), cache, mirrors, packed, offline=offline)
+    doctor = next((container.pack_doctor(one, cache, compression) for one in layers if one.name == "doctor"), None)
     made = {}
     for name in names:
         own = [(layer, blob) for layer, blob in parts if layer.name in description.IMAGES[name]]
-        made[name] = container.put_together(stack, lock, name, own, cache, compression)
+        made[name] = container.put_together(stack, lock, name, own, doctor, cache, compression)
     index = out / "index.json"
     before = index.read_bytes() if index.exists() else b""
     oci.write(out, {name: one.image for name, one in made.items()})
@@ -115,6 +116,14 @@ def build_images(
         digests = {name: one.image.digest for name, one in made.items()}
         beside.describe_images(out, digests, stack, lock, layers, cache)
     return made
+
+
+def build_doctor(stack: Stack, lock: Lock, mirrors: Mirrors, folder: Path) -> Path:
+    """Returns rigforge-doctor in `folder`, as the stack's machines and images have it. Raises RigforgeError."""
+    layers = [layer for layer in plan(stack, lock) if layer.name in ("base", "doctor")]
+    cache = Cache(home())
+    make_layers(layers, cache, mirrors, lambda layer: None, offline=False)
+    return place(cache.rootfs(layers[-1]) / PROGRAM, folder)
 
 
 def make_layers(

@@ -10,7 +10,7 @@ from rigforge import atomic
 from rigforge.attest import minisign
 from rigforge.attest.artifact import CHECKSUMS, INDEX, PROVENANCE
 from rigforge.console import step
-from rigforge.images.description import IMAGES
+from rigforge.images.description import needed
 from rigforge.layers.build import Cache
 from rigforge.layers.plan import Layer
 from rigforge.lock.model import Lock, digest
@@ -41,9 +41,8 @@ def describe_images(
     with step("SBOM, provenance, checksums"):
         bills = {}
         for name in images:
-            own = [layer for layer in layers if layer.name in IMAGES[name]]
             bill = layout.with_name(f"{layout.name}-{name}{SBOM}")
-            _write(bill, sbom(Subject(f"{stack.name}:{name}", "image"), lock, own, cache))
+            _write(bill, sbom(Subject(f"{stack.name}:{name}", "image"), lock, needed(layers, [name]), cache))
             bills[bill.name] = sha256(bill)
         manifests = {f"{stack.name}:{name}": digest.removeprefix("sha256:") for name, digest in images.items()}
         index = {f"{layout.name}/{INDEX}": sha256(layout / INDEX)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rigforge.autoinstall import template
+from rigforge.autoinstall import access, template
 from rigforge.errors import RigforgeError
 from rigforge.stack.model import Stack
 from rigforge.target.document import DocumentError, parse
@@ -43,9 +43,10 @@ def render(stack: Stack) -> str:
         identity=identity(stack),
         layout=layout(stack),
         network=stack.network,
-        install=stack.install.model_dump(mode="json"),
-        files=files(stack),
+        late_commands=[*access.commands(stack), *stack.install.late_commands],
+        shutdown=stack.install.shutdown,
     )
+    access.warn_of_keys(stack)
     try:
         parse(text, f"stack {stack.name}")
     except DocumentError as error:
@@ -70,14 +71,6 @@ def layout(stack: Stack) -> dict[str, Any]:
     if storage.match:
         section["match"] = [match.model_dump(mode="json", exclude_none=True) for match in storage.match]
     return section
-
-
-def files(stack: Stack) -> list[dict[str, str]]:
-    """Returns the files that the first boot is to write for the site's values, as cloud-config has them."""
-    if stack.jupyter.listen == "localhost":
-        return []
-    setting = f"RIGFORGE_JUPYTER_LISTEN={stack.jupyter.listen}\n"
-    return [{"path": "/etc/rigforge/jupyter.conf", "content": setting}]
 
 
 def _in_terms_of_the_stack(stack: Stack, error: DocumentError) -> RigforgeError:

@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from rigforge.autoinstall import template
-from rigforge.autoinstall.document import NO_LOGIN, files, identity, layout
+from rigforge.autoinstall import access, template
+from rigforge.autoinstall.document import NO_LOGIN, identity, layout
 from rigforge.autoinstall.subiquity.accepted import Release
 from rigforge.autoinstall.subiquity.check import check
 from rigforge.errors import RigforgeError
@@ -41,11 +41,16 @@ def render(stack: Stack, kernel: str, release: str, source: str = SOURCE) -> str
         identity={"realname": "", "password": LOCKED, **identity(stack)},
         layout=_whole_disk(layout(stack)),
         network=stack.network,
-        install=stack.install.model_dump(mode="json"),
-        files=files(stack),
+        late_commands=[
+            access.allowing(machine.username),
+            *access.commands(stack),
+            *stack.install.late_commands,
+        ],
+        shutdown=stack.install.shutdown,
         source=source,
         kernel=kernel,
     )
+    access.warn_of_keys(stack)
     asked = next((known for known in reversed(_KNOWN) if known <= release), _KNOWN[0])
     with tempfile.TemporaryDirectory(prefix="rigforge-") as directory:
         file = Path(directory) / "autoinstall.yaml"

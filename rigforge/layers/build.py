@@ -74,8 +74,9 @@ class Cache:
 
 
 def missing(layers: Sequence[Layer], cache: Cache) -> tuple[Layer, ...]:
-    """Returns the layers that have to be built; one that only serves others is missing if one of those is."""
-    wanted = {layer.key for layer in layers if layer.shipped and not cache.layer(layer).exists()}
+    """Returns the layers that have to be built; one that only serves others of them is missing if one of those is."""
+    serving = {used.key for layer in layers for used in layer.uses}
+    wanted = {layer.key for layer in layers if layer.key not in serving and not cache.layer(layer).exists()}
     for layer in layers:
         if layer.key in wanted:
             wanted |= {used.key for used in layer.uses if not cache.layer(used).exists()}

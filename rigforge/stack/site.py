@@ -14,6 +14,7 @@ from rigforge.stack.values import (
     Keyboard,
     Locale,
     PasswordHash,
+    Port,
     Several,
     SshKey,
     TimeZone,
@@ -68,6 +69,12 @@ class Storage(Section):
         if layout in ("direct", "lvm") and passphrase:
             raise ValueError(f'layout "{layout}" encrypts nothing; set storage.layout = "luks"')
         return passphrase
+
+
+class Firewall(Section):
+    """What may come in besides SSH."""
+
+    open: Several[Port] = ()
 
 
 class Install(Section):

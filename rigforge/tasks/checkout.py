@@ -17,9 +17,7 @@ def test(context: Context, full: bool = False) -> None:
     """
     _pytest("-n", "auto", "-m", "not build and not boot and not docker and not full", "tests")
     # Uncaptured, because minutes pass between two results.
-    _pytest(
-        "-s", "-v", "-m", "build or boot or docker or full" if full else "build or boot or docker", "tests/end_to_end"
-    )
+    _pytest("-s", "-v", "-m", "build or boot or docker or full" if full else "build or boot or docker", "tests")
 
 
 @task()

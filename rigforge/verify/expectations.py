@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from rigforge.autoinstall import access
 from rigforge.images.description import Description
 from rigforge.layers.plan import environment
 from rigforge.lock.model import Lock
@@ -26,7 +27,8 @@ class Expectations(BaseModel):
     `versions` has the lock's keys (kernel, driver, cuda, cudnn, pytorch, python, jupyterlab), as far as they apply.
     `firmware` is "bios", "uefi" or "secureboot" for a machine, `image` the name of a container image; the other is "".
     `layers` are names, bottom first. With `gpu` there is a GPU to compute on. `debs` and `wheels` are versions by name,
-    of all that is installed from the lock; empty where that is not known.
+    of all that is installed from the lock; empty where that is not known. `open_ports` are those besides SSH's, as
+    "8888/tcp", `wireguard` names of interfaces.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -45,19 +47,22 @@ class Expectations(BaseModel):
     gpu: bool = False
     versions: Mapping[str, str] = {}
     services: tuple[str, ...] = ()
+    open_ports: tuple[str, ...] = ()
+    wireguard: tuple[str, ...] = ()
     layers: tuple[str, ...] = ()
     debs: Mapping[str, str] = {}
     wheels: Mapping[str, str] = {}
 
     @property
     def parts(self) -> frozenset[str]:
-        """Returns what there is to test: versions, layers, machine or container, gpu, debs, wheels, nvcc."""
+        """Returns what there is to test: versions, layers, machine or container, and what the fields name."""
         kind = {"machine" if self.firmware else "container"}
-        given = {name for name in ("gpu", "debs", "wheels") if getattr(self, name)}
+        given = {name for name in ("gpu", "debs", "wheels", "wireguard") if getattr(self, name)}
         # The wheels for CUDA 12, which have a suffix, are without the compiler itself; NVIDIA's own archive has it.
         of_archive = any(re.fullmatch(r"cuda-nvcc-\d+-\d+", name) for name in self.debs)
         nvcc = {"nvcc"} if of_archive or "nvidia-cuda-nvcc" in self.wheels else set()
-        return frozenset(self.versions) | frozenset(self.layers) | kind | given | nvcc
+        named = {"unattended-upgrades"} & set(self.debs)
+        return frozenset(self.versions) | frozenset(self.layers) | kind | given | nvcc | named
 
 
 def expectations(stack: Stack, lock: Lock, firmware: str, medium: Mapping[str, Any]) -> Expectations:
@@ -76,6 +81,8 @@ def expectations(stack: Stack, lock: Lock, firmware: str, medium: Mapping[str, A
         module_signed=bool(stack.secure_boot.certificate),
         versions=dict(lock.versions),
         services=tuple(stack.services.enable),
+        open_ports=access.open_ports(stack),
+        wireguard=tuple(name for name, _ in access.wireguard(stack.network)),
         layers=layers,
         debs=_installed(lock, "deb", layers),
         wheels=_installed(lock, "wheel", layers),
@@ -104,7 +111,10 @@ def _installed(lock: Lock, kind: str, layers: Collection[str]) -> dict[str, str]
 
 
 def stand_in(stack: Stack, public_key: str) -> Stack:
-    """Returns `stack` as it is installed for a test: our user, key and passphrase, DHCP, any disk."""
+    """Returns `stack` as it is installed for a test: our user, key and passphrase, DHCP, any disk.
+
+    Tunnels need no network card, and stay.
+    """
     machine = {
         "hostname": TEST_HOSTNAME,
         "username": TEST_USER,
@@ -112,11 +122,12 @@ def stand_in(stack: Stack, public_key: str) -> Stack:
         "password_hash": "",
     }
     storage = {"passphrase": TEST_PASSPHRASE if stack.storage.layout == "luks" else "", "match": ()}
+    tunnels = {"tunnels": stack.network["tunnels"]} if "tunnels" in stack.network else {}
     return stack.model_copy(
         update={
             "machine": stack.machine.model_copy(update=machine),
             "storage": stack.storage.model_copy(update=storage),
-            "network": dhcp_everywhere(),
+            "network": {**dhcp_everywhere(), **tunnels},
             "install": stack.install.model_copy(update={"shutdown": "reboot"}),
         }
     )

@@ -101,13 +101,6 @@ def test_every_site_value_arrives() -> None:
     assert found.shutdown == "poweroff"
 
 
-def test_jupyter_for_the_network_is_told_to_the_first_boot() -> None:
-    found = rendered(stack(f'[machine]\nssh_authorized_keys = ["{KEY}"]\n[jupyter]\nlisten = "lan"'))
-    (file,) = found.user_data["write_files"]
-    assert file == {"path": "/etc/rigforge/jupyter.conf", "content": "RIGFORGE_JUPYTER_LISTEN=lan\n"}
-    assert rendered(stack()).user_data["write_files"] == []
-
-
 def test_the_same_stack_gives_the_same_text() -> None:
     assert render(stack()) == render(stack())
 

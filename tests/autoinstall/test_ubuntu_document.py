@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from rigforge.autoinstall.access import allowing
 from rigforge.autoinstall.subiquity.check import check
 from rigforge.autoinstall.ubuntu import render
 from rigforge.errors import RigforgeError
@@ -50,11 +51,9 @@ def test_nothing_is_fetched_and_the_kernel_is_the_one_of_the_layers() -> None:
     assert made["apt"] == {"fallback": "offline-install", "geoip": False}
 
 
-def test_jupyter_for_the_network_is_told_to_the_first_boot() -> None:
-    made = document("jupyter.listen=lan")
-    assert made["user-data"]["write_files"] == [  # type: ignore[index]
-        {"path": "/etc/rigforge/jupyter.conf", "content": "RIGFORGE_JUPYTER_LISTEN=lan\n"}
-    ]
+def test_only_the_machines_user_logs_in_over_ssh() -> None:
+    assert allowing("ada") in document("user=ada")["late-commands"]  # type: ignore[operator]
+    assert "'AllowUsers ada\n' >/target/etc/ssh/sshd_config.d/rigforge-users.conf" in allowing("ada")
 
 
 def test_without_a_password_login_is_by_key_and_sudo_asks_for_none() -> None:

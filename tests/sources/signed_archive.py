@@ -57,11 +57,31 @@ class SignedArchive:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def add(self, suite: str, name: str, version: str = "1.0-1", *, component: str = "main", **fields: str) -> Path:
-        """Builds a package into the pool of a suite; `fields` are further ones of its control file (`_` for `-`)."""
+    def add(
+        self,
+        suite: str,
+        name: str,
+        version: str = "1.0-1",
+        *,
+        component: str = "main",
+        files: Mapping[str, str] | None = None,
+        **fields: str,
+    ) -> Path:
+        """Builds a package into the pool of a suite; `fields` are further ones of its control file (`_` for `-`).
+
+        `files` have their text by path; what begins with `#!` can be run, and DEBIAN/postinst is run by dpkg.
+        """
         pool = self.path / "pool" / suite / component
         pool.mkdir(parents=True, exist_ok=True)
-        return pack(pool, name, version, fields)
+
+        def fill(root: Path) -> None:
+            for path, text in (files or {}).items():
+                file = root / path
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(text)
+                file.chmod(0o755 if text.startswith("#!") else 0o644)
+
+        return pack(pool, name, version, fields, fill)
 
     def publish(self, suite: str, key: Key | None, *, apart: bool = False, **fields: str) -> Path:
         """Writes the suite's indices and Release file, signed with `key`; returns the suite's directory in `dists/`.

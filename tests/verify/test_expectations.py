@@ -33,6 +33,17 @@ def test_what_is_expected_comes_from_stack_lock_and_medium() -> None:
     assert "ssh" in found.services
 
 
+def test_tunnels_and_open_ports_are_installed_and_tested_but_no_network_of_the_sites_own() -> None:
+    tunnel = "{wg0 = {mode = 'wireguard', port = 51820, key = '/etc/wireguard/wg0.key'}}"
+    network = f"network={{version = 2, ethernets = {{eno1 = {{mtu = 9000}}}}, tunnels = {tunnel}}}"
+    installed = stand_in(stack(network, "firewall.open=['8888/tcp']"), KEY)
+    assert list(installed.network["ethernets"]) == ["wired"]
+    found = expectations(installed, LOCK, "bios", MEDIUM)
+    assert found.open_ports == ("8888/tcp", "51820/udp")
+    assert found.wireguard == ("wg0",)
+    assert "wireguard" in found.parts
+
+
 def test_parts_are_what_there_is_to_test() -> None:
     smoke = expectations(stack(), LOCK, "bios", MEDIUM)
     assert smoke.parts == {"kernel", "base", "host", "machine"}
