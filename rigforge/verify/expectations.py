@@ -48,12 +48,16 @@ class Expectations(BaseModel):
 
     @property
     def parts(self) -> frozenset[str]:
-        """Returns what there is to test: versions, layers, machine or container, gpu, debs, wheels, nvcc."""
+        """Returns what there is to test: versions, layers, machine or container, gpu, debs, wheels, nvcc.
+
+        With a GPU a container has its host's driver, whatever version that is.
+        """
         kind = {"machine" if self.firmware else "container"}
         given = {name for name in ("gpu", "debs", "wheels") if getattr(self, name)}
         # The wheels for CUDA 12, which have a suffix, are without the compiler itself.
         nvcc = {"nvcc"} if "nvidia-cuda-nvcc" in self.wheels else set()
-        return frozenset(self.versions) | frozenset(self.layers) | kind | given | nvcc
+        driver = {"driver"} if self.gpu else set()
+        return frozenset(self.versions) | frozenset(self.layers) | kind | given | nvcc | driver
 
 
 def expectations(stack: Stack, lock: Lock, firmware: str, medium: Mapping[str, Any]) -> Expectations:
