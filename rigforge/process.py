@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
+import io
 import os
 import shlex
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from rigforge.errors import RigforgeError
 
@@ -92,27 +95,33 @@ def run(
     return result
 
 
-def pipe(argv: Sequence[Argument], take: Callable[[bytes], object], *, env: Mapping[str, str] | None = None) -> None:
+def pipe(
+    argv: Sequence[Argument], take: Callable[[memoryview], object], *, env: Mapping[str, str] | None = None
+) -> None:
     """Runs a program to its end, and calls `take` with each piece of its standard output as it comes.
 
-    Else as `run`. An error of `take` ends the program and goes on.
+    A piece is overwritten by the next one. Else as `run`. An error of `take` ends the program and goes on.
     """
     words = [str(word) for word in argv]
     with tempfile.TemporaryFile() as said:
         process: subprocess.Popen[bytes] = _start(
-            words, env=env, cwd=None, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said
+            words, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, bufsize=0
         )
         try:
-            assert process.stdout
-            with process.stdout as output:
-                while piece := output.read(_CHUNK):
-                    take(piece)
+            output = cast(io.FileIO, process.stdout)
+            # Fewer turns between the two: a pipe holds 64 KiB by itself, where the user may have no larger one.
+            with suppress(PermissionError):
+                fcntl.fcntl(output, fcntl.F_SETPIPE_SZ, _CHUNK)
+            piece = memoryview(bytearray(_CHUNK))
+            while count := output.readinto(piece):
+                take(piece[:count])
             process.wait()
         except BaseException:
             _end(process)
             raise
         finally:
             _running.discard(process)
+            output.close()
         if process.returncode:
             said.seek(0)
             raise CommandFailed(words, process.returncode, said.read().decode(errors="replace"))

@@ -23,7 +23,7 @@ def write(command: Sequence[process.Argument], output: Path, env: Mapping[str, s
     try:
         with partial.open("wb") as file, ThreadPoolExecutor(1) as hasher:
 
-            def take(piece: bytes) -> None:
+            def take(piece: memoryview) -> None:
                 hashing = hasher.submit(digest.update, piece)
                 file.write(piece)
                 hashing.result()
