@@ -92,7 +92,6 @@ def unhashed(command: Sequence[str | Path], output: Path, env: Mapping[str, str]
     output.parent.mkdir(parents=True, exist_ok=True)
     with output.open("wb") as file:
         subprocess.run(command, stdout=file, stderr=subprocess.DEVNULL, env=minimal_environment(env), check=True)
-        os.fsync(file.fileno())
     return ""
 
 

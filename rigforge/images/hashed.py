@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -29,8 +28,6 @@ def write(command: Sequence[process.Argument], output: Path, env: Mapping[str, s
                 hashing.result()
 
             process.pipe(command, take, env=env)
-            file.flush()
-            os.fsync(file.fileno())
         partial.rename(output)
     except OSError as error:
         raise RigforgeError(
