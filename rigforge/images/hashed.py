@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from rigforge import process
@@ -16,10 +17,10 @@ def write(command: Sequence[process.Argument], output: Path, env: Mapping[str, s
 
     Raises CommandFailed with the program's words, RigforgeError where the disk is full or cannot be written.
     """
-    output.parent.mkdir(parents=True, exist_ok=True)
     partial = output.with_name(f".{output.name}.part")
     digest = hashlib.sha256()
     try:
+        output.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file, ThreadPoolExecutor(1) as hasher:
 
             def take(piece: memoryview) -> None:
@@ -34,5 +35,6 @@ def write(command: Sequence[process.Argument], output: Path, env: Mapping[str, s
             f"{output} cannot be written: {error.strerror}", "make room there, or name another folder with --out"
         ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
     return digest.hexdigest()

@@ -42,3 +42,9 @@ def test_a_full_disk_is_told_with_its_cure_and_the_program_ended(tmp_path: Path)
         hashed.write(["cat", "/dev/zero"], tmp_path / "rig.iso", {})
     assert "--out" in failure.value.hint
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(RigforgeError, match="cannot be written"):
+        hashed.write(["true"], tmp_path / "file/out/rig.iso", {})
