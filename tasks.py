@@ -2,6 +2,7 @@
 
 from rigforge.tasks.build import build_images, build_iso
 from rigforge.tasks.checkout import clean, lint, requirements, test
+from rigforge.tasks.connect import connect
 from rigforge.tasks.doctor import build_doctor
 from rigforge.tasks.explain import explain
 from rigforge.tasks.explicit import explicit
@@ -20,6 +21,7 @@ __all__ = [
     "build_images",
     "build_iso",
     "clean",
+    "connect",
     "diff",
     "explain",
     "explicit",

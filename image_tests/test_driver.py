@@ -41,12 +41,18 @@ def test_user_space_is_of_the_modules_version(
 ) -> None:
     version = modinfo(host, module, "version")
     assert probe("cuda")["library"].endswith(f".so.{version}")
-    smi = host.check_output("dpkg-query --show --showformat='${Version}' nvidia-smi")
+    package = next((name for name in expected.debs if name.startswith("nvidia-utils-")), "nvidia-smi")
+    smi = host.check_output("dpkg-query --show --showformat='${Version}' %s", package)
     assert re.match(rf"(\d+:)?{re.escape(version)}\b", smi)
 
 
 def test_module_is_signed_where_a_key_is_configured(host: Host, module: str, expected: Expectations) -> None:
     assert bool(modinfo(host, module, "signer")) == expected.module_signed
+
+
+@pytest.mark.needs("subiquity")
+def test_module_is_signed_by_canonical(host: Host, module: str) -> None:
+    assert "Canonical" in modinfo(host, module, "signer")
 
 
 def test_module_loads_as_far_as_the_hardware_lets_it(host: Host, has_gpu: bool, expected: Expectations) -> None:

@@ -37,6 +37,17 @@ def test_refuses_passwords(host: Host, server: dict[str, str], expected: Expecta
     assert "Permission denied (publickey)." in offered(host, expected.username)
 
 
+def test_takes_the_machines_user_and_nobody_else(host: Host, server: dict[str, str], expected: Expectations) -> None:
+    assert server["allowusers"] == expected.username
+    assert host.file("/etc/ssh/sshd_config.d/rigforge-users.conf").user == "root"
+
+
+def test_uses_the_distributions_algorithms(host: Host) -> None:
+    """Whoever names algorithms today keeps the weak ones of tomorrow."""
+    named = "grep --extended-regexp --ignore-case --recursive '^(Ciphers|MACs|KexAlgorithms|HostKeyAlgorithms)'"
+    assert host.run(f"{named} /etc/ssh/sshd_config /etc/ssh/sshd_config.d").stdout == ""
+
+
 def test_refuses_root(host: Host, server: dict[str, str]) -> None:
     assert server["permitrootlogin"] == "no"
     assert "Permission denied (publickey)." in offered(host, "root")

@@ -9,6 +9,9 @@ from testinfra.host import Host
 
 from rigforge.verify.expectations import Expectations
 
+#: What the installed system may take for itself (MiB).
+IDLE_MIB = 350
+
 pytestmark = pytest.mark.needs("machine")
 
 
@@ -66,6 +69,14 @@ def test_services_run_unless_the_hardware_for_them_is_missing(host: Host, expect
         if found["ActiveState"] != "active" and found["ConditionResult"] != "no":
             wrong[unit] = found
     assert wrong == {}
+
+
+def test_idle_machine_leaves_its_memory_to_work(host: Host) -> None:
+    host.check_output("sync")
+    memory = {
+        line.split(":")[0]: int(line.split()[1]) for line in host.file("/proc/meminfo").content_string.splitlines()
+    }
+    assert (memory["MemTotal"] - memory["MemAvailable"]) / 1024 <= IDLE_MIB
 
 
 def test_no_unit_has_failed(host: Host) -> None:

@@ -13,11 +13,13 @@ from rigforge import process
 from rigforge.attest import beside
 from rigforge.autoinstall.rendered import rendered
 from rigforge.console import step
+from rigforge.doctor.build import PROGRAM, place
 from rigforge.errors import UsageError
 from rigforge.images import container, description, iso, live_server, oci, remaster
 from rigforge.images.container import Container
 from rigforge.images.medium import lay_out
-from rigforge.layers.build import Cache, build, missing, squash
+from rigforge.layers import whole
+from rigforge.layers.build import Cache, Squashfs, build, missing, squash
 from rigforge.layers.plan import Layer, plan
 from rigforge.lock.model import Lock, LockedFile
 from rigforge.sources.live_server import check
@@ -41,14 +43,16 @@ def build_iso(
     kernel = lock.versions["kernel"]
     if base_iso and not base:
         raise UsageError(f"stack {stack.name} is not made from an ISO", "leave --base-iso out")
+    if stack.medium.source == "fsimage" and not base:
+        raise UsageError(f"stack {stack.name}: medium.source is for Canonical's installer", "leave it out")
     text = rendered(stack, lock)
     layers = plan(stack, lock)
     cache = Cache(home())
     server = _live_server(base, base_iso, Store(cache.directory / "store"), mirrors, offline=offline) if base else None
-    squashed = partial(squash, cache=cache, level=stack.medium.zstd_level)
-    images = tuple(image for _, image in make_layers(layers, cache, mirrors, squashed, offline=offline))
+    images = _images(stack, layers, cache, mirrors, offline=offline)
     boot = cache.rootfs(next(layer for layer in layers if layer.name == "boot")) / "medium"
     epoch = lock.source_date_epoch
+    write: Callable[[str, int, Path], str | None]
     if server:
         medium = live_server.lay_out(stack, server, images, boot, text, kernel, epoch)
         write = partial(remaster.write, server.path, medium)
@@ -57,18 +61,29 @@ def build_iso(
         write = partial(iso.write, medium, boot)
     output = out / f"rigforge-{stack.name}.iso"
     made = Stamp.of(output)
-    changed = made != Stamp(medium.id, medium.layout)
-    sha256 = ""
+    changed, digest = made != Stamp(medium.id, medium.layout), None
     if changed:
         with step(f"writing {output.name}") as elapsed:
             if made and made.layout == medium.layout:
                 iso.rewrite(output, medium)
             else:
-                sha256 = write(stack.medium.volume_id, epoch, output)
+                digest = write(stack.medium.volume_id, epoch, output)
             Stamp(medium.id, medium.layout, round(elapsed(), 1)).put(output)
     if changed or not beside.described(output, lock):
-        beside.describe_iso(output, sha256, stack, lock, layers, cache)
+        beside.describe_iso(output, stack, lock, layers, cache, digest)
     return output
+
+
+def _images(
+    stack: Stack, layers: Sequence[Layer], cache: Cache, mirrors: Mirrors, *, offline: bool
+) -> tuple[Squashfs, ...]:
+    """Returns the squashfs files of a medium, bottom first: one for each layer, or one for the machine and its top."""
+    level = stack.medium.zstd_level
+    if stack.medium.source == "fsimage":
+        *_, machine, top = [layer for layer, _ in make_layers(layers, cache, mirrors, lambda _: None, offline=offline)]
+        return (whole.squash(machine, cache, level), squash(top, cache, level))
+    squashed = partial(squash, cache=cache, level=level)
+    return tuple(image for _, image in make_layers(layers, cache, mirrors, squashed, offline=offline))
 
 
 def _live_server(
@@ -102,13 +117,13 @@ def build_images(
             f"stack {stack.name} has no image {image!r}", f"it has: {', '.join(description.offered(layers))}"
         )
     cache = Cache(home())
-    wanted = {part for name in names for part in description.IMAGES[name]}
     packed = partial(container.pack, cache=cache, compression=compression)
-    parts = make_layers([layer for layer in layers if layer.name in wanted], cache, mirrors, packed, offline=offline)
+    parts = make_layers(description.needed(layers, names), cache, mirrors, packed, offline=offline)
+    doctor = next((container.pack_doctor(one, cache, compression) for one in layers if one.name == "doctor"), None)
     made = {}
     for name in names:
         own = [(layer, blob) for layer, blob in parts if layer.name in description.IMAGES[name]]
-        made[name] = container.put_together(stack, lock, name, own, cache, compression)
+        made[name] = container.put_together(stack, lock, name, own, doctor, cache, compression)
     index = out / "index.json"
     before = index.read_bytes() if index.exists() else b""
     oci.write(out, {name: one.image for name, one in made.items()})
@@ -116,6 +131,14 @@ def build_images(
         digests = {name: one.image.digest for name, one in made.items()}
         beside.describe_images(out, digests, stack, lock, layers, cache)
     return made
+
+
+def build_doctor(stack: Stack, lock: Lock, mirrors: Mirrors, folder: Path) -> Path:
+    """Returns rigforge-doctor in `folder`, as the stack's machines and images have it. Raises RigforgeError."""
+    layers = [layer for layer in plan(stack, lock) if layer.name in ("base", "doctor")]
+    cache = Cache(home())
+    make_layers(layers, cache, mirrors, lambda layer: None, offline=False)
+    return place(cache.rootfs(layers[-1]) / PROGRAM, folder)
 
 
 def make_layers(

@@ -26,6 +26,7 @@ from rigforge import __version__, state
 from rigforge.errors import RigforgeError
 
 INTERRUPTED = 130
+BROKEN_PIPE = 141  # 128 + SIGPIPE, which Windows does not have
 BUG = 70  # EX_SOFTWARE of sysexits.h
 
 #: Errors of the operating system that are about this machine and not about Rigforge.
@@ -34,8 +35,9 @@ _ENVIRONMENT = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENO
 
 def main() -> None:
     """Runs the task that the command line names, and ends the process with one of the exit codes above."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores SIGHUP
+    for name in ("SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
+        number = getattr(signal, name, None)
+        if number and signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores SIGHUP
             signal.signal(number, _end)
     try:
         with exit_codes():
@@ -78,7 +80,7 @@ def exit_codes() -> Iterator[None]:
     except BrokenPipeError as error:
         # `rigforge --list | head` has read enough. Python would complain of the rest at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(128 + signal.SIGPIPE) from error
+        raise SystemExit(BROKEN_PIPE) from error
     except OSError as error:
         if error.errno not in _ENVIRONMENT:
             _report_bug()

@@ -10,7 +10,7 @@ from rigforge import atomic
 from rigforge.attest import minisign
 from rigforge.attest.artifact import CHECKSUMS, INDEX, PROVENANCE
 from rigforge.console import step
-from rigforge.images.description import IMAGES
+from rigforge.images.description import needed
 from rigforge.layers.build import Cache
 from rigforge.layers.plan import Layer
 from rigforge.lock.model import Lock, digest
@@ -20,13 +20,15 @@ from rigforge.store.checksums import sha256, to_text
 SBOM = ".cdx.json"
 
 
-def describe_iso(iso: Path, known_sha256: str, stack: Stack, lock: Lock, layers: Sequence[Layer], cache: Cache) -> None:
-    """Writes what belongs to an ISO of these layers; `known_sha256` (hex) is the ISO's, "" where it has to be read."""
+def describe_iso(
+    iso: Path, stack: Stack, lock: Lock, layers: Sequence[Layer], cache: Cache, known: str | None = None
+) -> None:
+    """Writes what belongs to an ISO of these layers; `known` is its SHA-256 (hex) where it was found in writing it."""
     from rigforge.attest.provenance import site_sha256
     from rigforge.attest.sbom import Subject, sbom
 
     with step("SBOM, provenance, checksums"), ThreadPoolExecutor(1) as other:
-        hashed = other.submit(lambda: known_sha256 or sha256(iso))
+        hashed = other.submit(lambda: known or sha256(iso))
         bill = _write(iso.with_suffix(SBOM), sbom(Subject(iso.name, "iso"), lock, layers, cache))
         sums = {iso.name: hashed.result(), bill.name: sha256(bill)}
         _vouch(iso.with_suffix(""), sums, sums, stack, lock, layers, site_sha256(stack))
@@ -41,9 +43,8 @@ def describe_images(
     with step("SBOM, provenance, checksums"):
         bills = {}
         for name in images:
-            own = [layer for layer in layers if layer.name in IMAGES[name]]
             bill = layout.with_name(f"{layout.name}-{name}{SBOM}")
-            _write(bill, sbom(Subject(f"{stack.name}:{name}", "image"), lock, own, cache))
+            _write(bill, sbom(Subject(f"{stack.name}:{name}", "image"), lock, needed(layers, [name]), cache))
             bills[bill.name] = sha256(bill)
         manifests = {f"{stack.name}:{name}": digest.removeprefix("sha256:") for name, digest in images.items()}
         index = {f"{layout.name}/{INDEX}": sha256(layout / INDEX)}

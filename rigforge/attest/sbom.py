@@ -31,6 +31,7 @@ from rigforge import __version__
 from rigforge.attest import licences
 from rigforge.attest.licences import Licence
 from rigforge.attest.tree import find
+from rigforge.doctor.build import PROGRAM
 from rigforge.errors import RigforgeError
 from rigforge.layers.build import Cache
 from rigforge.layers.plan import Layer
@@ -39,6 +40,9 @@ from rigforge.lock.model import Lock, LockedFile, digest
 #: The layer that compiles the kernel module, and its product.
 MODULE = "module"
 PRODUCT = "nvidia-modules.deb"
+
+#: The layer that packs rigforge-doctor.
+DOCTOR = "doctor"
 
 #: Packages of firmware and microcode, by the names that Debian and Ubuntu give them.
 FIRMWARE = re.compile(r"firmware-.+|.+-firmware|.+-microcode")
@@ -64,12 +68,14 @@ def sbom(subject: Subject, lock: Lock, layers: Sequence[Layer], cache: Cache) ->
     """Returns the bill of an artifact made of `layers`, bottom first, which are built; only shipped ones count.
 
     Its time is the lock's, and its serial number follows from its content. What the kernel module was compiled with
-    is not in the artifact and not in the bill; what it was compiled from is in the module's pedigree.
-    Raises RigforgeError where the compiled module is not where the host layer got it from.
+    is not in the artifact and not in the bill; what it was compiled from is in the module's pedigree. So is what
+    rigforge-doctor was packed from, where the layer `doctor` is among them.
+    Raises RigforgeError where the compiled module or the program is not where the artifact got it from.
     """
     shipped = [layer for layer in layers if layer.shipped]
     distribution = Distribution.of([cache.rootfs(layer) for layer in reversed(shipped)])
     components = [component for layer in shipped for component in _of_layer(layer, distribution, cache)]
+    components += [_doctor(layer, distribution, cache) for layer in layers if layer.name == DOCTOR]
     artifact = _artifact(subject, lock)
     bom = Bom(
         serial_number=_NO_SERIAL,
@@ -181,14 +187,7 @@ def _component(file: LockedFile, distribution: Distribution, found: Iterable[Lic
 
 def _module(module: Layer, host: Layer, distribution: Distribution, cache: Cache) -> Component:
     """Returns the kernel module: a package that no archive has, which the layer `module` made for the layer `host`."""
-    product = cache.rootfs(module) / PRODUCT
-    try:
-        content = product.read_bytes()
-    except FileNotFoundError:
-        raise RigforgeError(
-            f"{product} is missing, which the layer {host.name} was built with",
-            f"remove {cache.layer(host)} and {cache.layer(module)}: the same command builds both anew",
-        ) from None
+    content = _product(PRODUCT, cache, module, host)
     kernel, driver = module.options["kernel"], module.options["driver"]
     url = _deb("rigforge", f"nvidia-modules-{kernel}", driver, "amd64", distribution)
     roots = [cache.rootfs(lower) for lower in reversed(module.chain())]
@@ -210,6 +209,42 @@ def _module(module: Layer, host: Layer, distribution: Distribution, cache: Cache
         properties=[Property(name=f"rigforge:{name}", value=value) for name, value in properties.items()],
         pedigree=Pedigree(ancestors=[_component(file, distribution, ()) for file in sources]),
     )
+
+
+def _doctor(layer: Layer, distribution: Distribution, cache: Cache) -> Component:
+    """Returns rigforge-doctor: a program that no archive has, made of the distribution's Python and of wheels."""
+    content = _product(PROGRAM, cache, layer)
+    roots = [cache.rootfs(lower) for lower in reversed(layer.chain())]
+    of_wheels = _of_wheels(layer, cache)
+    sources = {
+        file: of_wheels.get(file.name, ()) if file.kind == "wheel" else licences.of_package(file.name, roots)
+        for file in layer.files
+        if file.kind == "wheel" or file.name.startswith("libpython")
+    }
+    return Component(
+        type=ComponentType.APPLICATION,
+        name=PROGRAM,
+        version=__version__,
+        purl=PackageURL("generic", None, PROGRAM, __version__),
+        bom_ref=f"{layer.name}/{PROGRAM}",
+        hashes=[HashType(alg=HashAlgorithm.SHA_256, content=hashlib.sha256(content).hexdigest())],
+        licenses=_licences({licence for found in sources.values() for licence in found}),
+        properties=[Property(name="rigforge:layer", value=layer.name)],
+        pedigree=Pedigree(ancestors=[_component(file, distribution, found) for file, found in sources.items()]),
+    )
+
+
+def _product(name: str, cache: Cache, layer: Layer, *users: Layer) -> bytes:
+    """Returns what a layer that is not shipped made, for the layers `users` among others."""
+    file = cache.rootfs(layer) / name
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        folders = " and ".join(str(cache.layer(one)) for one in (*users, layer))
+        raise RigforgeError(
+            f"{file} is missing, which the artifact was built with",
+            f"remove {folders}: the same command builds what is missing anew",
+        ) from None
 
 
 def _licences(found: Iterable[Licence]) -> list[License]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rigforge.autoinstall import template
+from rigforge.autoinstall import access, template
 from rigforge.errors import RigforgeError
 from rigforge.stack.model import Stack
 from rigforge.target.document import DocumentError, parse
@@ -43,8 +43,10 @@ def render(stack: Stack) -> str:
         identity=identity(stack),
         layout=layout(stack),
         network=stack.network,
-        install=stack.install.model_dump(mode="json"),
+        late_commands=[*access.commands(stack), *stack.install.late_commands],
+        shutdown=stack.install.shutdown,
     )
+    access.warn_of_keys(stack)
     try:
         parse(text, f"stack {stack.name}")
     except DocumentError as error:

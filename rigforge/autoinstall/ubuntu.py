@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from rigforge.autoinstall import template
+from rigforge.autoinstall import access, template
 from rigforge.autoinstall.document import NO_LOGIN, identity, layout
 from rigforge.autoinstall.subiquity.accepted import Release
 from rigforge.autoinstall.subiquity.check import check
+from rigforge.autoinstall.subiquity.document import Finding
 from rigforge.errors import RigforgeError
 from rigforge.stack.model import Stack
 
@@ -41,20 +43,34 @@ def render(stack: Stack, kernel: str, release: str, source: str = SOURCE) -> str
         identity={"realname": "", "password": LOCKED, **identity(stack)},
         layout=_whole_disk(layout(stack)),
         network=stack.network,
-        install=stack.install.model_dump(mode="json"),
+        late_commands=[
+            access.allowing(machine.username),
+            *access.commands(stack),
+            *stack.install.late_commands,
+        ],
+        shutdown=stack.install.shutdown,
         source=source,
         kernel=kernel,
     )
-    asked = next((known for known in reversed(_KNOWN) if known <= release), _KNOWN[0])
-    with tempfile.TemporaryDirectory(prefix="rigforge-") as directory:
-        file = Path(directory) / "autoinstall.yaml"
-        file.write_text(text, encoding="utf-8")
-        findings = check(file, asked, {source})
-    for finding in findings:
+    access.warn_of_keys(stack)
+    for finding in findings(text, asked(release), {source}):
         if finding.level == "error":
             key = re.sub(r"^identity\.|^storage\.layout\.", "", finding.key)
             raise RigforgeError(f"stack {stack.name}: {key}: {finding.message}", finding.hint)
     return text
+
+
+def asked(release: str) -> Release:
+    """Returns the release whose installer is asked about a document for `release`."""
+    return next((known for known in reversed(_KNOWN) if known <= release), _KNOWN[0])
+
+
+def findings(text: str, release: Release, sources: Collection[str]) -> tuple[Finding, ...]:
+    """Returns what a release's installer says of a document, on a medium with these install sources."""
+    with tempfile.TemporaryDirectory(prefix="rigforge-") as directory:
+        file = Path(directory) / "autoinstall.yaml"
+        file.write_text(text, encoding="utf-8")
+        return check(file, release, sources)
 
 
 def _whole_disk(section: dict[str, Any]) -> dict[str, Any]:

@@ -45,9 +45,9 @@ def archives(stack: Stack, found: Sequence[str] = ()) -> Wish | None:
     """Returns the wish to make do with the drivers that a stack's archives have.
 
     These are the versions `found` there or, where none are given, what the table says of the distribution; None where
-    it says nothing, or the stack has no driver.
+    it says nothing, or the stack's driver is not from there.
     """
-    if stack.driver.provider == "none":
+    if stack.driver.provider != "apt":
         return None
     system = stack.system
     there = tables()
@@ -66,7 +66,9 @@ def _of_stack(stack: Stack, component: Component) -> Wish | None:
     section = getattr(stack, component)
     if getattr(section, "provider", "") == "none":
         return None
-    return wish(component, section.version, f"stack {stack.name}: [{component}] version")
+    # The distribution's own modules are told by the version, or there is but one.
+    module = f"-{stack.driver.module}" if component == "driver" and stack.driver.provider == "nvidia" else ""
+    return wish(component, f"{section.version}{module}", f"stack {stack.name}: [{component}] version")
 
 
 def _cards(stack: Stack) -> tuple[Gpu, ...]:

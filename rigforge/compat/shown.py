@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import repeat
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -56,7 +57,13 @@ def headline(answer: Answer) -> str:
 
 def cards(answer: Answer) -> str:
     """Returns the names of the cards that an answer is for."""
-    return ", ".join(dict.fromkeys(gpu.name for gpu in answer.request.gpus)) or "any card"
+    return ", ".join(map(named, dict.fromkeys(answer.request.gpus), repeat(answer.request))) or "any card"
+
+
+def named(gpu: Gpu, request: Request) -> str:
+    """Returns a card's name, with how many of it there are where it is several."""
+    count = request.gpus.count(gpu)
+    return f"{count} × {gpu.name}" if count > 1 else gpu.name
 
 
 def left_out(before: Request, after: Request) -> list[str]:
@@ -70,7 +77,7 @@ def _chosen(answer: Answer) -> Table:
     for column in ("", "choice", "why"):
         table.add_column(column, overflow="fold")
     for gpu in dict.fromkeys(answer.request.gpus):
-        table.add_row("GPU", gpu.name, _card(gpu))
+        table.add_row("GPU", named(gpu, answer.request), _card(gpu))
     for reason in reasons(answer):
         table.add_row(reason.component, reason.choice, reason.why)
     return table

@@ -43,8 +43,8 @@ class Wish:
     @property
     def named_drivers(self) -> tuple[str, ...]:
         """The drivers' versions that the wish names in full."""
-        exact = self.component == "driver" and re.fullmatch(r"\d+\.\d+(\.\d+)?", self.text)
-        return (*self.drivers, self.text) if exact else self.drivers
+        named = _DRIVER.fullmatch(self.text) if self.component == "driver" else None
+        return (*self.drivers, named["version"]) if named and "." in named["version"] else self.drivers
 
     def __str__(self) -> str:
         return self.text if self.component == "archives" else f'{self.component} = "{self.text}"'

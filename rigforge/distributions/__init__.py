@@ -27,6 +27,9 @@ class Distribution(Protocol):
     def kernel_module(self, stack: Stack) -> Module:
         """Returns which of the driver's two kernel modules the stack has."""
 
+    def module_support(self, stack: Stack) -> str:
+        """Returns the package with what the kernel module needs beside it."""
+
     def prebuilt_modules(self, stack: Stack) -> str:
         """Returns the package that depends on the distribution's own modules for one kernel; "" where it has none."""
 

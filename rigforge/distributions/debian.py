@@ -55,6 +55,16 @@ DRIVER = (
     "nvidia-smi",
 )
 
+#: The same as NVIDIA's own archive has it (NVIDIA Driver Installation Guide, Debian, Compute-only System).
+NVIDIA_DRIVER = (*(name for name in DRIVER if name != "nvidia-smi"), "nvidia-driver-cuda")
+
+#: What compiles the kernel module, by archive and kind of module.
+MODULES = {
+    ("apt", "open"): "nvidia-kernel-dkms",
+    ("nvidia", "open"): "nvidia-kernel-open-dkms",
+    ("nvidia", "proprietary"): "nvidia-kernel-dkms",
+}
+
 
 def kernel_packages(stack: Stack) -> tuple[str, ...]:
     """Returns the kernel's packages."""
@@ -65,7 +75,8 @@ def driver_packages(stack: Stack) -> tuple[str, ...]:
     """Returns the user space of the GPU driver; with `dkms` also what rebuilds its module on the machine."""
     if stack.driver.provider == "none":
         return ()
-    return (*DRIVER, *module_packages(stack)) if stack.driver.dkms else DRIVER
+    driver = NVIDIA_DRIVER if stack.driver.provider == "nvidia" else DRIVER
+    return (*driver, *module_packages(stack)) if stack.driver.dkms else driver
 
 
 def module_packages(stack: Stack) -> tuple[str, ...]:
@@ -73,7 +84,7 @@ def module_packages(stack: Stack) -> tuple[str, ...]:
     if stack.driver.provider == "none":
         return ()
     headers = stack.kernel.package.replace("linux-image-", "linux-headers-", 1)
-    return ("nvidia-kernel-dkms", headers)
+    return (MODULES[stack.driver.provider, stack.driver.module], headers)
 
 
 def prebuilt_modules(stack: Stack) -> str:
@@ -88,7 +99,12 @@ def medium_packages(stack: Stack) -> tuple[str, ...]:
 
 def kernel_module(stack: Stack) -> Module:
     """Returns which of the driver's two kernel modules the stack has."""
-    return "proprietary"
+    return stack.driver.module if stack.driver.provider == "nvidia" else "proprietary"
+
+
+def module_support(stack: Stack) -> str:
+    """Returns the package with what the kernel module needs beside it."""
+    return "nvidia-kernel-support"
 
 
 def live_server(stack: Stack) -> str:

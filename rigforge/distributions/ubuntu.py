@@ -38,6 +38,16 @@ INSTALLER = (
     "python3-yaml",
 )
 
+#: The driver's user space without a graphical system. Ubuntu's packages have the branch at the end of their names,
+#: those of NVIDIA's own archive do not (NVIDIA Driver Installation Guide, Ubuntu, Compute-only System).
+DRIVER = (
+    "libnvidia-cfg1",
+    "libnvidia-compute",
+    "nvidia-compute-utils",
+    "nvidia-kernel-common",
+    "nvidia-utils",
+)
+
 #: A branch, as package names have it: "580-server-open". "-open" is of the module alone.
 _BRANCH = re.compile(r"(?P<branch>\d{3}(-server)?)(?P<open>-open)?")
 
@@ -54,33 +64,36 @@ def driver_packages(stack: Stack) -> tuple[str, ...]:
     """
     if stack.driver.provider == "none":
         return ()
-    branch = _branch(stack)
-    return (
-        prebuilt_modules(stack),
-        f"libnvidia-cfg1-{branch['branch']}",
-        f"libnvidia-compute-{branch['branch']}",
-        f"nvidia-compute-utils-{branch['branch']}",
-        f"nvidia-kernel-common-{branch['branch']}",
-        f"nvidia-utils-{branch['branch']}",
-    )
+    if stack.driver.provider == "nvidia":
+        return (*DRIVER, *module_packages(stack)) if stack.driver.dkms else DRIVER
+    return (prebuilt_modules(stack), *(f"{name}-{_branch(stack)['branch']}" for name in DRIVER))
 
 
 def module_packages(stack: Stack) -> tuple[str, ...]:
-    """Returns nothing: Canonical builds and signs the modules."""
-    return ()
+    """Returns what compiles NVIDIA's module; nothing where Canonical builds and signs it."""
+    if stack.driver.provider != "nvidia":
+        return ()
+    headers = f"linux-headers-{_flavour(stack)}"
+    return ("nvidia-dkms-open" if stack.driver.module == "open" else "nvidia-dkms", headers)
 
 
 def prebuilt_modules(stack: Stack) -> str:
     """Returns the package that depends on Canonical's signed modules for its newest kernel that has them."""
-    if stack.driver.provider == "none":
+    if stack.driver.provider != "apt":
         return ""
-    flavour = re.sub("^linux-(image-)?", "", stack.kernel.package)
-    return f"linux-modules-nvidia-{_branch(stack)[0]}-{flavour}"
+    return f"linux-modules-nvidia-{_branch(stack)[0]}-{_flavour(stack)}"
 
 
 def kernel_module(stack: Stack) -> Module:
     """Returns which of the driver's two kernel modules the stack has."""
+    if stack.driver.provider == "nvidia":
+        return stack.driver.module
     return "open" if _branch(stack)["open"] else "proprietary"
+
+
+def module_support(stack: Stack) -> str:
+    """Returns the package with what the kernel module needs beside it."""
+    return "nvidia-kernel-common"
 
 
 def medium_packages(stack: Stack) -> tuple[str, ...]:
@@ -91,6 +104,10 @@ def medium_packages(stack: Stack) -> tuple[str, ...]:
 def live_server(stack: Stack) -> str:
     """Returns the release whose live-server ISO the medium is made from."""
     return stack.system.suite
+
+
+def _flavour(stack: Stack) -> str:
+    return re.sub("^linux-(image-)?", "", stack.kernel.package)
 
 
 def _branch(stack: Stack) -> re.Match[str]:

@@ -6,19 +6,27 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rigforge.doctor import nvml
+from rigforge.doctor import nvml, upgrade
 from rigforge.doctor.check import EXIT_CODES, verdict
 from rigforge.doctor.checks import every
 from rigforge.doctor.machine import Machine
 from rigforge.doctor.page import as_page
 from rigforge.doctor.terminal import as_text
 
+#: What it does besides looking: each takes the arguments after its name and returns the exit code.
+SUBCOMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "upgrade": upgrade.main,
+}
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit code: 0 where all is well, 1 with a warning, 2 where something failed."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments and arguments[0] in SUBCOMMANDS:
+        return SUBCOMMANDS[arguments[0]](arguments[1:])
     options = _options(arguments)
     try:
         while True:
@@ -44,9 +52,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="rigforge-doctor", description="Says what is right and wrong with this GPU machine."
+        prog="rigforge-doctor",
+        description="Says what is right and wrong with this GPU machine.",
+        epilog=f"Further commands, each with its own --help: {', '.join(SUBCOMMANDS)}.",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
     parser.add_argument(

@@ -5,46 +5,101 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 
 from rigforge.errors import RigforgeError
 from rigforge.process import run
 
-#: What the program reads besides its code.
-DATA = ("compat/*.toml", "doctor/checks/*.toml", "doctor/*.j2")
+PROGRAM = "rigforge-doctor"
+
+#: What the program reads besides its code, as patterns within the package.
+DATA = ("compat/*.toml", "doctor/**/*.toml", "doctor/**/*.j2")
+
+#: All that goes into it.
+SOURCES = ("__init__.py", "errors.py", "process.py", "compat/*.py", "doctor/**/*.py", *DATA)
+
+#: Distribution packages that packing needs: the interpreter whose copy the program holds, and objcopy and strip.
+DEBS = ("binutils", "python3")
+
+#: PyInstaller, and what the doctor imports.
+WHEELS = ("jinja2", "nvidia-ml-py", "packaging", "pydantic", "pyinstaller", 'tomli; python_version < "3.11"')
 
 #: Modules that dependencies name and the doctor never reaches.
-UNUSED = ("rich", "docker", "requests", "tkinter", "unittest", "pydoc", "sqlite3", "ssl", "lzma", "bz2")
+UNUSED = (
+    *("rich", "docker", "requests", "mypy", "setuptools", "tkinter", "unittest", "pydoc", "sqlite3", "ssl", "lzma"),
+    *("bz2", "readline"),
+)
 
 EPOCH = "1704067200"  # 2024-01-01; a time that changes nothing but is the same each time
 
+#: Ubuntu 22.04's Python has no tomllib yet.
+ENTRY = """\
+import sys
+
+try:
+    import tomllib
+except ModuleNotFoundError:
+    import tomli
+
+    sys.modules["tomllib"] = tomli
+
+from rigforge.doctor.__main__ import main
+
+sys.exit(main())
+"""
+
 
 def build(folder: Path) -> Path:
-    """Returns the program, made in `folder` as `rigforge-doctor`; the same sources give the same bytes.
+    """Returns the program, packed in `folder` with the running Python; the same sources give the same bytes.
 
-    It needs the C library of the machine it was built on, or a later one.
+    It needs the C library that this Python was linked with, or a later one.
 
-    Raises RigforgeError where PyInstaller is not installed, CommandFailed.
+    Raises RigforgeError where the sources are not installed, CommandFailed where PyInstaller is not.
     """
-    if not resources.files("rigforge").joinpath("doctor/__main__.py").is_file():
-        raise RigforgeError("the doctor's source is not part of this installation", "build it in a clone of Rigforge")
-    package = Path(str(resources.files("rigforge")))
-    data = [file for pattern in DATA for file in sorted(package.glob(pattern))]
     with tempfile.TemporaryDirectory() as temporary:
-        # A fixed name for the program's own file: the path of the entry script is in the archive.
         work = Path(temporary)
-        entry = work / "rigforge_doctor.py"
-        entry.write_text("import sys\n\nfrom rigforge.doctor.__main__ import main\n\nsys.exit(main())\n")
-        command = [sys.executable, "-m", "PyInstaller", "--onefile", "--clean", "--noconfirm", "--log-level=WARN"]
-        command += ["--name=rigforge-doctor", "--strip", "--paths", str(package.parent)]
-        command += [f"--add-data={file}:rigforge/{file.parent.relative_to(package)}" for file in data]
-        command += [f"--exclude-module={module}" for module in UNUSED]
-        command += ["--specpath", ".", "--workpath", "work", "--distpath", "dist", entry.name]
-        run(command, cwd=work, env={"SOURCE_DATE_EPOCH": EPOCH, "PYTHONHASHSEED": "0"})
-        folder.mkdir(parents=True, exist_ok=True)
-        program = folder / "rigforge-doctor"
-        partial = program.with_suffix(".part")
-        shutil.copy(work / "dist/rigforge-doctor", partial)
-        partial.replace(program)
+        # A cache of its own: the common one is emptied under another build that runs at the same time.
+        env = {"SOURCE_DATE_EPOCH": EPOCH, "PYTHONHASHSEED": "0", "PYINSTALLER_CONFIG_DIR": str(work / "cache")}
+        run([sys.executable, "-m", "PyInstaller", *lay_out(work)], cwd=work, env=env)
+        return place(work / "dist" / PROGRAM, folder)
+
+
+def place(made: Path, folder: Path) -> Path:
+    """Copies a program that was made elsewhere into `folder`, whole or not at all, and returns it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    program = folder / PROGRAM
+    partial = program.with_suffix(".part")
+    shutil.copy(made, partial)
+    partial.replace(program)
     return program
+
+
+def lay_out(work: Path) -> tuple[str, ...]:
+    """Copies the sources into `work` and returns PyInstaller's arguments, which hold there; it makes dist/PROGRAM.
+
+    Raises RigforgeError where the sources are not installed.
+    """
+    package = Path(str(resources.files("rigforge")))
+    if not (package / "doctor/__main__.py").is_file():
+        raise RigforgeError("the doctor's source is not part of this installation", "build it in a clone of Rigforge")
+    for source in found(package, SOURCES):
+        copy = work / "rigforge" / source.relative_to(package)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(source.read_bytes())
+    # The entry's name and the paths of the data are in the archive, so that they are relative ones.
+    (work / "rigforge_doctor.py").write_text(ENTRY)
+    data = [file.relative_to(work) for file in found(work / "rigforge", DATA)]
+    return (
+        *("--onefile", "--clean", "--noconfirm", "--log-level=WARN", f"--name={PROGRAM}", "--strip", "--paths=."),
+        *(f"--add-data={file}:{file.parent}" for file in data),
+        *(f"--exclude-module={module}" for module in UNUSED),
+        *("--specpath=.", "--workpath=work", "--distpath=dist", "rigforge_doctor.py"),
+    )
+
+
+def found(package: Path, patterns: tuple[str, ...]) -> Iterator[Path]:
+    """Yields the files of a package that match patterns, in the same order everywhere."""
+    for pattern in patterns:
+        yield from sorted(package.glob(pattern))

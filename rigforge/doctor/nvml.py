@@ -10,8 +10,8 @@ import pynvml
 
 T = TypeVar("T")
 
-#: nvml.h, nvmlGpuP2PCapsIndex_t and nvmlGpuP2PStatus_t; the Python package has a tuple for the first.
-_READ, _OK = 0, 0
+#: nvml.h, nvmlGpuP2PCapsIndex_t; the Python package has a tuple for it.
+_READ = 0
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,14 @@ class Gpu:
 
 @dataclass(frozen=True)
 class Nvml:
-    """The driver and its GPUs. `error` says why there is none. `peers` are pairs of GPUs without peer-to-peer."""
+    """The driver and its GPUs. `error` says why there is none. `apart` are pairs of GPUs without peer-to-peer, each
+    with NVML's word for why (nvml.h, nvmlGpuP2PStatus_t); None where the driver does not say.
+    """
 
     driver: str = ""
     cuda: str = ""
     gpus: tuple[Gpu, ...] = ()
-    apart: tuple[tuple[int, int], ...] | None = None
+    apart: tuple[tuple[int, int, int], ...] | None = None
     error: str = ""
 
 
@@ -144,8 +146,8 @@ def _gpu(index: int, handle: Any) -> Gpu:
     )
 
 
-def _apart(handles: list[Any]) -> tuple[tuple[int, int], ...] | None:
-    """Returns the pairs of GPUs that cannot read each other's memory; None where the driver does not say."""
+def _apart(handles: list[Any]) -> tuple[tuple[int, int, int], ...] | None:
+    """Returns the pairs of GPUs that cannot read each other's memory, and why; None where the driver does not say."""
     states = [
         (one, other, _maybe(pynvml.nvmlDeviceGetP2PStatus, handle, handles[other], _READ))
         for one, handle in enumerate(handles)
@@ -154,7 +156,7 @@ def _apart(handles: list[Any]) -> tuple[tuple[int, int], ...] | None:
     ]
     if not states or any(state is None for *_, state in states):
         return None
-    return tuple((one, other) for one, other, state in states if state != _OK)
+    return tuple((one, other, state) for one, other, state in states if state)
 
 
 def _maybe(read: Callable[..., T], *arguments: Any) -> T | None:

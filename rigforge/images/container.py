@@ -7,9 +7,11 @@ import io
 import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from rigforge import namespace
 from rigforge.console import step
+from rigforge.doctor.build import PROGRAM
 from rigforge.images import blob, dockerfile, oci
 from rigforge.images.blob import Blob
 from rigforge.images.description import Description
@@ -39,10 +41,27 @@ def pack(layer: Layer, cache: Cache, compression: str) -> Blob:
     return blob.get(output)
 
 
+def pack_doctor(layer: Layer, cache: Cache, compression: str) -> Blob:
+    """Returns a blob with nothing of the built layer `doctor` but the program, as /usr/bin/rigforge-doctor."""
+    program = cache.rootfs(layer) / PROGRAM
+    epoch = layer.options["source_date_epoch"]
+    return _one_file(
+        cache.blob(layer.key, compression), f"usr/bin/{PROGRAM}", program.read_bytes(), epoch, compression, 0o755
+    )
+
+
 def put_together(
-    stack: Stack, lock: Lock, name: str, layers: Sequence[tuple[Layer, Blob]], cache: Cache, compression: str
+    stack: Stack,
+    lock: Lock,
+    name: str,
+    layers: Sequence[tuple[Layer, Blob]],
+    doctor: Blob | None,
+    cache: Cache,
+    compression: str,
 ) -> Container:
-    """Makes the image `name` of a stack from its `layers` with their blobs, bottom first, and its Dockerfile."""
+    """Makes the image `name` of a stack from its `layers` with their blobs, bottom first, its Dockerfile, and a blob of
+    `pack_doctor`. That one lies above what takes long to fetch and unpack, as it changes more often.
+    """
     description = Description.of(stack, lock, name, {layer.name: packed for layer, packed in layers})
     epoch = lock.source_date_epoch
     # Not this checkout's remote: two clones of one stack are to make the same bytes.
@@ -51,19 +70,26 @@ def put_together(
     top, config = dockerfile.build(name, layers, config, cache, compression)
     own = [oci.Layer(f"rigforge layer {layer.name}", packed) for layer, packed in layers]
     note = _note(description.to_json(), epoch, cache, compression)
-    added = (oci.Layer(f"dockerfiles/{name}.Dockerfile", top), oci.Layer("rigforge manifest", note))
-    return Container(description, oci.Image((*own, *added), config, epoch))
+    own.append(oci.Layer(f"dockerfiles/{name}.Dockerfile", top))
+    if doctor:
+        own.append(oci.Layer(PROGRAM, doctor))
+    return Container(description, oci.Image((*own, oci.Layer("rigforge manifest", note)), config, epoch))
 
 
 def _note(text: str, epoch: int, cache: Cache, compression: str) -> Blob:
     """Returns a layer that holds nothing but /etc/rigforge/manifest.json."""
     output = cache.blob(hashlib.sha256(f"{epoch} {text}".encode()).hexdigest()[:40], compression)
+    return _one_file(output, "etc/rigforge/manifest.json", text.encode(), epoch, compression, 0o644)
+
+
+def _one_file(output: Path, name: str, content: bytes, epoch: int, compression: str, mode: int) -> Blob:
+    """Returns the blob `output`, made now where it is missing: one file and the folder that it is in."""
     if made := blob.find(output):
         return made
     with blob.create(output, compression) as tar:
-        folder, file = tarfile.TarInfo("etc/rigforge"), tarfile.TarInfo("etc/rigforge/manifest.json")
+        folder, file = tarfile.TarInfo(name.rpartition("/")[0]), tarfile.TarInfo(name)
         folder.type, folder.mode, folder.mtime = tarfile.DIRTYPE, 0o755, epoch
-        file.size, file.mtime = len(text.encode()), epoch
+        file.size, file.mode, file.mtime = len(content), mode, epoch
         tar.addfile(folder)
-        tar.addfile(file, io.BytesIO(text.encode()))
+        tar.addfile(file, io.BytesIO(content))
     return blob.get(output)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -78,6 +78,12 @@ class Description:
             **{f"{_PREFIX}.version.{name}": version for name, version in self.versions.items()},
         }
         return {"Env": [f"{name}={value}" for name, value in env.items()], "Labels": labels}
+
+
+def needed(layers: Iterable[Layer], images: Iterable[str]) -> tuple[Layer, ...]:
+    """Returns those of a stack's layers that images are made of; all have the program that the layer `doctor` makes."""
+    names = {"doctor"}.union(*(IMAGES[image] for image in images))
+    return tuple(layer for layer in layers if layer.name in names)
 
 
 def offered(layers: Sequence[Layer]) -> tuple[str, ...]:

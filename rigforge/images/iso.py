@@ -46,12 +46,12 @@ def rewrite(output: Path, medium: Medium) -> None:
     The ISO is hidden while it is neither the old nor the new one.
     """
     partial = output.with_name(f".{output.name}.part")
-    places = _places(output)
+    places = {place: parts[0][0] for place, parts in extents(output).items()}
     output.rename(partial)
     try:
         with partial.open("r+b") as file:
             for place, text in medium.texts.items():
-                file.seek(places[f"/{place}"])
+                file.seek(places[place])
                 file.write(text.encode())
         partial.rename(output)
     finally:
@@ -64,8 +64,13 @@ def extract(image: Path, place: str, target: Path) -> bool:
     return target.exists()
 
 
-def _places(image: Path) -> dict[str, int]:
-    """Returns where the content of each file of an ISO begins, in bytes."""
+def extents(image: Path) -> dict[str, list[tuple[int, int]]]:
+    """Returns where the parts of each file of an ISO begin and how long they are, in bytes; most have one."""
     listing = run(["xorriso", "-indev", image, "-find", "/", "-type", "f", "-exec", "report_lba", "--"]).stdout
-    found = re.findall(r"^File data lba: +\d+ , +(\d+) , +\d+ , +\d+ , '(.*)'$", listing, flags=re.MULTILINE)
-    return {path: 2048 * int(block) for block, path in found}
+    found = re.findall(r"^File data lba: +\d+ , +(\d+) , +(\d+) , +(\d+) , '/(.*)'$", listing, flags=re.MULTILINE)
+    parts: dict[str, list[tuple[int, int]]] = {}
+    for block, blocks, size, place in found:
+        # The size is the whole file's, on each of its lines.
+        left = int(size) - sum(length for _, length in parts.get(place, ()))
+        parts.setdefault(place, []).append((2048 * int(block), min(left, 2048 * int(blocks))))
+    return parts

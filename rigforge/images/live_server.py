@@ -82,13 +82,14 @@ def lay_out(
         large[place], digests[place] = boot / name, sha256(boot / name)
     disk = target_disk(stack, "the largest disk")
     values = {"stack": stack.name, "countdown": stack.medium.countdown, "disk": disk, "live": names[-1]}
-    source = _source(stack, names[len(installed) - 1], sum(image.content_bytes for image in installed))
+    kind = "fsimage" if len(installed) == 1 else "fsimage-layered"
+    source = _source(stack, kind, names[len(installed) - 1], sum(image.content_bytes for image in installed))
     content = json.dumps([server.sha256, digests, document, _menu("", values), source], sort_keys=True)
     identity = hashlib.sha256(content.encode()).hexdigest()[:16]
     description = {
         "id": identity,
         "stack": stack.name,
-        "layers": names[: len(installed)],
+        "layers": [f"{layer}.squashfs" for image in installed for layer in image.layer.split("+")],
         "rootfs_bytes": source["size"],
         "kernel": kernel,
         "base": server.sha256,
@@ -135,14 +136,14 @@ def with_source(sources: Any, source: Mapping[str, Any]) -> str:
     return yaml.safe_dump(whole, sort_keys=False, allow_unicode=True)
 
 
-def _source(stack: Stack, path: str, size: int) -> dict[str, Any]:
+def _source(stack: Stack, kind: str, path: str, size: int) -> dict[str, Any]:
     return {
         "id": SOURCE,
         "default": True,
         "name": {"en": f"Rigforge {stack.name}"},
         "description": {"en": stack.description or stack.name},
         "variant": "server",
-        "type": "fsimage-layered",
+        "type": kind,
         "path": path,
         "size": size,
         "locale_support": "none",

@@ -8,6 +8,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rigforge import namespace
 from rigforge.console import step
@@ -23,6 +24,7 @@ BLOCK = "256K"
 class Squashfs:
     """A layer's squashfs: its file, the file's sha256 (hex), and the bytes that its content takes on a disk.
 
+    `layer` is several names, bottom first with a `+` between them, where one file holds more than one.
     `seconds` is how long it took to make, None for one that was made before this was kept.
     """
 
@@ -74,8 +76,9 @@ class Cache:
 
 
 def missing(layers: Sequence[Layer], cache: Cache) -> tuple[Layer, ...]:
-    """Returns the layers that have to be built; one that only serves others is missing if one of those is."""
-    wanted = {layer.key for layer in layers if layer.shipped and not cache.layer(layer).exists()}
+    """Returns the layers that have to be built; one that only serves others of them is missing if one of those is."""
+    serving = {used.key for layer in layers for used in layer.uses}
+    wanted = {layer.key for layer in layers if layer.key not in serving and not cache.layer(layer).exists()}
     for layer in layers:
         if layer.key in wanted:
             wanted |= {used.key for used in layer.uses if not cache.layer(used).exists()}
@@ -127,23 +130,22 @@ def squash(layer: Layer, cache: Cache, level: int) -> Squashfs:
         return made
     output = cache.squashfs(layer, level)
     output.parent.mkdir(parents=True, exist_ok=True)
-    request = {
-        "source": str(cache.rootfs(layer)),
-        "output": str(output),
-        "level": level,
-        "block": BLOCK,
-        "epoch": layer.options["source_date_epoch"],
-    }
+    request = {**squash_request(layer, output, level), "source": str(cache.rootfs(layer))}
     with step(f"squashfs {layer.name}") as elapsed:
         namespace.call("rigforge.layers.inside:squash", request, log=cache.log(f"squashfs-{layer.name}"))
         keep_seconds(output.with_suffix(".json"), elapsed())
-    return _squashfs(layer, output)
+    return built_squashfs(layer.name, output)
+
+
+def squash_request(layer: Layer, output: Path, level: int) -> dict[str, Any]:
+    """Returns how a squashfs is made, for `rigforge.layers.inside.squash`; what of, its caller adds as `source`."""
+    return {"output": str(output), "level": level, "block": BLOCK, "epoch": layer.options["source_date_epoch"]}
 
 
 def squashed(layer: Layer, cache: Cache, level: int) -> Squashfs | None:
     """Returns the squashfs that `squash` left of a layer, or None."""
     output = cache.squashfs(layer, level)
-    return _squashfs(layer, output) if output.with_suffix(".json").exists() else None
+    return built_squashfs(layer.name, output) if output.with_suffix(".json").exists() else None
 
 
 def built_in(layer: Layer, cache: Cache) -> float | None:
@@ -160,5 +162,6 @@ def keep_seconds(facts: Path, seconds: float) -> None:
     partial.rename(facts)
 
 
-def _squashfs(layer: Layer, output: Path) -> Squashfs:
-    return Squashfs(layer.name, output, **json.loads(output.with_suffix(".json").read_text()))
+def built_squashfs(layer: str, output: Path) -> Squashfs:
+    """Returns a squashfs that is there, by what was kept beside it."""
+    return Squashfs(layer, output, **json.loads(output.with_suffix(".json").read_text()))

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from rigforge import distributions
+from rigforge.doctor.build import SOURCES
 from rigforge.errors import RigforgeError
+from rigforge.lock import target
 from rigforge.lock.conda import BASE
 from rigforge.lock.model import Lock, LockedFile
 from rigforge.stack.model import Stack
@@ -26,14 +28,38 @@ SITE_PACKAGES = "{environment}/lib/python{version}/site-packages"
 #: conda's own environment; the others are below it.
 CONDA = "/opt/conda"
 
+#: What packs rigforge-doctor, in its layer alone.
+DOCTOR_ENVIRONMENT = "/opt/doctor"
+
 CUDA_ROOT = "/usr/local/cuda"
 
 #: Sources besides its own that decide what a recipe makes, as patterns within the package.
 SHARED = {
     "cuda": ("layers/bytecode.py", "layers/conda*.py", "layers/cuda_tree.py", "layers/wheels.py"),
     "python": ("layers/bytecode.py", "layers/conda*.py", "layers/wheels.py"),
-    "devel": ("layers/bytecode.py", "layers/conda*.py", "layers/cuda_tree.py", "layers/wheels.py"),
-    "host": ("target/cdi.py", "target/report.py", "target/units/rigforge-cdi.*", "target/units/rigforge-report.*"),
+    "devel": (
+        "layers/bytecode.py",
+        "layers/conda*.py",
+        "layers/cuda_tree.py",
+        "layers/toolkit.py",
+        "layers/wheels.py",
+    ),
+    "doctor": ("layers/bytecode.py", "layers/wheels.py", *SOURCES),
+    "host": (
+        "layers/recipes/jupyter.py",
+        "layers/recipes/remote.py",
+        "target/cdi.py",
+        "target/firewall.nft",
+        "target/jupyter.py",
+        "target/report.py",
+        "target/rigforge-python",
+        "target/wireguard.py",
+        "target/units/rigforge-cdi.*",
+        "target/units/rigforge-linger.*",
+        "target/units/rigforge-report*",
+        "target/units/rigforge-wireguard.*",
+        "target/user_units/*",
+    ),
     "medium": ("target/*.py", "target/units/*"),
 }
 
@@ -89,15 +115,21 @@ def plan(stack: Stack, lock: Lock) -> tuple[Layer, ...]:
             top = Layer(name, top, files, {**options, **_conda(files)})
             layers.append(top)
     uses: tuple[Layer, ...] = ()
+    if files := lock.part("doctor"):
+        doctor = Layer("doctor", base, files, {**epoch, **_of_the_doctor(lock)}, shipped=False)
+        layers.append(doctor)
+        uses = (doctor,)
     if lock.part("module"):
         kernel = {name: lock.versions[name] for name in ("kernel", "kernel_package_version", "driver")}
+        kernel["support"] = distributions.of(stack).module_support(stack)
         module = Layer("module", top, lock.part("module"), {**epoch, **kernel, **_signing(stack)}, shipped=False)
         layers.append(module)
-        uses = (module,)
+        uses = (*uses, module)
     host = {
         **epoch,
         "kernel": lock.versions["kernel"],
         "driver": lock.versions.get("driver", ""),
+        "jupyter": _jupyter(lock),
         "enable": list(stack.services.enable),
         "disable": list(stack.services.disable),
     }
@@ -123,6 +155,18 @@ def prefix(name: str) -> str:
     return CONDA if name == BASE else f"{CONDA}/envs/{name}"
 
 
+def _jupyter(lock: Lock) -> dict[str, str]:
+    """Returns where JupyterLab is and what its kernel is called; nothing where the lock has none."""
+    if "jupyterlab" not in lock.versions:
+        return {}
+    names = {"python": "Python", "pytorch": "PyTorch"}
+    series = {name: ".".join(lock.versions[name].split(".")[:2]) for name in names if name in lock.versions}
+    return {
+        "environment": environment(lock),
+        "kernel": ", ".join(f"{names[name]} {version}" for name, version in series.items()),
+    }
+
+
 def _conda(files: Iterable[LockedFile]) -> dict[str, Any]:
     """Returns the option `conda`: the packages, role and path, of each prefix; no option without packages."""
     packages: dict[str, list[str]] = {}
@@ -130,6 +174,13 @@ def _conda(files: Iterable[LockedFile]) -> dict[str, Any]:
         if file.kind == "conda":
             packages.setdefault(prefix(file.environment), []).append(file.file)
     return {"conda": packages} if packages else {}
+
+
+def _of_the_doctor(lock: Lock) -> dict[str, str]:
+    """Returns where PyInstaller and the doctor's wheels are installed, for the distribution's own Python."""
+    series = target.system_python((*lock.part("base"), *lock.part("doctor")))
+    packages = SITE_PACKAGES.format(environment=DOCTOR_ENVIRONMENT, version=series)
+    return {"environment": DOCTOR_ENVIRONMENT, "site_packages": packages}
 
 
 def _release_date(stack: Stack, lock: Lock) -> int:

@@ -16,8 +16,8 @@ from rigforge.sources.apt import Available, Root
 _EXACT = re.compile(r"\d+(\.\d+)+")
 
 
-def pin_driver(root: Root, packages: Iterable[str], version: str) -> None:
-    """Lets only `version` be chosen of all packages from the driver's source.
+def pin_driver(root: Root, packages: Iterable[str], version: str, *, of_nvidia: bool = False) -> None:
+    """Lets only `version` be chosen of all packages from the driver's source, in the distribution's own or NVIDIA's.
 
     Does nothing for a branch, which is part of the packages' names.
 
@@ -25,7 +25,7 @@ def pin_driver(root: Root, packages: Iterable[str], version: str) -> None:
     """
     if not _EXACT.fullmatch(version):
         return
-    available = root.available(packages)
+    available = [each for each in root.available(packages) if each.flat == of_nvidia]
     fitting = [each for each in available if _upstream(each.version) == version]
     if not fitting:
         raise RigforgeError(
@@ -33,7 +33,9 @@ def pin_driver(root: Root, packages: Iterable[str], version: str) -> None:
             _what_there_is(available) or "add one that has it",
         )
     for source in sorted({each.source for each in fitting}):
-        root.pin(source, f"{version}*")
+        # With the revision: the other archive may have the same driver in packages of its own.
+        revision = min(each.version for each in fitting if each.source == source)
+        root.pin(source, f"{revision}*")
 
 
 def pin_kernel(root: Root, package: str, modules: str) -> None:

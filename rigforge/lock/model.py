@@ -15,14 +15,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rigforge import distributions
+from rigforge.doctor import build
 from rigforge.errors import RigforgeError
 
 if TYPE_CHECKING:
     from rigforge.stack.model import Stack
 
-#: Bottom first. `module` holds what only compiling the kernel module needs; it is never shipped.
-#: `medium` holds the ISO of the distribution that ours is made from.
-LAYERS = ("base", "cuda", "python", "devel", "module", "host", "medium")
+#: Bottom first. `doctor` and `module` hold what only packing rigforge-doctor and compiling the kernel module need; they
+#: are never shipped. `medium` holds the ISO of the distribution that ours is made from.
+LAYERS = ("base", "cuda", "python", "devel", "doctor", "module", "host", "medium")
+#: Those of which no file reaches a machine or an image.
+NOT_SHIPPED = ("doctor", "module")
 FORMAT = 1
 
 _HEADER = """\
@@ -167,13 +170,15 @@ def write(lock: Lock, path: Path) -> None:
 
 
 def asked(stack: Stack) -> str:
-    """Returns the SHA-256 (hex) of all that a lock answers: the stack, and what its distribution adds by itself."""
+    """Returns the SHA-256 (hex) of all that a lock answers: the stack, and what its distribution and the doctor add."""
     distribution = distributions.of(stack)
     added = [
         distribution.kernel_packages(stack),
         distribution.driver_packages(stack),
         distribution.module_packages(stack),
         distribution.medium_packages(stack),
+        build.DEBS,
+        build.WHEELS,
     ]
     return _sha256(json.dumps([stack.checksum(), added]))
 

@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 from rigforge.compat.cuda import OLDEST_DRIVER, major
 from rigforge.layers.rebuilt import Rebuilt
 from rigforge.lock.diff import KINDS, Difference, LayerChange, Move, PackageChange
+from rigforge.lock.model import NOT_SHIPPED
 
 #: What people call the lock's versions, in the order in which they ask for them.
 TITLES = {
@@ -40,7 +41,10 @@ def notes(difference: Difference, rebuilt: Sequence[Rebuilt] | None) -> str:
         blocks += ["## Layers to rebuild", *_rebuilt(rebuilt, difference)]
     for layer in difference.layers:
         if layer.packages:
-            blocks += [f"## Layer {layer.layer}{' (not shipped)' if layer.layer == 'module' else ''}", _packages(layer)]
+            blocks += [
+                f"## Layer {layer.layer}{' (not shipped)' if layer.layer in NOT_SHIPPED else ''}",
+                _packages(layer),
+            ]
     blocks += ["## Archives", _table(("archive", "old", "new"), map(_archive, difference.archives))]
     if difference.mixed_roles:
         roles = " and ".join(f"`{role}`" for role in difference.mixed_roles)

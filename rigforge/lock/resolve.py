@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from email.utils import parsedate_to_datetime
 
 from rigforge import distributions
 from rigforge.console import step
 from rigforge.distributions import Distribution
-from rigforge.lock import target
+from rigforge.lock import doctor, target
 from rigforge.lock.conda import ROLE, conda_versions, resolve_conda, virtual_packages
 from rigforge.lock.decision import decide, settle
 from rigforge.lock.driver import driver_version, pin_driver, pin_kernel
 from rigforge.lock.model import Lock, LockedFile, asked, in_order
+from rigforge.lock.toolkit import check_toolkit
 from rigforge.lock.wheels import resolve_wheels, wheel_versions
 from rigforge.sources import apt, live_server
 from rigforge.sources.conda import Channel
@@ -57,12 +58,16 @@ def resolve(
             states = root.update()
         with step(f"resolving the packages of {stack.name}"):
             files = _debs(stack, distribution, root)
+    check_toolkit(stack, files)
     versions = _versions(stack, distribution, files)
     if release := distribution.live_server(stack):
         system = next(archive for archive in stack.archives if archive.suite == stack.system.suite)
         files += (live_server.newest(mirrors, release, stack.keyring(system)),)
+    glibc = target.glibc(files)
+    index = Index(mirrors.url("pypi"), target.system_python(files), glibc)
+    with step("resolving what packs rigforge-doctor"):
+        files += doctor.resolve_wheels(index, _wheels(previous, (doctor.LAYER,)), fresh=upgrade)
     if stack.python.provider != "none":
-        glibc = target.glibc(files)
         below: dict[str, str] = {}
         if stack.python.provider == "conda":
             channel = Channel(ROLE, mirrors.url(ROLE), virtual_packages(stack, versions["kernel"], glibc))
@@ -75,7 +80,7 @@ def resolve(
             versions["python"] = target.python(stack, files)
         if stack.python.packages or stack.devel.python_packages or stack.pytorch.provider == "pypi":
             index = Index(mirrors.url("pypi"), stack.python.version, glibc)
-            kept = {file.name: file.version for file in previous.files if file.kind == "wheel"} if previous else {}
+            kept = _wheels(previous, ("cuda", "python", "devel"))
             with step(f"resolving the Python packages of {stack.name}"):
                 wheels = resolve_wheels(stack, index, kept, below=below, fresh=upgrade)
             versions |= wheel_versions(wheels)
@@ -94,11 +99,12 @@ def resolve(
 def _debs(stack: Stack, distribution: Distribution, root: apt.Root) -> tuple[LockedFile, ...]:
     """Resolves each layer on top of those below it.
 
-    `module` is not shipped, so it is not below `host`: what both need is in both.
+    `doctor` and `module` are not shipped, so they are not below `host`: what both need is in both.
     """
     driver, module = distribution.driver_packages(stack), distribution.module_packages(stack)
-    if stack.driver.provider == "apt":
-        pin_driver(root, (*driver, *module), stack.driver.version)
+    if stack.driver.provider != "none":
+        of_nvidia = stack.driver.provider == "nvidia"
+        pin_driver(root, (*driver, *module), stack.driver.version, of_nvidia=of_nvidia)
     if modules := distribution.prebuilt_modules(stack):
         pin_kernel(root, stack.kernel.package, modules)
     base = root.resolve(
@@ -118,9 +124,16 @@ def _debs(stack: Stack, distribution: Distribution, root: apt.Root) -> tuple[Loc
     }
     return (
         *shipped,
+        *doctor.resolve_debs(root, base),
         *root.resolve("module", dict.fromkeys(module, "driver.provider"), shipped),
         *root.resolve("host", wishes, shipped),
     )
+
+
+def _wheels(previous: Lock | None, layers: Collection[str]) -> dict[str, str]:
+    """Returns the versions, by name, of the wheels that a former lock has in these layers."""
+    files = previous.files if previous else ()
+    return {file.name: file.version for file in files if file.kind == "wheel" and file.layer in layers}
 
 
 def _versions(stack: Stack, distribution: Distribution, files: Iterable[LockedFile]) -> dict[str, str]:

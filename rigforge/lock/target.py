@@ -42,6 +42,17 @@ def glibc(files: Iterable[LockedFile]) -> tuple[int, int]:
     raise RigforgeError("the layer base has no libc6, so no Python can run there", "check the stack's [[archives]]")
 
 
+def system_python(files: Iterable[LockedFile]) -> str:
+    """Returns the series ("3.11") of the distribution's own Python, by its package in these layers.
+
+    Raises RigforgeError where there is none.
+    """
+    for file in files:
+        if file.name == "python3":
+            return ".".join(str(Version(file.version).upstream_version).split(".")[:2])
+    raise RigforgeError("no layer has python3, which packs rigforge-doctor", "check the stack's [[archives]]")
+
+
 def python(stack: Stack, files: Iterable[LockedFile]) -> str:
     """Returns the version of the system's Python.
 

@@ -62,7 +62,7 @@ def resolve_wheels(
         )
     known = set(shipped)
     return tuple(
-        _locked(wheel, _layer(wheel) if wheel in known else "devel")
+        locked(wheel, _layer(wheel) if wheel in known else "devel")
         for wheel in everything
         if canonicalize_name(wheel.name) not in there
     )
@@ -105,5 +105,6 @@ def _layer(wheel: Wheel) -> str:
     return "cuda" if of_cuda else "python"
 
 
-def _locked(wheel: Wheel, layer: str) -> LockedFile:
+def locked(wheel: Wheel, layer: str) -> LockedFile:
+    """Returns a wheel as the lock has it."""
     return LockedFile(layer, "wheel", wheel.name, wheel.version, f"pypi:{wheel.filename}", wheel.size, wheel.sha256)

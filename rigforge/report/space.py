@@ -11,7 +11,7 @@ from pathlib import Path
 from rigforge import namespace
 from rigforge.layers.build import Cache
 from rigforge.layers.plan import Layer, site_packages
-from rigforge.lock.model import Lock
+from rigforge.lock.model import NOT_SHIPPED, Lock
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def packages(layers: Sequence[Layer], lock: Lock, python: str, cache: Cache) -> 
 
     Returns the packages of each, the largest first. Raises RigforgeError where this machine allows no namespaces.
     """
-    versions = {(file.kind, file.name): file.version for file in lock.files}
+    versions = {(file.kind, file.name): file.version for file in lock.files if file.layer not in NOT_SHIPPED}
     with tempfile.TemporaryDirectory(prefix="rigforge-") as directory:
         output = Path(directory) / "sizes.json"
         request = {

@@ -88,11 +88,15 @@ class Archive:
 
 @dataclass(frozen=True)
 class Available:
-    """A version of a package that the archives have, and the source package that it was built from."""
+    """A version of a package that the archives have, and the source package that it was built from.
+
+    `flat`: in an archive that has all in one folder, as NVIDIA's are.
+    """
 
     name: str
     version: str
     source: str
+    flat: bool = False
 
 
 class Root:
@@ -112,6 +116,10 @@ class Root:
         (path / "apt.conf").write_text(_CONFIGURATION.format(root=path, architecture=architecture))
         sources = [_source(archive, path / f"{n}{archive.keyring.suffix}") for n, archive in enumerate(archives)]
         (path / "etc/sources.list.d/stack.sources").write_text("\n".join(sources))
+        # What the distribution has comes from it; a flat archive, which has no components, adds to that.
+        components = sorted({component for archive in archives for component in archive.components})
+        preferred = (f"Package: *\nPin: release c={name}\nPin-Priority: 600\n" for name in components)
+        (path / "etc/preferences.d/components").write_text("\n".join(preferred))
 
     def update(self) -> tuple[LockedArchive, ...]:
         """Fetches the indices and returns the state of the archives.
@@ -128,7 +136,12 @@ class Root:
         shown = self._apt("apt-cache", "show", *names).stdout
         return tuple(
             # A Source field has the version in parentheses where it is not the package's own.
-            Available(stanza["Package"], stanza["Version"], stanza.get("Source", stanza["Package"]).split(" ")[0])
+            Available(
+                stanza["Package"],
+                stanza["Version"],
+                stanza.get("Source", stanza["Package"]).split(" ")[0],
+                stanza["Filename"].removeprefix("./").count("/") == 0,
+            )
             for stanza in Deb822.iter_paragraphs(shown, use_apt_pkg=False)
         )
 

@@ -28,13 +28,13 @@ from rigforge.stack.sections import (
     Services,
     System,
 )
-from rigforge.stack.site import Install, Machine, SecureBoot, Storage, dhcp_everywhere
+from rigforge.stack.site import Firewall, Install, Jupyter, Machine, SecureBoot, Storage, dhcp_everywhere
 from rigforge.stack.values import (
     Several,
 )
 
 #: The sections that hold a site's values; all others make up the build part.
-SITE = ("machine", "storage", "network", "install", "secure_boot")
+SITE = ("machine", "storage", "network", "firewall", "install", "jupyter", "secure_boot")
 
 KEYRINGS = Path("/usr/share/keyrings")
 
@@ -63,7 +63,9 @@ class Stack(Section):
     machine: Machine = Machine()
     storage: Storage = Storage()
     network: dict[str, Any] = Field(default_factory=dhcp_everywhere)
+    firewall: Firewall = Firewall()
     install: Install = Install()
+    jupyter: Jupyter = Jupyter()
     secure_boot: SecureBoot = SecureBoot()
 
     _files: tuple[Path, ...] = PrivateAttr(())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -29,6 +30,9 @@ from rigforge.stack.values import (
     VolumeId,
 )
 
+#: The driver's two kernel modules.
+Module = Literal["open", "proprietary"]
+
 #: The packages of NVIDIA's container toolkit (NVIDIA Container Toolkit, Installing with apt).
 TOOLKIT = (
     "libnvidia-container-tools",
@@ -43,8 +47,16 @@ def _is_usual(value: object) -> bool:
     return value == "rig"
 
 
+def _is_layered(value: object) -> bool:
+    return value == "fsimage-layered"
+
+
 def _is_empty(value: object) -> bool:
     return value == ()
+
+
+def _is_open(value: object) -> bool:
+    return value == "open"
 
 
 class System(Section):
@@ -101,11 +113,29 @@ class Kernel(Section):
 
 
 class Driver(Section):
-    """The GPU driver; with `dkms` the machine can rebuild the module for another kernel."""
+    """The GPU driver, of the distribution or of NVIDIA's own archive; `module` is which of the latter's two it is.
 
-    provider: Literal["none", "apt"] = "none"
+    With `dkms` the machine can rebuild the module for another kernel.
+    """
+
+    provider: Literal["none", "apt", "nvidia"] = "none"
     version: Annotated[DriverVersion, goes_with_provider] = ""
+    module: Annotated[Module, Field(exclude_if=_is_open)] = "open"
     dkms: bool = False
+
+    @field_validator("version")
+    @classmethod
+    def _in_full(cls, version: str, info: ValidationInfo) -> str:
+        if info.data.get("provider") == "nvidia" and not re.fullmatch(r"\d+(\.\d+)+", version):
+            raise ValueError(f'provider "nvidia" needs the version in full, such as "580.178.04", not "{version}"')
+        return version
+
+    @field_validator("module")
+    @classmethod
+    def _of_nvidia(cls, module: Module, info: ValidationInfo) -> Module:
+        if module != "open" and info.data.get("provider") != "nvidia":
+            raise ValueError('there is a choice of modules with provider "nvidia" alone')
+        return module
 
     @field_validator("dkms")
     @classmethod
@@ -206,8 +236,12 @@ class Images(Section):
 
 
 class Medium(Section):
-    """The ISO: its volume name, seconds until the menu's default starts, and how hard it is compressed."""
+    """The ISO: its volume name, seconds until the menu's default starts, how hard it is compressed.
+
+    `source` is Ubuntu's: a file for each layer, or one for all.
+    """
 
     volume_id: VolumeId = "RIGFORGE"
     countdown: Annotated[int, Field(ge=0, le=3600)] = 15
     zstd_level: Annotated[int, Field(ge=1, le=22)] = 9
+    source: Annotated[Literal["fsimage-layered", "fsimage"], Field(exclude_if=_is_layered)] = "fsimage-layered"

@@ -14,6 +14,7 @@ from rigforge.stack.values import (
     Keyboard,
     Locale,
     PasswordHash,
+    Port,
     Several,
     SshKey,
     TimeZone,
@@ -70,6 +71,12 @@ class Storage(Section):
         return passphrase
 
 
+class Firewall(Section):
+    """What may come in besides SSH."""
+
+    open: Several[Port] = ()
+
+
 class Install(Section):
     """What happens at the end of the installation."""
 
@@ -82,6 +89,12 @@ class Install(Section):
         if not all(commands):
             raise ValueError("an empty command")
         return commands
+
+
+class Jupyter(Section):
+    """Who reaches JupyterLab: the machine itself, and so SSH's tunnels, or everybody on its network, over HTTPS."""
+
+    listen: Literal["localhost", "lan"] = "localhost"
 
 
 class SecureBoot(Section):

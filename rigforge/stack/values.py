@@ -71,6 +71,14 @@ def _names_its_type(kind: str, blob: str) -> bool:
     return len(data) > 4 + len(name) and data.startswith(len(name).to_bytes(4, "big") + name)
 
 
+def _port(value: str) -> str:
+    match = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?/(tcp|udp)", value)
+    first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+    if not 1 <= first <= last <= 65535:
+        raise ValueError('must be a port or a range of ports, and tcp or udp: "8888/tcp", "60000-61000/udp"')
+    return value
+
+
 def _python_package(value: str) -> str:
     try:
         requirement = Requirement(value)
@@ -141,6 +149,7 @@ Hostname = Annotated[str, AfterValidator(_hostname)]
 Username = Annotated[
     str, _text(r"[a-z_][a-z0-9_-]{0,31}", "a user name: a-z, 0-9, _ and -, no digit first, at most 32 characters")
 ]
+Port = Annotated[str, AfterValidator(_port)]
 FullName = Annotated[str, _text(r"[^:,=\n]*", "one line without : , and =")]
 SshKey = Annotated[str, AfterValidator(_ssh_key)]
 PasswordHash = Annotated[

@@ -24,13 +24,20 @@ GRUB_DISABLE_OS_PROBER=true
 
 _OPTIONS = {"ext4": "errors=remount-ro", "vfat": "umask=0077"}
 
+#: For systemd-repart: a larger disk gives what it has more to the root's partition (repart.d(5)).
+GROW = """\
+[Partition]
+Type=root
+"""
 
-def fstab(filesystems: tuple[Filesystem, ...]) -> str:
-    """Returns the text of /etc/fstab."""
+
+def fstab(filesystems: tuple[Filesystem, ...], *, grows: bool = False) -> str:
+    """Returns the text of /etc/fstab; with `grows` the root is enlarged at boot where its partition was."""
     lines = ["# <file system> <mount point> <type> <options> <dump> <pass>"]
     for made in filesystems:
         check_pass = 1 if made.mountpoint == "/" else 2
-        lines.append(f"UUID={made.uuid} {made.mountpoint} {made.type} {_OPTIONS[made.type]} 0 {check_pass}")
+        growing = ",x-systemd.growfs" if grows and made.mountpoint == "/" else ""
+        lines.append(f"UUID={made.uuid} {made.mountpoint} {made.type} {_OPTIONS[made.type]}{growing} 0 {check_pass}")
     return "\n".join(lines) + "\n"
 
 
@@ -40,8 +47,13 @@ def crypttab(luks_uuid: str) -> str:
 
 
 def write_tables(target: Path, volumes: Volumes) -> None:
-    """Writes fstab and, for an encrypted disk, crypttab below `target`."""
-    (target / "etc/fstab").write_text(fstab(volumes.filesystems))
+    """Writes fstab below `target`, for an encrypted disk crypttab, and what lets a plain root grow with its disk."""
+    # Only where the root is a partition itself: systemd-repart would make one that it does not find.
+    grows = volumes.root.device.startswith(volumes.disk)
+    (target / "etc/fstab").write_text(fstab(volumes.filesystems, grows=grows))
+    if grows:
+        (target / "etc/repart.d").mkdir(exist_ok=True)
+        (target / "etc/repart.d/rigforge.conf").write_text(GROW)
     if volumes.luks_uuid:
         (target / "etc/crypttab").write_text(crypttab(volumes.luks_uuid))
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rigforge.target import seed
 from rigforge.target.document import Document
+from rigforge.target.login import ALLOWED, allow_users
 
 #: Where cloud-init is told to take the seed and nothing else.
 DATASOURCE = "etc/cloud/cloud.cfg.d/90-rigforge.cfg"
@@ -23,13 +24,21 @@ def forget_identity(target: Path) -> None:
 
 
 def write_seed(target: Path, document: Document, instance_id: str) -> None:
-    """Writes the NoCloud seed of the first boot, and what must be there before: name, keyboard, where the seed is."""
+    """Writes the NoCloud seed of the first boot, and what must be there before: name, keyboard, who logs in, where the
+    seed is."""
     for name, content in seed.seed(document, instance_id).items():
         write_secret(target / seed.DIRECTORY / name, content)
     (target / DATASOURCE).write_text(seed.DATASOURCE)
     (target / "etc/hostname").write_text(document.identity.hostname.split(".")[0] + "\n")
     (target / "etc/hosts").write_text(seed.hosts_file(document.identity.hostname))
     (target / "etc/default/keyboard").write_text(seed.keyboard_file(document.keyboard))
+    (target / ALLOWED).parent.mkdir(parents=True, exist_ok=True)
+    (target / ALLOWED).write_text(allow_users(users(document)))
+
+
+def users(document: Document) -> list[str]:
+    """Returns the names of all users that the first boot makes."""
+    return [document.identity.username, *(user["name"] for user in document.user_data.get("users", []))]
 
 
 def write_secret(path: Path, content: str) -> None:

@@ -6,6 +6,7 @@ import base64
 import binascii
 import re
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from rigforge.target.section import DocumentError, Section, words
@@ -50,6 +51,10 @@ _KEY_TYPES = (
 _KEY_HINT = "give one line of a .pub file, for example the content of ~/.ssh/id_ed25519.pub"
 
 
+#: Read by the SSH server, and by the machine's report.
+ALLOWED = "etc/ssh/sshd_config.d/rigforge-users.conf"
+
+
 @dataclass(frozen=True)
 class Identity:
     """The machine's name, with or without a domain, and its one user.
@@ -69,6 +74,11 @@ class Ssh:
 
     authorized_keys: tuple[str, ...] = ()
     allow_pw: bool = False
+
+
+def allow_users(names: Iterable[str]) -> str:
+    """Returns the text of `ALLOWED`, sshd_config(5): these users may log in over SSH, and nobody else."""
+    return f"AllowUsers {' '.join(names)}\n"
 
 
 def read_identity(where: str, value: object) -> Identity:

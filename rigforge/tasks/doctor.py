@@ -7,16 +7,34 @@ from pathlib import Path
 from invoke.context import Context
 
 from rigforge.cli import task
+from rigforge.tasks.parameters import MIRROR
 
 
-@task(help={"out": "folder for the program (default: out/doctor)"})
-def build_doctor(context: Context, out: str = "") -> None:
+@task(
+    help={
+        "stack": "take the program of this stack's layer, packed in its base (default: pack it with Rigforge's Python)",
+        **MIRROR,
+        "out": "folder for the program (default: out/doctor)",
+    }
+)
+def build_doctor(context: Context, stack: str = "", mirror: str = "", out: str = "") -> None:
     """
     Build rigforge-doctor, one file that needs no Python on the machine it examines, and print where it is.
 
     Example: invoke build-doctor
     """
+    from rigforge.build import build_doctor as of_the_stack
     from rigforge.doctor.build import build
+    from rigforge.exclusive import exclusive
+    from rigforge.options import the_lock, the_mirrors, the_stack
     from rigforge.state import PROJECT
 
-    print(f"doctor: {build(Path(out or PROJECT / 'out/doctor').absolute())}")
+    folder = Path(out or PROJECT / "out/doctor").absolute()
+    if stack:
+        mirrors = the_mirrors(mirror)
+        wanted = the_stack(stack, mirrors)
+        with exclusive():
+            program = of_the_stack(wanted, the_lock(wanted), mirrors, folder)
+    else:
+        program = build(folder)
+    print(f"doctor: {program}")

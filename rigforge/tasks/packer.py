@@ -15,7 +15,6 @@ from rigforge.tasks.parameters import MIRROR, SITE, STACK
 
 @task(
     iterable=["set_"],
-    positional=["template"],
     help={
         "template": "iso: the build of the install medium; ubuntu: a virtual machine of Canonical's ISO",
         "stack": STACK,
@@ -27,7 +26,7 @@ from rigforge.tasks.parameters import MIRROR, SITE, STACK
 )
 def packer(
     context: Context,
-    template: str = "",
+    template: str,
     stack: str = "",
     set_: Sequence[str] | None = None,
     site: str = "",

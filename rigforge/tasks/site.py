@@ -14,7 +14,6 @@ from rigforge.tasks.parameters import SITE, STACK
 
 @task(
     iterable=["set_"],
-    positional=["out"],
     help={
         "out": "file to write (default: HOST.img)",
         "host": "host name of the machine",

@@ -34,6 +34,7 @@ def validate(
     from dataclasses import asdict
 
     from rigforge.autoinstall.subiquity.check import check
+    from rigforge.autoinstall.subiquity.document import Finding
     from rigforge.autoinstall.subiquity.install_sources import ids
     from rigforge.target.document import DocumentError, parse
 
@@ -48,7 +49,13 @@ def validate(
         return
     if release not in ("24.04", "26.04"):
         raise UsageError(f"--release {release} is not known", "it is one of: 24.04, 26.04, debian")
-    findings = check(Path(file), release, ids(Path(sources)) if sources else None)  # type: ignore[arg-type]
+    known = ids(Path(sources)) if sources else None
+    try:
+        findings = check(Path(file), release, known)  # type: ignore[arg-type]
+    except RigforgeError as error:
+        if not json:
+            raise
+        findings = (Finding("error", "", error.message, error.hint),)
     refused = any(finding.level == "error" for finding in findings)
     if json:
         print(to_json.dumps({"accepted": not refused, "findings": [asdict(each) for each in findings]}, indent=2))

@@ -17,7 +17,7 @@ from rigforge.tasks.parameters import JSON, MIRROR, SITE, STACK
 
 if TYPE_CHECKING:
     from rigforge.verify.qemu import Firmware
-    from rigforge.verify.report import ImageReport, Report
+    from rigforge.verify.report import ImageReport, MediumReport, Report
 
 
 @task(
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
         **SITE,
         **MIRROR,
         "iso": "ISO to test (default: the stack's, built first where that is needed)",
-        "firmware": "bios, uefi, secureboot or all",
+        "firmware": "bios, uefi, secureboot or all; none: an ISO made from Canonical's is looked at and not started",
+        "base-iso": "Canonical's ISO that it was made from, to compare with (default: the one that was downloaded)",
         "out": "folder for the tested disks and the logs (default: out/verify)",
         "json": JSON,
     },
@@ -41,30 +42,45 @@ def verify_iso(
     firmware: str = "all",
     json: bool = False,
     mirror: str = "",
+    base_iso: str = "",
     out: str = "",
 ) -> None:
     """
     Boot an ISO in QEMU, let it install, and test the machine that comes out.
 
+    An ISO made from Canonical's is compared with it first, and its layers and document are looked at.
+
     Example: invoke verify-iso --stack smoke --firmware uefi
     """
     from rigforge.options import the_iso, the_lock, the_mirrors, the_stack
+    from rigforge.sources.live_server import check
+    from rigforge.store.store import Store
     from rigforge.verify import iso as verify
+    from rigforge.verify import live_server
     from rigforge.verify.qemu import FIRMWARES
 
     firmwares = [name for name in FIRMWARES if firmware in (name, "all")]
-    if not firmwares:
-        raise UsageError(f"unknown firmware: {firmware}", f"it is one of: {', '.join(FIRMWARES)}, all")
+    if not firmwares and firmware != "none":
+        raise UsageError(f"unknown firmware: {firmware}", f"it is one of: {', '.join(FIRMWARES)}, all, none")
     mirrors = the_mirrors(mirror)
     of_medium = verify.read_medium(Path(iso))["stack"] if iso else ""
     wanted = the_stack(stack or of_medium, mirrors, set_ or (), site)
-    path = Path(iso) if iso else the_iso(wanted, mirrors)
+    path = Path(iso) if iso else the_iso(wanted, mirrors, base_iso=base_iso)
+    about, lock = verify.read_medium(path), the_lock(wanted)
+    base = next(iter(lock.part("medium")), None)
+    if firmware == "none" and not base:
+        raise UsageError(f"there is nothing to do for {path} without starting it", "leave --firmware out")
     folder = Path(out or PROJECT / "out" / "verify")
 
     def attempt(firmware: Firmware) -> Report:
-        return verify.verify_iso(path, wanted, the_lock(wanted), firmware, folder / f"{wanted.name}-{firmware}")
+        return verify.verify_iso(path, wanted, lock, firmware, folder / f"{wanted.name}-{firmware}")
 
-    _verify((partial(attempt, name) for name in firmwares), json)
+    attempts: list[Callable[[], Report | MediumReport]] = [partial(attempt, name) for name in firmwares]
+    if base:
+        kept = Store(home() / "store").path(base.sha256)
+        stock = check(Path(base_iso), base) if base_iso else kept if kept.exists() else None
+        attempts.insert(0, partial(live_server.examine, path, about, stock, folder))
+    _verify(attempts, json)
 
 
 @task(
@@ -106,7 +122,7 @@ def verify_images(
         _verify((partial(attempt, name) for name in images), json)
 
 
-def _verify(attempts: Iterable[Callable[[], Report | ImageReport]], json: bool) -> None:
+def _verify(attempts: Iterable[Callable[[], Report | ImageReport | MediumReport]], json: bool) -> None:
     """Makes all attempts and prints what was tested; raises RigforgeError where a test failed."""
     from rigforge.verify.report import ImageTestsError
 

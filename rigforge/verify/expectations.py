@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from rigforge.autoinstall import access
 from rigforge.images.description import Description
 from rigforge.layers.plan import environment
 from rigforge.lock.model import Lock
@@ -15,6 +17,8 @@ from rigforge.stack.site import dhcp_everywhere
 
 TEST_USER = "rigforge"
 TEST_HOSTNAME = "rigforge-test"
+#: Of a disk that is encrypted for a test.
+TEST_PASSPHRASE = "rigforge test"
 
 
 class Expectations(BaseModel):
@@ -22,8 +26,10 @@ class Expectations(BaseModel):
 
     `versions` has the lock's keys (kernel, driver, cuda, cudnn, pytorch, python, jupyterlab), as far as they apply.
     `firmware` is "bios", "uefi" or "secureboot" for a machine, `image` the name of a container image; the other is "".
-    `layers` are names, bottom first. With `gpu` there is a GPU to compute on. `debs` and `wheels` are versions by name,
-    of all that is installed from the lock; empty where that is not known.
+    `installer` is who installed the machine: "rigforge", or "subiquity", Canonical's. `layers` are names, bottom first.
+    With `gpu` there is a GPU to compute on. `debs` and `wheels` are versions by name, of all that is installed from
+    the lock; empty where that is not known. `open_ports` are those besides SSH's, as "8888/tcp", `wireguard` names of
+    interfaces.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -31,6 +37,7 @@ class Expectations(BaseModel):
     stack: str
     firmware: str = ""
     image: str = ""
+    installer: str = ""
     hostname: str = ""
     username: str = ""
     locale: str = ""
@@ -42,22 +49,24 @@ class Expectations(BaseModel):
     gpu: bool = False
     versions: Mapping[str, str] = {}
     services: tuple[str, ...] = ()
+    open_ports: tuple[str, ...] = ()
+    wireguard: tuple[str, ...] = ()
     layers: tuple[str, ...] = ()
     debs: Mapping[str, str] = {}
     wheels: Mapping[str, str] = {}
 
     @property
     def parts(self) -> frozenset[str]:
-        """Returns what there is to test: versions, layers, machine or container, gpu, debs, wheels, nvcc.
-
-        With a GPU a container has its host's driver, whatever version that is.
-        """
-        kind = {"machine" if self.firmware else "container"}
-        given = {name for name in ("gpu", "debs", "wheels") if getattr(self, name)}
-        # The wheels for CUDA 12, which have a suffix, are without the compiler itself.
-        nvcc = {"nvcc"} if "nvidia-cuda-nvcc" in self.wheels else set()
+        """Returns what there is to test: versions, layers, machine or container, installer, what fields name."""
+        kind = {"machine", self.installer} if self.firmware else {"container"}
+        given = {name for name in ("gpu", "debs", "wheels", "wireguard") if getattr(self, name)}
+        # The wheels for CUDA 12, which have a suffix, are without the compiler itself; NVIDIA's own archive has it.
+        of_archive = any(re.fullmatch(r"cuda-nvcc-\d+-\d+", name) for name in self.debs)
+        nvcc = {"nvcc"} if of_archive or "nvidia-cuda-nvcc" in self.wheels else set()
+        named = {"unattended-upgrades"} & set(self.debs)
+        # With a GPU a container has its host's driver, whatever version that is.
         driver = {"driver"} if self.gpu else set()
-        return frozenset(self.versions) | frozenset(self.layers) | kind | given | nvcc | driver
+        return frozenset(self.versions) | frozenset(self.layers) | kind | given | nvcc | named | driver
 
 
 def expectations(stack: Stack, lock: Lock, firmware: str, medium: Mapping[str, Any]) -> Expectations:
@@ -66,6 +75,7 @@ def expectations(stack: Stack, lock: Lock, firmware: str, medium: Mapping[str, A
     return Expectations(
         stack=stack.name,
         firmware=firmware,
+        installer="subiquity" if "base" in medium else "rigforge",
         hostname=stack.machine.hostname,
         username=stack.machine.username,
         locale=stack.machine.locale,
@@ -73,9 +83,12 @@ def expectations(stack: Stack, lock: Lock, firmware: str, medium: Mapping[str, A
         layout=stack.storage.layout,
         env=environment(lock) if "python" in lock.versions else "",
         medium_id=medium["id"],
-        module_signed=bool(stack.secure_boot.certificate),
+        # Canonical signs the modules of its own kernels.
+        module_signed=bool(stack.secure_boot.certificate) or "base" in medium,
         versions=dict(lock.versions),
         services=tuple(stack.services.enable),
+        open_ports=access.open_ports(stack),
+        wireguard=tuple(name for name, _ in access.wireguard(stack.network)),
         layers=layers,
         debs=_installed(lock, "deb", layers),
         wheels=_installed(lock, "wheel", layers),
@@ -104,23 +117,23 @@ def _installed(lock: Lock, kind: str, layers: Collection[str]) -> dict[str, str]
 
 
 def stand_in(stack: Stack, public_key: str) -> Stack:
-    """Returns `stack` as it is installed for a test: our user and key, DHCP, any disk, no passphrase to type."""
+    """Returns `stack` as it is installed for a test: our user, key and passphrase, DHCP, any disk.
+
+    Tunnels need no network card, and stay.
+    """
     machine = {
         "hostname": TEST_HOSTNAME,
         "username": TEST_USER,
         "ssh_authorized_keys": (public_key,),
         "password_hash": "",
     }
-    storage = {
-        "layout": "lvm" if stack.storage.layout == "luks" else stack.storage.layout,
-        "passphrase": "",
-        "match": (),
-    }
+    storage = {"passphrase": TEST_PASSPHRASE if stack.storage.layout == "luks" else "", "match": ()}
+    tunnels = {"tunnels": stack.network["tunnels"]} if "tunnels" in stack.network else {}
     return stack.model_copy(
         update={
             "machine": stack.machine.model_copy(update=machine),
             "storage": stack.storage.model_copy(update=storage),
-            "network": dhcp_everywhere(),
+            "network": {**dhcp_everywhere(), **tunnels},
             "install": stack.install.model_copy(update={"shutdown": "reboot"}),
         }
     )

@@ -19,7 +19,7 @@ from rigforge.images.iso import extract
 from rigforge.lock.model import Lock
 from rigforge.stack.model import Stack
 from rigforge.verify import firmware as uefi
-from rigforge.verify import packer, qemu, serial, suite
+from rigforge.verify import packer, passphrase, qemu, serial, suite
 from rigforge.verify.expectations import TEST_HOSTNAME, expectations, stand_in
 from rigforge.verify.files import Files
 from rigforge.verify.report import ImageTestsError, Report, read_junit
@@ -64,32 +64,36 @@ def verify_iso(
         raise RigforgeError(
             f"{iso} was made from the stack {medium['stack']}, not from {stack.name}", "name the stack with --stack"
         )
-    if stack.storage.layout == "luks":
-        console.warn("nobody is there to type a passphrase: verifying the layout lvm instead of luks")
     files = Files(out.absolute())
     installed = stand_in(stack, files.prepare())
     files.expectations.write_text(expectations(installed, lock, firmware, medium).model_dump_json(indent=2))
     seed_image.write_volume(seed_image.nocloud(rendered(installed, lock), TEST_HOSTNAME), files.cidata)
-    machine = qemu.Machine(
-        firmware=firmware,
-        accelerator=qemu.accelerator(),
-        iso=iso.absolute(),
-        cidata=files.cidata,
-        disk=files.disk,
-        flash=_flash(firmware, stack, files.variables),
-        serial_log=files.serial_log,
-        pidfile=files.pidfile,
-        cpus=cpus,
-        memory_mib=memory_mib or memory(medium["rootfs_bytes"]),
-    )
-    with console.step(f"install {iso.name} under {firmware} ({machine.accelerator}) and test the machine"):
-        size = disk_bytes(medium["rootfs_bytes"])
-        minutes = timeout_minutes or patience(medium["rootfs_bytes"])
-        watch = _build(files, machine, installed.machine.username, size, minutes)
-        report = _report(stack.name, machine, files, watch)
-        files.report.write_text(report.to_json())
-        if report.failed:
-            raise ImageTestsError(report)
+    # The path of a socket may have 107 characters.
+    with tempfile.TemporaryDirectory(prefix="rigforge-") as sockets:
+        machine = qemu.Machine(
+            firmware=firmware,
+            accelerator=qemu.accelerator(),
+            iso=iso.absolute(),
+            cidata=files.cidata,
+            disk=files.disk,
+            flash=_flash(firmware, stack, files.variables),
+            serial_log=files.serial_log,
+            serial_socket=Path(sockets) / "serial",
+            pidfile=files.pidfile,
+            cpus=cpus,
+            memory_mib=memory_mib or memory(medium["rootfs_bytes"]),
+        )
+        with (
+            console.step(f"install {iso.name} under {firmware} ({machine.accelerator}) and test the machine"),
+            passphrase.typed(installed.storage.passphrase, machine.serial_log, machine.serial_socket),
+        ):
+            size = disk_bytes(medium["rootfs_bytes"])
+            minutes = timeout_minutes or patience(medium["rootfs_bytes"])
+            watch = _build(files, machine, installed.machine.username, size, minutes, Path(sockets))
+            report = _report(stack.name, machine, files, watch)
+            files.report.write_text(report.to_json())
+            if report.failed:
+                raise ImageTestsError(report)
     return report
 
 
@@ -129,28 +133,27 @@ def _flash(firmware: qemu.Firmware, stack: Stack, variables: Path) -> uefi.Flash
     return uefi.flash(True, variables, machine_owner_key=Path(certificate) if certificate else None)
 
 
-def _build(files: Files, machine: qemu.Machine, username: str, disk: int, timeout_minutes: int) -> Watch:
+def _build(files: Files, machine: qemu.Machine, username: str, disk: int, timeout_minutes: int, sockets: Path) -> Watch:
     """Runs Packer and returns what was seen. A failed test is no error here, anything else that fails is."""
     version = packer.version()
     port = _free_port()
-    with tempfile.TemporaryDirectory(prefix="rigforge-") as sockets:
-        ssh_config = files.out / "ssh_config"
-        ssh_config.write_text(_SSH_CONFIG.format(directory=sockets))
-        variables = packer.Variables(
-            iso=str(machine.iso),
-            output_directory=str(machine.disk.parent),
-            disk_mib=disk >> 20,
-            qemuargs=qemu.arguments(machine),
-            ssh_port=port,
-            ssh_username=username,
-            ssh_private_key_file=str(files.private_key),
-            ssh_timeout=f"{timeout_minutes}m",
-            test_command=_test_command(files, f"ssh://{username}@127.0.0.1:{port}", ssh_config),
-        )
-        project = packer.render(files.out / "packer", "machine", asdict(variables), version)
-        packer.validate(project, version)
-        with watching(files.serial_log, files.packer_log, files.pidfile) as watch:
-            failure = _failure(project, files.packer_log)
+    ssh_config = files.out / "ssh_config"
+    ssh_config.write_text(_SSH_CONFIG.format(directory=sockets))
+    variables = packer.Variables(
+        iso=str(machine.iso),
+        output_directory=str(machine.disk.parent),
+        disk_mib=disk >> 20,
+        qemuargs=qemu.arguments(machine),
+        ssh_port=port,
+        ssh_username=username,
+        ssh_private_key_file=str(files.private_key),
+        ssh_timeout=f"{timeout_minutes}m",
+        test_command=_test_command(files, f"ssh://{username}@127.0.0.1:{port}", ssh_config),
+    )
+    project = packer.render(files.out / "packer", "machine", asdict(variables), version)
+    packer.validate(project, version)
+    with watching(files.serial_log, files.packer_log, files.pidfile) as watch:
+        failure = _failure(project, files.packer_log)
     if watch.seconds_to_ssh is None:
         raise _not_up(watch, files, timeout_minutes) from failure
     if failure and not (files.results.exists() and read_junit(files.results).failures):

@@ -65,7 +65,10 @@ def cpu(accelerator: str) -> str:
 
 @dataclass(frozen=True)
 class Machine:
-    """A machine with one empty disk, an install medium, and a volume with its autoinstall document."""
+    """A machine with one empty disk, an install medium, and a volume with its autoinstall document.
+
+    What it says on its serial line goes into `serial_log`, and what is written to `serial_socket` is typed there.
+    """
 
     firmware: Firmware
     accelerator: str
@@ -74,6 +77,7 @@ class Machine:
     disk: Path
     flash: Flash | None
     serial_log: Path
+    serial_socket: Path
     pidfile: Path
     cpus: int = 2
     memory_mib: int = 2048
@@ -95,13 +99,15 @@ def arguments(machine: Machine) -> list[list[str]]:
     """
     medium_first = machine.firmware == "uefi"
     medium_index, disk_index = (0, 1) if medium_first else (1, 0)
+    socket = _path(machine.serial_socket)
     return [
         *_board(machine),
         ["-smp", str(machine.cpus)],
         ["-m", str(machine.memory_mib)],
         ["-display", "none"],
         ["-vnc", "none"],
-        ["-serial", f"file:{machine.serial_log}"],
+        ["-chardev", f"socket,id=serial,path={socket},server=on,wait=off,logfile={_path(machine.serial_log)}"],
+        ["-serial", "chardev:serial"],
         ["-pidfile", str(machine.pidfile)],
         ["-boot", "menu=off"],
         ["-netdev", "user,id=user.0,restrict=on,hostfwd=tcp:127.0.0.1:{{ .SSHHostPort }}-:22"],

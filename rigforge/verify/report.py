@@ -95,10 +95,39 @@ class ImageReport:
         return json.dumps(asdict(self), indent=2, default=str)
 
 
-class ImageTestsError(RigforgeError):
-    """A machine or container came up and is not as it should be; `report` has the numbers."""
+@dataclass(frozen=True)
+class MediumReport:
+    """An ISO as a file, not started. `checks` are what was looked at; `skipped` counts what could not be."""
 
-    def __init__(self, report: Report | ImageReport) -> None:
+    stack: str
+    iso: str
+    checks: tuple[str, ...]
+    passed: int
+    failed: int
+    failures: tuple[str, ...]
+    skipped: int
+    log: Path
+
+    @property
+    def subject(self) -> str:
+        """What was tested."""
+        return f"{self.stack} ({self.iso})"
+
+    @property
+    def summary(self) -> str:
+        """A line for each check, and one for people in a hurry."""
+        wrong = {check for check in self.checks for failure in self.failures if failure.startswith(f"{check}: ")}
+        lines = [f"{'FAILED' if check in wrong else 'ok'}: {check}" for check in self.checks]
+        return "\n".join([*lines, f"medium: {self.passed} passed, {self.failed} failed, {self.skipped} skipped"])
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=2, default=str)
+
+
+class ImageTestsError(RigforgeError):
+    """A medium, machine or container is there and is not as it should be; `report` has the numbers."""
+
+    def __init__(self, report: Report | ImageReport | MediumReport) -> None:
         self.report = report
         total = report.passed + report.failed + report.skipped
         lines = "\n".join(f"  {failure}" for failure in report.failures)

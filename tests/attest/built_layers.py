@@ -13,6 +13,7 @@ from rigforge.stack.load import load
 VERSIONS = {"kernel": "6.1.0-56-amd64", "kernel_package_version": "6.1.192-2", "driver": "535.309.01"}
 OS_RELEASE = 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nVERSION_ID="12"\nID=debian\n'
 MODULE = b"a compiled kernel module"
+DOCTOR = b"a packed program"
 
 
 def deb(layer: str, name: str, version: str = "1.0-1", architecture: str = "amd64") -> LockedFile:
@@ -29,9 +30,13 @@ FILES = (
     deb("base", "bash", "5.2.15-2+b13"),
     deb("base", "passwd", "1:4.13+dfsg1-1+deb12u1"),
     deb("base", "tzdata", architecture="all"),
+    deb("base", "python3", "3.11.2-1+b1"),
     wheel("cuda", "nvidia-cublas-cu12", "12.8.4.1"),
     wheel("python", "torch", "2.10.0"),
     deb("devel", "gcc-12"),
+    deb("doctor", "binutils"),
+    deb("doctor", "libpython3.11", "3.11.2-6+deb12u9"),
+    wheel("doctor", "pydantic", "2.14.4"),
     deb("module", "dkms", architecture="all"),
     deb("module", "firmware-nvidia-gsp", "535.309.01-0+deb12u1"),
     deb("module", "linux-headers-6.1.0-56-amd64", "6.1.192-2"),
@@ -61,6 +66,11 @@ def build(directory: Path, lock: Lock = LOCK) -> tuple[tuple[Layer, ...], Cache]
     lay(rootfs["python"], {torch: "Metadata-Version: 2.4\nName: torch\nVersion: 2.10.0\nLicense-Expression: MIT\n"})
     if "module" in rootfs:
         (rootfs["module"] / "nvidia-modules.deb").write_bytes(MODULE)
+    if "doctor" in rootfs:
+        (rootfs["doctor"] / "rigforge-doctor").write_bytes(DOCTOR)
+        pydantic = "opt/doctor/lib/python3.11/site-packages/pydantic-2.14.4.dist-info/METADATA"
+        named = "Name: pydantic\nVersion: 2.14.4\nLicense-Expression: MIT\n"
+        lay(rootfs["doctor"], {pydantic: f"Metadata-Version: 2.4\n{named}"})
     return layers, cache
 
 

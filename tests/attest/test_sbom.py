@@ -13,21 +13,21 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from built_layers import FILES, LOCK, MODULE, build, lay, rebuild_without_module
+from built_layers import DOCTOR, FILES, LOCK, MODULE, build, lay, rebuild_without_module
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from packageurl import PackageURL
 
 from rigforge.attest.sbom import Distribution, Subject, purl, sbom
 from rigforge.errors import RigforgeError
-from rigforge.images.description import IMAGES
+from rigforge.images.description import IMAGES, needed
 from rigforge.layers.plan import Layer
-from rigforge.lock.model import LockedFile, read, to_text
+from rigforge.lock.model import NOT_SHIPPED, LockedFile, read, to_text
 from rigforge.state import PROJECT
 
 ISO = Subject("rigforge-debian-12.iso", "iso")
 DEBIAN = Distribution("debian", "12")
-SHIPPED = [file for file in FILES if file.layer != "module"]
+SHIPPED = [file for file in FILES if file.layer not in NOT_SHIPPED]
 
 
 def of_iso(directory: Path) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def of_iso(directory: Path) -> dict[str, Any]:
 
 def of_image(directory: Path, image: str) -> dict[str, Any]:
     layers, cache = build(directory)
-    own = [layer for layer in layers if layer.name in IMAGES[image]]
+    own = needed(layers, [image])
     bill: dict[str, Any] = json.loads(sbom(Subject(f"debian-12-{image}", "image"), LOCK, own, cache))
     return bill
 
@@ -134,7 +134,7 @@ def test_a_conda_package_has_its_build_its_channel_and_its_own_licence(tmp_path:
 
 @pytest.mark.parametrize("stack", ["debian-12", "smoke"])
 def test_package_urls_of_the_committed_locks_can_be_read_back(stack: str) -> None:
-    shipped = [file for file in read(PROJECT / f"stacks/{stack}.lock").files if file.layer != "module"]
+    shipped = [file for file in read(PROJECT / f"stacks/{stack}.lock").files if file.layer not in NOT_SHIPPED]
     urls = [purl(file, DEBIAN).to_string() for file in shipped]
     assert len(set(urls)) == len(shipped)
     for file, text in zip(shipped, urls, strict=True):
@@ -161,6 +161,21 @@ def test_the_compiled_module_has_its_own_digest_and_its_ancestors(tmp_path: Path
     assert ancestors == ["linux-headers-6.1.0-56-amd64", "nvidia-kernel-dkms"]
 
 
+def test_the_doctor_has_its_own_digest_and_what_it_was_packed_from(tmp_path: Path) -> None:
+    doctor = named(of_iso(tmp_path), "rigforge-doctor")
+    assert doctor["hashes"][0]["content"] == hashlib.sha256(DOCTOR).hexdigest()
+    assert doctor["licenses"] == [{"license": {"id": "MIT"}}]
+    assert [one["name"] for one in doctor["pedigree"]["ancestors"]] == ["libpython3.11", "pydantic"]
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_every_image_has_the_doctor_of_the_machine(tmp_path: Path, image: str) -> None:
+    machine, container = (
+        named(bill, "rigforge-doctor") for bill in (of_iso(tmp_path / "a"), of_image(tmp_path / "b", image))
+    )
+    assert machine == container
+
+
 def test_no_image_has_the_module(tmp_path: Path) -> None:
     assert "nvidia-modules" not in json.dumps(of_image(tmp_path, "dev"))
 
@@ -170,15 +185,15 @@ def test_a_module_that_is_gone_is_named_with_what_to_do(tmp_path: Path) -> None:
     rebuild_without_module(layers, cache)
     with pytest.raises(RigforgeError, match=r"nvidia-modules\.deb is missing") as caught:
         sbom(ISO, LOCK, layers, cache)
-    assert "builds both anew" in caught.value.hint
+    assert "builds what is missing anew" in caught.value.hint
 
 
 def test_a_signed_module_names_the_certificate(tmp_path: Path) -> None:
     layers, cache = build(tmp_path)
     (host,) = (layer for layer in layers if layer.name == "host")
-    signed = replace(host.uses[0], options={**host.uses[0].options, "certificate_sha256": "ab" * 32})
+    signed = replace(host.uses[-1], options={**host.uses[-1].options, "certificate_sha256": "ab" * 32})
     signed_host = replace(host, uses=(signed,))
-    for old, new in ((host.uses[0], signed), (host, signed_host)):
+    for old, new in ((host.uses[-1], signed), (host, signed_host)):
         cache.layer(old).rename(cache.layer(new))
     own: list[Layer] = [signed_host if layer is host else layer for layer in layers if layer.name in ("base", "host")]
     module = named(json.loads(sbom(ISO, LOCK, own, cache)), "nvidia-modules-6.1.0-56-amd64")

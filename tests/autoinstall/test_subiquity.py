@@ -11,8 +11,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
-from rigforge.autoinstall.subiquity.accepted import Release
+from rigforge.autoinstall.subiquity.accepted import Release, known
 from rigforge.autoinstall.subiquity.check import check
 from rigforge.autoinstall.subiquity.document import Finding
 from rigforge.autoinstall.subiquity.install_sources import ids
@@ -104,7 +105,7 @@ REFUSED = {
         "storage.config[1].device",
         HEAD + BOOTABLE.replace("device: d0, size: 1G", "device: d9, size: 1G"),
     ),
-    "an action of no type": ("storage.config[0]", HEAD + BOOTABLE.replace("type: disk", "type: drive")),
+    "a disk of another type": ("storage.config[1].device", HEAD + BOOTABLE.replace("type: disk", "type: drive")),
     "no identity": ("identity", "version: 1\n"),
     "identity without a value": ("identity", "version: 1\nidentity:\n"),
     "identity without a password": ("identity", "version: 1\nidentity: {hostname: gold, username: ada}\n"),
@@ -112,6 +113,45 @@ REFUSED = {
     "a host name that is a number": ("identity.hostname", HEAD.replace("gold", "7")),
     "user-data that cloud-init does not know": ("user-data.package", HEAD + "user-data: {package: [vim]}\n"),
     "user-data that is a list": ("user-data", HEAD + "user-data: [vim]\n"),
+    "user-data with a command as a string": ("user-data.runcmd", HEAD + "user-data: {runcmd: echo hi}\n"),
+    "user-data with packages as a string": ("user-data.packages", HEAD + "user-data: {packages: vim}\n"),
+    "user-data with a word for yes or no": ("user-data.package_update", HEAD + "user-data: {package_update: maybe}\n"),
+    "a file without a path": ("user-data.write_files[0]", HEAD + "user-data: {write_files: [{content: x}]}\n"),
+    "a host name that is a number, in user-data": ("user-data.hostname", HEAD + "user-data: {hostname: 5}\n"),
+    "a network of nothing": ("network", HEAD + "network: {}\n"),
+    "a card matched by its colour": (
+        "network.ethernets.match",
+        HEAD + "network: {version: 2, ethernets: {match: {name: x, colour: y}}}\n",
+    ),
+    "a version that is true": ("version", "version: true\n" + USER),
+    "error commands that are none": ("error-commands", HEAD + "error-commands:\n"),
+    "commands that are a number": ("late-commands", HEAD + "late-commands: 5\n"),
+    "a report of no type": ("reporting.hook", HEAD + "reporting: {hook: {endpoint: x}}\n"),
+    "a keyboard by its model": ("keyboard", HEAD + "keyboard: {layout: us, model: pc105}\n"),
+    "a proxy that is a number": ("proxy", HEAD + "proxy: 8080\n"),
+    "a mirror that is a number": (
+        "apt.mirror-selection.primary[0]",
+        HEAD + "apt: {mirror-selection: {primary: [5]}}\n",
+    ),
+    "a pin without a priority": ("apt.preferences[0]", HEAD + "apt: {preferences: [{package: a, pin: b}]}\n"),
+    "a snap by its revision": ("snaps[0]", HEAD + "snaps: [{name: a, revision: 5}]\n"),
+    "a kernel that is a word": ("kernel", HEAD + "kernel: linux-generic\n"),
+    "a locale that is a number": ("locale", HEAD + "locale: 5\n"),
+    "a layout of null": ("storage.layout", HEAD + "storage: {layout: null}\n"),
+    "a config of null": ("storage.config", HEAD + "storage: {config: null}\n"),
+    "a partition of no disk": ("storage.config[2]", HEAD + BOOTABLE.replace("id: p1, device: d0", "id: p1")),
+    "a format of no file system": ("storage.config[4]", HEAD + BOOTABLE.replace(", fstype: ext4", "")),
+    "an action without an id": ("storage.config[0]", HEAD + BOOTABLE.replace("id: d0, ptable", "ptable")),
+    "a size that is none": ("storage.config[1].size", HEAD + BOOTABLE.replace("size: 1G", "size: lots")),
+    "the rest of a disk, and more after it": (
+        "storage.config[1].size",
+        HEAD + BOOTABLE.replace("size: 1G", "size: -1"),
+    ),
+    "a disk that is used twice": ("storage.config", HEAD + BOOTABLE + "  - {type: disk, id: d1, path: /dev/sda}\n"),
+    "a pool of partitions that there are not": (
+        "storage.config[7].vdevs",
+        HEAD + BOOTABLE + "  - {type: zpool, id: z0, vdevs: [p9], pool: rpool, mountpoint: /}\n",
+    ),
     "primary and mirror-selection": (
         "apt",
         HEAD + "apt: {primary: [], mirror-selection: {primary: [country-mirror]}}\n",
@@ -154,6 +194,21 @@ ACCEPTED = {
     "a layout that there is not": HEAD + "storage: {layout: {name: btrfs}}\n",
     "a layout of one's own": HEAD + BOOTABLE,
     "partitions larger than disks": HEAD + BOOTABLE.replace("-1", "900G"),
+    "an action that there is not, and nobody needs": HEAD + BOOTABLE + "  - {type: bogus, id: b}\n",
+    "a partition by its share": HEAD + BOOTABLE.replace("size: -1", "size: 50%"),
+    "a root in a pool": HEAD
+    + BOOTABLE.partition("  - {type: format")[0]
+    + "  - {type: zpool, id: z0, vdevs: [p1], pool: rpool, mountpoint: /}\n",
+    "a sizing policy where it is not looked at": HEAD + "storage: {layout: {name: direct, sizing-policy: half}}\n",
+    "ZFS with a password": HEAD + "storage: {layout: {name: zfs, password: x}}\n",
+    "the gap of a disk": HEAD + "storage: {layout: {name: direct, mode: use_gap}}\n",
+    "users and commands of many forms": HEAD
+    + "user-data: {users: [default, {name: bob}], runcmd: [[ls, -l], ls], ntp: null}\n",
+    "empty user-data in place of identity": "version: 1\nuser-data: {}\n",
+    "a keyboard of null": HEAD + "keyboard: null\n",
+    "a time zone of nothing": HEAD + "timezone: ''\n",
+    "a kernel by its flavour": HEAD + "kernel: {flavor: hwe}\n",
+    "a card by its name": HEAD + "network: {version: 2, ethernets: {any: {match: {name: 'en*'}, dhcp4: true}}}\n",
     "network below network": HEAD + "network: {network: {version: 2}}\n",
     "a locale that there is not": HEAD + "locale: tlh_KL\n",
     "a time zone by the address": HEAD + "timezone: geoip\n",
@@ -277,7 +332,7 @@ def test_a_source_is_looked_up_in_either_form_of_the_list(tmp_path: Path, text: 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "no mapping"),
+        (b"", "is empty"),
         (b"- a\n", "no mapping"),
         (b"autoinstall: 5\n", "autoinstall: no mapping"),
         (b"version: [1\n", ":2:1"),
@@ -293,6 +348,23 @@ def test_what_is_no_document_gets_one_clear_error(tmp_path: Path, content: bytes
     with pytest.raises(RigforgeError) as caught:
         check(file, "24.04")
     assert message in caught.value.message
+
+
+def test_a_value_of_any_kind_anywhere_is_no_traceback(tmp_path: Path) -> None:
+    odd: list[object] = [None, 5, True, [], {}, [[]], [None], {"a": [{}]}, [{"name": {}}], {1: 2}]
+    whole = yaml.safe_load(SOUND + BOOTABLE.replace("storage:", "unknown:"))
+    for section in (*known("26.04"), *whole):
+        for value in odd:
+            findings(tmp_path, yaml.safe_dump({**whole, section: value}), "26.04")
+    for key in ("users", "write_files", "runcmd"):
+        for value in odd:
+            findings(tmp_path, yaml.safe_dump({**whole, "user-data": {key: value}}))
+    actions = yaml.safe_load(BOOTABLE)["storage"]["config"]
+    for number, action in enumerate(actions):
+        for key in (*action, "vdevs", "devices"):
+            for value in odd:
+                changed = [*actions[:number], {**action, key: value}, *actions[number + 1 :]]
+                findings(tmp_path, yaml.safe_dump({**whole, "storage": {"config": changed}}))
 
 
 def test_a_few_lines_that_stand_for_billions_end_soon(tmp_path: Path) -> None:
@@ -318,5 +390,9 @@ def test_the_task_says_whether_the_installer_accepts_it(tmp_path: Path) -> None:
     assert (done.returncode, found["accepted"]) == (1, False)
     assert found["findings"][0].keys() >= {"level", "key", "message", "hint"}
     assert validate(file, "--release", "20.04").returncode == 2
+    file.write_text("version: [1\n")
+    done = validate(file, "--json")
+    (finding,) = json.loads(done.stdout)["findings"]
+    assert (done.returncode, finding["level"]) == (1, "error") and ":2:1" in finding["message"]
     done = validate(tmp_path / "none.yaml")
     assert done.returncode == 1 and "cannot be read" in done.stderr and "Traceback" not in done.stderr

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from rigforge.autoinstall.access import allowing
 from rigforge.autoinstall.subiquity.check import check
 from rigforge.autoinstall.ubuntu import render
 from rigforge.errors import RigforgeError
@@ -48,6 +49,11 @@ def test_nothing_is_fetched_and_the_kernel_is_the_one_of_the_layers() -> None:
     assert [made[name] for name in ("drivers", "oem", "codecs")] == [{"install": False}] * 3
     assert (made["packages"], made["snaps"]) == ([], [])
     assert made["apt"] == {"fallback": "offline-install", "geoip": False}
+
+
+def test_only_the_machines_user_logs_in_over_ssh() -> None:
+    assert allowing("ada") in document("user=ada")["late-commands"]  # type: ignore[operator]
+    assert "'AllowUsers ada\n' >/target/etc/ssh/sshd_config.d/rigforge-users.conf" in allowing("ada")
 
 
 def test_without_a_password_login_is_by_key_and_sudo_asks_for_none() -> None:

@@ -127,3 +127,8 @@ def test_this_machine_is_looked_at() -> None:
     findings = json.loads(done.stdout)["findings"]
     assert findings and {finding["status"] for finding in findings} <= {"ok", "warning", "failed"}
     assert (done.returncode == 1) == any(finding["status"] == "failed" for finding in findings)
+
+
+def test_several_cards_of_a_kind_are_counted() -> None:
+    done = explain("--gpu", "4090", "--gpu", "RTX 4090", "--gpu", "T4")
+    assert "2 × GeForce RTX 4090, Tesla T4: native" in done.stdout + done.stderr

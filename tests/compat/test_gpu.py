@@ -75,10 +75,10 @@ def test_a_card_is_found_as_people_type_it(typed: str, name: str, capability: st
 
 
 def test_every_card_is_found_by_its_own_name_at_once() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     for card in cards():
         assert find(card.name) == card
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 1.0
 
 
 def test_every_card_is_found_by_its_pci_ids() -> None:

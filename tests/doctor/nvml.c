@@ -1,6 +1,6 @@
 /* libnvidia-ml.so.1 for machines without a GPU: the ABI of NVIDIA's nvml.h, answers out of the file $MOCK_NVML.
  * A line is `NAME VALUE` for the driver or `INDEX.NAME VALUE` for a GPU; the value `!15` returns the error 15.
- * What the file has no line for is not supported (3). */
+ * `0.peers.2 3` is of GPU 0 with GPU 2. What the file has no line for is not supported (3). */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,4 +97,10 @@ int nvmlDeviceGetRemappedRows(void *gpu, unsigned *good, unsigned *bad, unsigned
     int error = small(gpu, "remap_pending", pending);
     return error ? error : small(gpu, "remap_failed", failed);
 }
-int nvmlDeviceGetP2PStatus(void *one, void *other, int index, unsigned *value) { (void)other; (void)index; return small(one, "peers", value); }
+int nvmlDeviceGetP2PStatus(void *one, void *other, int index, unsigned *value) {
+    char name[32];
+    (void)index;
+    snprintf(name, sizeof name, "peers.%ld", (long)(intptr_t)other - 1);
+    int error = small(one, name, value);
+    return error == NOT_SUPPORTED ? small(one, "peers", value) : error;
+}

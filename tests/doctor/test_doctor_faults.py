@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import time
+import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import machines
 import pytest
 from machines import GIB, KERNEL, Examine, program, write
+
+from rigforge.doctor.checks import storage
+from rigforge.doctor.machine import Machine
+from rigforge.doctor.nvml import Nvml
 
 
 @pytest.mark.parametrize("gpus", [1, 2, 4, 8])
@@ -31,11 +36,13 @@ def test_without_a_gpu_nothing_fails_and_what_was_not_looked_at_is_said(
     assert answer["checks"]["gpu-temperature"]["status"] == "n/a"
 
 
-def test_eight_gpus_take_less_than_three_seconds(examine: Examine, healthy: Callable[[int], str]) -> None:
+def test_eight_gpus_take_less_than_three_seconds_of_the_processor(
+    examine: Examine, healthy: Callable[[int], str]
+) -> None:
     told = healthy(8)
-    start = time.monotonic()
+    start = sum(os.times()[2:4])
     examine(told)
-    assert time.monotonic() - start < 3
+    assert sum(os.times()[2:4]) - start < 3
 
 
 @pytest.mark.parametrize(
@@ -64,6 +71,37 @@ def test_what_one_of_two_gpus_says(
     assert (found["status"], measured in found["measured"]) == (status, True), found
     assert "GPU 1" in found["measured"]
     assert found["fix"]
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "measured"),
+    [
+        (1, "warning", "none between GPUs 0–1: the chipset does not pass it on"),
+        (2, "ok", "usual for cards of the GeForce line"),
+        (3, "warning", "different I/O hubs"),
+        (4, "warning", "switched off in the driver's settings"),
+        (5, "ok", "does not support it for this pair"),
+        (6, "warning", "does not know why"),
+        (99, "warning", "does not know why"),
+        ("!3", "n/a", "the driver does not say"),
+    ],
+)
+def test_two_gpus_that_do_not_reach_each_other(
+    examine: Examine, root: Path, state: object, status: str, measured: str
+) -> None:
+    """NVML's reasons (nvml.h, nvmlGpuP2PStatus_t), one that it does not have yet, and a driver that does not tell."""
+    machines.machine(root, 2)
+    found = examine(machines.answers(2, gpu0={"peers": state}))["checks"]["gpu-peers"]
+    assert (found["status"], measured in found["measured"]) == (status, True), found
+    assert bool(found["fix"]) == (status == "warning")
+
+
+def test_of_four_gpus_the_pairs_are_named_by_what_keeps_them_apart(examine: Examine, root: Path) -> None:
+    machines.machine(root, 4)
+    apart = {"gpu0": {"peers.2": 3, "peers.3": 3}, "gpu1": {"peers.2": 3, "peers.3": 2}}
+    found = examine(machines.answers(4, **apart))["checks"]["gpu-peers"]
+    assert found["status"] == "warning"
+    assert found["measured"] == "none between GPUs 0–2, 0–3, 1–2: they are on different I/O hubs"
 
 
 def test_a_seated_card_that_the_driver_does_not_see(examine: Examine, root: Path) -> None:
@@ -140,6 +178,37 @@ def test_what_a_program_of_the_machine_says(
     assert (found["status"], measured in found["measured"]) == (status, True), found
 
 
+#: Debian's own nftables.conf, which filters nothing, as nft lists it.
+OPEN = """table inet filter {
+	chain input {
+		type filter hook input priority filter; policy accept;
+	}
+}"""
+
+
+@pytest.mark.parametrize(
+    ("script", "status", "measured"),
+    [
+        (f"echo '{OPEN}'", "warning", "no rule for what comes in"),
+        (f"echo '{OPEN.replace('policy accept', 'policy drop')}'", "ok", "nftables is active"),
+        (
+            f"echo '{OPEN.replace('accept;', 'accept; tcp dport { 22, 80 } accept; reject')}'",
+            "ok",
+            "nftables is active",
+        ),
+        ("true", "warning", "no rule for what comes in"),
+        ("echo Operation not permitted >&2; exit 1", "ok", "nftables is active"),
+    ],
+)
+def test_the_rules_of_an_active_firewall(
+    examine: Examine, healthy: Callable[[int], str], root: Path, script: str, status: str, measured: str
+) -> None:
+    told = healthy(0)
+    program(root, "nft", script)
+    found = examine(told)["checks"]["firewall"]
+    assert (found["status"], measured in found["measured"]) == (status, True), found
+
+
 def test_nouveau_and_a_module_that_is_not_loaded(examine: Examine, healthy: Callable[[int], str], root: Path) -> None:
     told = healthy(1)
     (root / "proc/driver/nvidia/version").unlink()
@@ -206,6 +275,113 @@ def test_a_notebook_that_everybody_reaches(examine: Examine, healthy: Callable[[
     assert (found["status"], found["measured"]) == ("warning", "listens on 0.0.0.0")
     write(root / "proc/net/tcp", f"{head}   0: 0100007F:22B8 00000000:0000 0A\n")
     assert examine(told)["checks"]["jupyter"]["status"] == "ok"
+
+
+#: A Docker with one image of Rigforge's; `run` is what happens when a container of it is started.
+DOCKER = """case "$1" in
+    info) echo '{info}';;
+    images) echo 0123456789ab;;
+    run) {run};;
+esac"""
+
+
+@pytest.mark.parametrize(
+    ("info", "run", "runtime", "start", "measured"),
+    [
+        ('{"Runtimes": {"nvidia": {}}}', "echo GPU 0; echo GPU 1", "ok", "ok", "0123456789ab started with 2 GPUs"),
+        ("{}", "true", "failed", "n/a", "no way to hand a GPU over"),
+        (
+            '{"Runtimes": {"nvidia": {}}}',
+            "echo WARNING: slow >&2; echo docker: Error response: no adapters >&2; echo See --help >&2; exit 125",
+            "ok",
+            "failed",
+            "did not start: docker: Error response: no adapters",
+        ),
+        ('{"Runtimes": {"nvidia": {}}}', "exit 3", "ok", "failed", "did not start: exit code 3"),
+    ],
+)
+def test_docker_hands_the_gpus_over_or_not(
+    examine: Examine,
+    healthy: Callable[[int], str],
+    root: Path,
+    info: str,
+    run: str,
+    runtime: str,
+    start: str,
+    measured: str,
+) -> None:
+    told = healthy(2)
+    (root / "etc/cdi/nvidia.yaml").unlink()
+    program(root, "docker", DOCKER.replace("{info}", info).replace("{run}", run))
+    found = examine(told)["checks"]
+    assert (found["container-runtime"]["status"], found["container-start"]["status"]) == (runtime, start)
+    assert measured in found["container-start"]["measured"]
+
+
+@pytest.mark.parametrize(
+    ("cuda", "status", "measured"),
+    [("13.0.96", "ok", "PyTorch 2.11.0"), ("14.0.1", "failed", "CUDA 14.0"), ("", "failed", "PyTorch 2.11.0")],
+)
+def test_the_pytorch_of_the_environment_against_the_driver(
+    examine: Examine, healthy: Callable[[int], str], root: Path, cuda: str, status: str, measured: str
+) -> None:
+    told = healthy(1)
+    packages = {"torch": "2.11.0", **({"nvidia-cuda-runtime": cuda, "nvidia-cudnn-cu13": "9.19.0.56"} if cuda else {})}
+    answer = json.dumps({"python": "3.11", "packages": packages, "cuda": cuda[:4]})
+    write(root / "opt/rigforge/python/bin/python3", f"#!/bin/sh\necho '{answer}'\n", 0o755)
+    found = examine(told)["checks"]["compatibility"]
+    assert (found["status"], measured in found["measured"]) == (status, True), found
+
+
+def test_swap_that_is_in_use(examine: Examine, healthy: Callable[[int], str], root: Path) -> None:
+    told = healthy(0)
+    sizes = {"MemTotal": 64, "MemAvailable": 30, "SwapTotal": 8, "SwapFree": 1}
+    write(root / "proc/meminfo", "".join(f"{name}: {size * GIB // 1024} kB\n" for name, size in sizes.items()))
+    found = examine(told)["checks"]["swap"]
+    assert (found["status"], found["measured"]) == ("warning", "7.0 of 8.0 GiB in use")
+
+
+@pytest.mark.parametrize(("free", "status"), [(300, "ok"), (15, "warning"), (0.5, "failed")])
+def test_a_disk_that_fills_up(root: Path, monkeypatch: pytest.MonkeyPatch, free: float, status: str) -> None:
+    root.mkdir()
+    told = os.statvfs_result((4096, 4096, 500 * GIB // 4096, 0, int(free * GIB) // 4096, 0, 0, 0, 0, 255))
+    monkeypatch.setattr("os.statvfs", lambda folder: told)
+    (found, _) = storage.checks(Machine(Nvml(), root))
+    assert found.status == status, found
+
+
+def test_gpus_of_two_processors(examine: Examine, healthy: Callable[[int], str], root: Path) -> None:
+    told = healthy(2)
+    write(root / "sys/bus/pci/devices" / machines.address(1) / "numa_node", "1")
+    found = examine(told)["checks"]["gpu-numa"]
+    assert found["status"] == "ok"
+    assert f"{machines.address(1)} on node 1; numactl" in found["measured"]
+
+
+@pytest.mark.parametrize(
+    ("signer", "keys", "status", "measured"),
+    [
+        ("", "", "failed", "the module is not signed"),
+        ("MOK", "1d5f I------ 1 perm 1f0f0000 0 0 asymmetri MOK: 1234: X509.rsa []", "ok", "which is enrolled"),
+    ],
+)
+def test_the_key_of_a_module_under_secure_boot(
+    examine: Examine,
+    healthy: Callable[[int], str],
+    root: Path,
+    signer: str,
+    keys: str,
+    status: str,
+    measured: str,
+) -> None:
+    told = healthy(1)
+    (root / "proc/driver/nvidia/version").unlink()
+    variable = root / "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+    write(variable, "\x06\x00\x00\x00\x01")
+    write(root / "proc/keys", keys)
+    program(root, "modinfo", f"echo {signer}")
+    found = examine(told)["checks"]["module-key"]
+    assert (found["status"], measured in found["measured"]) == (status, True), found
 
 
 def test_in_a_container_the_host_is_not_looked_at(examine: Examine, healthy: Callable[[int], str], root: Path) -> None:

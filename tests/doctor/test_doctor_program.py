@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import signal
 import subprocess
-import time
 from pathlib import Path
 
 import jsonschema
 import pytest
 from machines import answers
+from PyInstaller.archive.readers import CArchiveReader
 
-from rigforge.doctor.build import build
+from rigforge.doctor.build import PROGRAM, build
 from rigforge.state import PROJECT
 
 pytestmark = pytest.mark.build
+
+#: glibc of Ubuntu 22.04.
+OLDEST_C_LIBRARY = (2, 35)
 
 
 @pytest.fixture(scope="module")
@@ -29,19 +34,42 @@ def run(doctor: Path, *arguments: str, **environment: str) -> subprocess.Complet
     return subprocess.run(command, capture_output=True, text=True, env={"HOME": "/nonexistent", **environment})
 
 
+def processor_seconds() -> float:
+    """What the programs that were run have taken of the processor; what others take of it does not count."""
+    return sum(os.times()[2:4])
+
+
 def test_it_is_small_and_starts_at_once(doctor: Path) -> None:
     assert doctor.stat().st_size <= 25 * 1000**2
-    run(doctor, "--help")
-    start = time.monotonic()
+    start = processor_seconds()
     assert run(doctor, "--help").returncode == 0
-    assert time.monotonic() - start < 1
+    assert processor_seconds() - start < 1
+
+
+def test_it_runs_on_the_c_library_of_the_oldest_supported_base(doctor: Path, tmp_path: Path) -> None:
+    """Every ELF file in it, and the loader itself, asks for no newer version of a symbol than Ubuntu 22.04 has."""
+    archive = CArchiveReader(str(doctor))
+    parts = {name: content for name in archive.toc if (content := archive.extract(name)).startswith(b"\x7fELF")}
+    assert {"markupsafe/_speedups", "pydantic_core/_pydantic_core"} <= {name.partition(".")[0] for name in parts}
+    needed = {}
+    for number, (name, content) in enumerate({PROGRAM: doctor.read_bytes(), **parts}.items()):
+        (tmp_path / str(number)).write_bytes(content)
+        command = ["readelf", "--version-info", "--wide", tmp_path / str(number)]
+        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        versions = re.findall(r"Name: GLIBC_(\d+)\.(\d+)", told)
+        needed[name] = max(((int(major), int(minor)) for major, minor in versions), default=(0, 0))
+    assert max(needed.values()) <= OLDEST_C_LIBRARY, needed
+
+
+def test_two_builds_give_the_same_bytes(doctor: Path, tmp_path: Path) -> None:
+    assert build(tmp_path).read_bytes() == doctor.read_bytes()
 
 
 def test_its_answer_is_as_documented_and_its_exit_code_is_the_verdict(doctor: Path, mock: Path, tmp_path: Path) -> None:
     (tmp_path / "mock").write_text(answers(8, gpu3={"temperature": 95}))
-    start = time.monotonic()
+    start = processor_seconds()
     done = run(doctor, "--json", LD_LIBRARY_PATH=str(mock), MOCK_NVML=str(tmp_path / "mock"))
-    assert time.monotonic() - start < 3
+    assert processor_seconds() - start < 3
     answer = json.loads(done.stdout)
     jsonschema.validate(answer, json.loads((PROJECT / "docs/doctor.schema.json").read_text()))
     identities = [check["id"] for check in answer["checks"]]
@@ -78,8 +106,25 @@ def test_the_report_is_one_file_with_the_worst_first(doctor: Path, mock: Path, t
     assert not any(word in text for word in ("src=", "href=", "url("))
 
 
+def test_it_looks_again_until_ctrl_c(doctor: Path) -> None:
+    command = [doctor, "--json", "--watch", "0.1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={"HOME": "/nonexistent"}) as watching:
+        assert watching.stdout
+        answers = [json.loads(watching.stdout.readline()) for _ in range(2)]
+        watching.send_signal(signal.SIGINT)
+        assert watching.wait(30) == 130
+    assert [set(answer) for answer in answers] == [{"verdict", "machine", "checks"}] * 2
+
+
 def test_a_report_that_cannot_be_written_is_one_line(doctor: Path) -> None:
     done = run(doctor, "--report", "/nowhere/report.html")
     assert done.returncode == 2
     assert done.stderr.startswith("rigforge-doctor: --report: ")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_it_plans_an_upgrade(doctor: Path) -> None:
+    """Here there is no driver to plan for; what it does where there is one is in tests/doctor/upgrade."""
+    done = run(doctor, "upgrade", "--plan", "--json")
+    assert done.stderr == ""
+    assert (json.loads(done.stdout)["status"], done.returncode) == ("unknown", 1)

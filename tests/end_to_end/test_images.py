@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import signal
@@ -16,8 +17,12 @@ import pytest
 from chain import OUT, rigforge, usable
 from engine import docker, registry
 
+from rigforge.doctor.check import Check
+from rigforge.doctor.checks import containers
+from rigforge.doctor.machine import Machine
+from rigforge.doctor.nvml import Nvml
 from rigforge.images import blob
-from rigforge.images.oci import read_index
+from rigforge.images.oci import read_blob, read_index
 from rigforge.state import PROJECT, home
 
 pytestmark = pytest.mark.docker
@@ -102,6 +107,39 @@ def test_the_image_has_the_bytes_of_the_machine(stack: str, built: list[str], tm
 def test_a_second_build_needs_no_network_and_gives_the_same_digest(stack: str, built: list[str]) -> None:
     printed = rigforge("build-images", "--stack", stack, "--offline", "--out", OUT / "again")
     assert printed.split()[2] == built[2]
+
+
+def test_the_doctor_is_in_it_as_one_layer_of_its_own(built: list[str]) -> None:
+    layout = Path(built[3])
+    manifest = read_blob(layout, built[2])
+    history = [step["created_by"] for step in read_blob(layout, manifest["config"]["digest"])["history"]]
+    digest = manifest["layers"][history.index("rigforge-doctor")]["digest"]
+    found = [blob.find(file.with_suffix(".tar")) for file in (home() / "blobs").glob("*-zstd.json")]
+    layer = next(made for made in found if made and made.digest == digest)
+    with tarfile.open(fileobj=io.BytesIO(b"".join(layer.chunks()))) as tar:
+        assert [member.name for member in tar.getmembers()] == ["usr/bin", "usr/bin/rigforge-doctor"]
+
+
+def container_start(root: Path) -> Check:
+    """What the doctor says on a machine without a GPU that has this Docker."""
+    (found,) = (one for one in containers.checks(Machine(Nvml(), root)) if one.id == "container-start")
+    return found
+
+
+def test_the_doctor_really_starts_a_container(image: str, tmp_path: Path) -> None:
+    assert container_start(tmp_path).status == "ok", container_start(tmp_path)
+
+
+def test_the_doctor_says_that_a_container_does_not_start(image: str, tmp_path: Path) -> None:
+    """Of images that claim to be Rigforge's it takes the newest, and this one is empty."""
+    (tmp_path / "empty.tar").write_bytes(bytes(10240))
+    command = ["docker", "import", "--change", "LABEL io.rigforge.stack=empty", tmp_path / "empty.tar", "empty:test"]
+    subprocess.run(command, check=True, capture_output=True)
+    try:
+        found = container_start(tmp_path)
+    finally:
+        subprocess.run(["docker", "rmi", "empty:test"], check=True, capture_output=True)
+    assert (found.status, "executable file not found" in found.measured) == ("failed", True), found
 
 
 def test_any_user_may_run_it(image: str) -> None:

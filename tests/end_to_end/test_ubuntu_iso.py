@@ -106,7 +106,7 @@ def rig(boot: Path, key: Key, tmp_path_factory: pytest.TempPathFactory) -> Itera
     archive.add("noble", "linux-modules-nvidia-580-server-open-generic", f"{abi}.57+1", Depends=modules)
     for name in USER_SPACE:
         archive.add("noble", name, f"{DRIVER}-0ubuntu0.24.04.1", Source="nvidia-graphics-drivers-580-server")
-    for file in lock.files:
+    for file in {file.basename: file for file in lock.files if file.kind == "deb"}.values():
         (archive.path / "pool/noble/main" / file.basename).symlink_to(store.path(file.sha256))
     archive.publish("noble", key)
     stock = live_server_medium.make(folder, boot)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,13 @@ def test_the_task_writes_a_project_and_loses_nothing_of_the_folder(
     assert capsys.readouterr().out == "packer: project\n"
     assert (tmp_path / "project/mine").read_text() == "kept"
     packer.validate(tmp_path / "project", packer.version())
+
+
+def test_the_command_line_names_the_template_by_its_place(tmp_path: Path) -> None:
+    (tmp_path / "site.toml").write_text('[machine]\nhostname = "gpu1"\n')
+    command = [sys.executable, "-m", "rigforge.cli", "packer", "iso", "--stack", "smoke", "--out", "project"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "packer: project\n"), done.stderr
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import random
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -156,6 +157,18 @@ def test_the_layers_are_one_more_source_and_the_default(
         assert whole["kernel"] == {"default": "linux-generic"}
 
 
+def test_one_file_for_the_whole_machine_is_a_source_of_its_own_type(
+    stock: Path, remastered: Remaster, images: list[Squashfs]
+) -> None:
+    images[:] = [replace(images[0], layer="base+cuda+host"), images[-1]]
+    _, medium = remastered(stock)
+    ours = yaml.safe_load(medium.texts["casper/install-sources.yaml"])[0]
+    assert (ours["type"], ours["path"]) == ("fsimage", "rigforge.squashfs")
+    assert "casper/rigforge.medium.squashfs" in medium.large
+    described = json.loads(medium.texts["rigforge/medium.json"])
+    assert described["layers"] == ["base.squashfs", "cuda.squashfs", "host.squashfs"]
+
+
 def test_the_document_leaves_the_mark_that_the_menu_looks_for(
     stock: Path, remastered: Remaster, tmp_path: Path
 ) -> None:
@@ -179,6 +192,11 @@ def test_the_same_input_gives_the_same_bytes_at_another_time(stock: Path, remast
     time.sleep(2)
     second, _ = remastered(stock, "second.iso")
     assert first.read_bytes() == second.read_bytes()
+
+
+def test_the_checksum_is_found_while_it_is_written(stock: Path, remastered: Remaster, tmp_path: Path) -> None:
+    image, medium = remastered(stock)
+    assert remaster.write(stock, medium, "RIGFORGE", EPOCH, tmp_path / "again.iso") == sha256(image)
 
 
 def test_another_document_is_written_into_the_iso_that_is_there(stock: Path, remastered: Remaster) -> None:

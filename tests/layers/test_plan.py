@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rigforge.errors import RigforgeError
-from rigforge.layers.plan import Layer, plan
+from rigforge.layers.plan import Layer, plan, recipe_digest
 from rigforge.lock.model import Lock, LockedArchive, LockedFile
 from rigforge.stack.load import load
 from rigforge.stack.model import Stack
@@ -24,7 +24,11 @@ def lock(*files: LockedFile) -> Lock:
 
 
 SMALL = lock(locked("base", "apt"), locked("host", "linux-image"))
-WHOLE = lock(*(locked(layer, f"of-{layer}") for layer in ("base", "cuda", "python", "devel", "module", "host")))
+WHOLE = lock(
+    *(locked(layer, f"of-{layer}") for layer in ("base", "cuda", "python", "devel", "module", "host")),
+    LockedFile("base", "deb", "python3", "3.11.2-1+b1", "debian:pool/python3_3.11.2-1+b1_amd64.deb", 1, "0" * 64),
+    locked("doctor", "binutils"),
+)
 
 
 @pytest.fixture
@@ -43,14 +47,16 @@ def test_a_layer_without_files_is_left_out(stack: Stack) -> None:
 def test_layers_stand_on_each_other_in_order(stack: Stack) -> None:
     host = next(layer for layer in plan(stack, WHOLE) if layer.name == "host")
     assert [layer.name for layer in host.chain()] == ["base", "cuda", "python", "devel", "host"]
-    assert [layer.name for layer in host.uses] == ["module"]
+    assert [layer.name for layer in host.uses] == ["doctor", "module"]
 
 
 def test_what_only_serves_the_build_is_not_shipped(stack: Stack) -> None:
-    assert [layer.name for layer in plan(stack, WHOLE) if not layer.shipped] == ["module", "boot"]
+    assert [layer.name for layer in plan(stack, WHOLE) if not layer.shipped] == ["doctor", "module", "boot"]
 
 
-@pytest.mark.parametrize("setting", ["hostname=other", "user=ada", "machine.locale=de_DE.UTF-8", "disk=/dev/sda"])
+@pytest.mark.parametrize(
+    "setting", ["hostname=other", "user=ada", "machine.locale=de_DE.UTF-8", "disk=/dev/sda", "jupyter.listen=lan"]
+)
 def test_no_value_of_the_site_rebuilds_a_layer(stack: Stack, setting: str) -> None:
     assert keys(plan(load("debian-12", sets=[setting]), WHOLE)) == keys(plan(stack, WHOLE))
 
@@ -70,6 +76,24 @@ def test_another_file_rebuilds_its_layer_and_those_above_only(stack: Stack) -> N
     changed = replace(WHOLE, files=tuple(replace(f, sha256="1" * 64) if f.layer == "devel" else f for f in WHOLE.files))
     before, after = keys(plan(stack, WHOLE)), keys(plan(stack, changed))
     assert [name for name in before if before[name] != after[name]] == ["devel", "module", "host", "boot", "medium"]
+
+
+def test_another_doctor_rebuilds_the_host_and_nothing_that_images_share(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = keys(plan(stack, WHOLE))
+    digest = recipe_digest
+    monkeypatch.setattr(
+        "rigforge.layers.plan.recipe_digest", lambda name: "changed" if name == "doctor" else digest(name)
+    )
+    after = keys(plan(stack, WHOLE))
+    assert [name for name in before if before[name] != after[name]] == ["doctor", "host", "boot", "medium"]
+
+
+def test_the_doctor_is_packed_with_the_distributions_own_python(stack: Stack) -> None:
+    (doctor,) = (layer for layer in plan(stack, WHOLE) if layer.name == "doctor")
+    assert [layer.name for layer in doctor.chain()] == ["base", "doctor"]
+    assert doctor.options["site_packages"] == "/opt/doctor/lib/python3.11/site-packages"
 
 
 def test_the_owners_key_rebuilds_the_module_and_what_holds_it(stack: Stack, tmp_path: Path) -> None:

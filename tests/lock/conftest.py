@@ -9,7 +9,7 @@ import pytest
 
 from rigforge.distributions import debian
 from rigforge.sources.mirrors import Mirrors
-from tests.lock.workshop import GPU, NEW, OLD, Workshop, written
+from tests.lock.workshop import GPU, NEW, OLD, Workshop, packers_of_the_doctor, written
 from tests.sources.serving import served
 from tests.sources.signed_archive import Key, SignedArchive, key, minimal_system
 from tests.sources.wheel_index import WheelIndex
@@ -26,6 +26,9 @@ def archives(tmp_path_factory: pytest.TempPathFactory, key: Key) -> Path:
     minimal_system(main, "bookworm")
     main.add("bookworm", "python3", "3.11.2-1+b1", Depends="python3.11")
     main.add("bookworm", "python3.11", "3.11.2-6+deb12u9")
+    main.add("bookworm", "libpython3.11", "3.11.2-6+deb12u9", Depends="libpython3.11-stdlib")
+    main.add("bookworm", "libpython3.11-stdlib", "3.11.2-6+deb12u9")
+    main.add("bookworm", "binutils", "2.40-2")
     main.add("bookworm", "openssh-server", "1:9.2p1-2")
     main.add("bookworm", "g++", "4:12.2.0-3")
     for name in debian.medium_packages(stack):
@@ -59,6 +62,7 @@ def wheels(tmp_path: Path) -> WheelIndex:
     index.add("nvidia-cuda-nvcc-cu12", "12.8.93", requires=["nvidia-cuda-crt-cu12"])
     index.add("nvidia-cuda-nvcc-cu12", "12.9.86")
     index.add("nvidia-cuda-crt-cu12", "12.8.93")
+    packers_of_the_doctor(index)
     return index
 
 

@@ -16,6 +16,7 @@ from rigforge.sources.mirrors import Mirrors
 from rigforge.stack.load import load
 from rigforge.stack.model import Stack
 from tests.lock.ubuntu_archive import DRIVERS, RELEASES, Ubuntu
+from tests.lock.workshop import packers_of_the_doctor
 from tests.sources.conda_channel import CondaChannel
 from tests.sources.serving import served
 from tests.sources.signed_archive import FlatArchive, Key, key
@@ -91,6 +92,7 @@ def desk(tmp_path: Path, key: Key, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         index.add("nvidia-nvvm", cuda)
     for name in load("ubuntu-24.04").python.packages:
         index.add(name, "1.0")
+    packers_of_the_doctor(index)
     channel = CondaChannel(tmp_path / "served/conda-forge")
     channel.add_python("3.12.11")
     channel.add("conda", "26.1.0", depends=["python"])
@@ -119,6 +121,9 @@ def test_a_full_lock_of_each_release(desk: Callable[[str], Desk], suite: str) ->
     modules = host[f"linux-modules-nvidia-{here.branch}-{RELEASES[suite][3]}-88-generic"]
     assert modules.file.startswith(f"ubuntu:pool/{suite}-updates/restricted/")
     assert not lock.part("module")
+    packers = {file.name for file in lock.part("doctor")}
+    assert {"binutils", f"libpython{RELEASES[suite][2][:4]}", "pyinstaller", "pydantic"} < packers
+    assert ("tomli" in packers) == (suite == "jammy")
     assert {archive.suite for archive in lock.archives} == {suite, f"{suite}-updates", f"{suite}-security"}
 
 

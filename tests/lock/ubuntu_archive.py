@@ -33,6 +33,8 @@ class Ubuntu:
         add(suite, "apt", "2.8.3", Depends="libc6")
         add(suite, "python3", f"{series}.0-0ubuntu2", Depends=f"python{series}")
         add(suite, f"python{series}", self.python)
+        add(suite, f"libpython{series}", self.python)
+        add(suite, "binutils", "2.42-4ubuntu2.6")
         named = {*stack.packages.base, *stack.packages.devel, *stack.packages.host, *ubuntu.medium_packages(stack)}
         universe = {"docker.io", "htop", "nvme-cli", "ninja-build", "smartmontools", "tmux"}
         for name in sorted(named - {"python3"}):

@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
+from rigforge.doctor.build import WHEELS
 from rigforge.lock.model import Lock
 from rigforge.lock.resolve import resolve
 from rigforge.sources.mirrors import Mirrors
 from rigforge.stack.load import load
 from rigforge.stack.model import Stack
+from tests.sources.wheel_index import WheelIndex
 
 #: The versions of the driver that the archives have.
 OLD, NEW = "535.261.03-1", "535.309.01-1~deb12u1"
@@ -65,6 +69,13 @@ def written(folder: Path, keyring: Path, *parts: str) -> Stack:
     path = folder / "rig.toml"
     path.write_text("".join([STACK, *parts]).replace("KEYRING", str(keyring)))
     return load(path)
+
+
+def packers_of_the_doctor(index: WheelIndex) -> None:
+    """Adds what every stack has wheels of: PyInstaller and what rigforge-doctor imports."""
+    for wish in map(Requirement, WHEELS):
+        index.add(wish.name, "1.0", requires=["altgraph"] if wish.name == "pyinstaller" else [])
+    index.add("altgraph", "1.0")
 
 
 @dataclass

@@ -24,7 +24,7 @@ from rigforge.stack.load import load
 
 SMOKE = load("smoke")
 LOCK = read(SMOKE.lock_path)
-BASE, HOST, *_ = plan(SMOKE, LOCK)
+BASE, _, HOST, *_ = plan(SMOKE, LOCK)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -57,19 +57,31 @@ class SignedArchive:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def add(self, suite: str, name: str, version: str = "1.0-1", *, component: str = "main", **fields: str) -> Path:
-        """Builds a package into the pool of a suite; `fields` are further ones of its control file (`_` for `-`)."""
+    def add(
+        self,
+        suite: str,
+        name: str,
+        version: str = "1.0-1",
+        *,
+        component: str = "main",
+        files: Mapping[str, str] | None = None,
+        **fields: str,
+    ) -> Path:
+        """Builds a package into the pool of a suite; `fields` are further ones of its control file (`_` for `-`).
+
+        `files` have their text by path; what begins with `#!` can be run, and DEBIAN/postinst is run by dpkg.
+        """
         pool = self.path / "pool" / suite / component
         pool.mkdir(parents=True, exist_ok=True)
-        control = {"Package": name, "Version": version, "Architecture": "amd64", "Maintainer": "A <a@example.org>"}
-        control |= {"Priority": "optional", "Description": "test"}
-        control |= {field.replace("_", "-"): value for field, value in fields.items()}
-        with tempfile.TemporaryDirectory() as root:
-            (Path(root) / "DEBIAN").mkdir()
-            (Path(root) / "DEBIAN/control").write_text("".join(f"{k}: {v}\n" for k, v in control.items()))
-            deb = pool / f"{name}_{version.partition(':')[2] or version}_amd64.deb"
-            _command(["dpkg-deb", "--root-owner-group", "-Znone", "--build", root, str(deb)])
-        return deb
+
+        def fill(root: Path) -> None:
+            for path, text in (files or {}).items():
+                file = root / path
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(text)
+                file.chmod(0o755 if text.startswith("#!") else 0o644)
+
+        return pack(pool, name, version, fields, fill)
 
     def publish(self, suite: str, key: Key | None, *, apart: bool = False, **fields: str) -> Path:
         """Writes the suite's indices and Release file, signed with `key`; returns the suite's directory in `dists/`.
@@ -101,6 +113,32 @@ class SignedArchive:
         return _command(["apt-ftparchive", *words], self.path)
 
 
+def pack(
+    folder: Path,
+    name: str,
+    version: str,
+    fields: Mapping[str, str],
+    fill: Callable[[Path], None] = lambda root: None,
+    postinst: str = "",
+) -> Path:
+    """Builds a package into a folder: `fill` puts its files below the directory that it is given."""
+    control = {"Package": name, "Version": version, "Architecture": "amd64", "Maintainer": "A <a@example.org>"}
+    control |= {"Priority": "optional", "Description": "test"}
+    control |= {field.replace("_", "-"): value for field, value in fields.items()}
+    with tempfile.TemporaryDirectory() as root:
+        inside = Path(root) / "DEBIAN"
+        inside.mkdir()
+        (inside / "control").write_text("".join(f"{k}: {v}\n" for k, v in control.items()))
+        if postinst:
+            (inside / "postinst").write_text(postinst)
+            (inside / "postinst").chmod(0o755)
+        fill(Path(root))
+        Path(root).chmod(0o755)
+        deb = folder / f"{name}_{version.partition(':')[2] or version}_amd64.deb"
+        _command(["dpkg-deb", "--root-owner-group", "-Znone", "--build", root, str(deb)])
+    return deb
+
+
 def minimal_system(archive: SignedArchive, suite: str) -> None:
     """Builds what every root begins with: an essential package, a required one, and apt."""
     archive.add(suite, "bash", "1:5.2+dfsg-1", Essential="yes", Priority="required", Depends="libc6 (>= 2.36)")
@@ -121,15 +159,20 @@ class FlatArchive:
         self.path = path
         path.mkdir(parents=True)
 
-    def add(self, name: str, version: str, **fields: str) -> Path:
+    def add(
+        self,
+        name: str,
+        version: str,
+        *,
+        fill: Callable[[Path], None] = lambda root: None,
+        postinst: str = "",
+        **fields: str,
+    ) -> Path:
         """Builds a package; `fields` are further ones of its control file (`_` for `-`)."""
-        pool = SignedArchive(self.path / "build")
-        deb = pool.add("flat", name, version, **fields)
-        return deb.rename(self.path / deb.name)
+        return pack(self.path, name, version, fields, fill, postinst)
 
     def publish(self, key: Key) -> None:
         """Writes the index and the Release file, signed with `key`."""
-        shutil.rmtree(self.path / "build", ignore_errors=True)
         for old in ("Packages", "Release", "InRelease"):
             (self.path / old).unlink(missing_ok=True)
         (self.path / "Packages").write_text(_command(["apt-ftparchive", "packages", "."], self.path))

@@ -90,7 +90,7 @@ class TestWhatIsWrongIsSaid:
             ("[machine.keyboard]\nlayuot = 'de'", 'machine.keyboard.layuot: unknown key, did you mean "layout"?'),
             ('[machine]\npath = "/"', 'machine.path: unknown key, did you mean "storage.match.path"?'),
             ("[gpu]\nzzz = 1", "gpu.zzz: unknown key; known here: models"),
-            ('[driver]\nprovider = "pip"', 'driver.provider: must be "none" or "apt", not "pip"'),
+            ('[driver]\nprovider = "pip"', 'driver.provider: must be "none" or "apt" or "nvidia", not "pip"'),
             (
                 '[storage]\nlayout = "lvn"',
                 'storage.layout: must be "direct" or "lvm" or "luks" or "zfs", not "lvn", did you mean "lvm"?',

@@ -49,6 +49,16 @@ def test_a_user_name_that_useradd_would_refuse(name: str) -> None:
     assert "user name" in refusal(machine={"username": name})
 
 
+@pytest.mark.parametrize("port", ["8888/tcp", "51820/udp", "60000-61000/udp", "1/tcp", "65535/tcp"])
+def test_a_port_is_a_number_or_a_range_with_its_protocol(port: str) -> None:
+    assert stack(firewall={"open": [port]}).firewall.open == (port,)
+
+
+@pytest.mark.parametrize("port", ["", "88", "ssh/tcp", "0/tcp", "65536/tcp", "9-8/tcp", "1/sctp", "1/tcp }", "1/udp\n"])
+def test_what_is_no_port_never_reaches_the_firewall(port: str) -> None:
+    assert '"8888/tcp"' in refusal(firewall={"open": [port]})
+
+
 class TestSshKey:
     @pytest.mark.parametrize(
         "line", [f"ssh-ed25519 {BLOB} ada@example", f"ssh-ed25519 {BLOB}", f'from="10.0.0.*" ssh-ed25519 {BLOB} ada']

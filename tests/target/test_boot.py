@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from rigforge.target.boot import (
     write_tables,
 )
 from rigforge.target.errors import InstallError
-from rigforge.target.partition import Filesystem, Volumes
+from rigforge.target.partition import Filesystem, Volumes, sfdisk_script, table
+from rigforge.target.storage_section import Storage
 
 ROOT = Filesystem("/dev/sda3", "/", "ext4", "0a1b2c3d-0000-4000-8000-000000000001")
 ESP = Filesystem("/dev/sda2", "/boot/efi", "vfat", "ABCD-1234")
@@ -41,10 +43,51 @@ def test_fstab_is_one_that_mount_understands(tmp_path: Path) -> None:
 def test_crypttab_is_written_for_an_encrypted_disk_only(tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
     write_tables(tmp_path, Volumes("/dev/sda", (ROOT, ESP)))
-    assert (tmp_path / "etc/fstab").read_text() == fstab((ROOT, ESP))
+    assert (tmp_path / "etc/fstab").read_text() == fstab((ROOT, ESP), grows=True)
     assert not (tmp_path / "etc/crypttab").exists()
     write_tables(tmp_path, Volumes("/dev/sda", (ROOT, ESP), luks_uuid="1234"))
     assert (tmp_path / "etc/crypttab").read_text() == crypttab("1234")
+
+
+def test_a_root_of_its_own_partition_grows_with_the_disk(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    write_tables(tmp_path, Volumes("/dev/sda", (ROOT, ESP)))
+    assert " / ext4 errors=remount-ro,x-systemd.growfs 0 1\n" in (tmp_path / "etc/fstab").read_text()
+    assert "Type=root\n" in (tmp_path / "etc/repart.d/rigforge.conf").read_text()
+
+
+def test_a_larger_disk_is_the_roots_and_the_other_partitions_stay(tmp_path: Path) -> None:
+    """systemd-repart itself, on an image as the installer lays it out, that was enlarged from 1 to 3 GiB."""
+    disk = tmp_path / "disk"
+    with disk.open("wb") as file:
+        file.truncate(1 << 30)
+    script = sfdisk_script(table(Storage("direct")))
+    subprocess.run(["sfdisk", "--quiet", disk], input=script, text=True, check=True)
+    before = partitions(disk)
+    with disk.open("r+b") as file:
+        file.truncate(3 << 30)
+    (tmp_path / "etc").mkdir()
+    write_tables(tmp_path, Volumes("/dev/sda", (ROOT, ESP)))
+    subprocess.run(["systemd-repart", "--dry-run=no", f"--definitions={tmp_path}/etc/repart.d", disk], check=True)
+    after = partitions(disk)
+    assert after[:-1] == before[:-1]
+    assert after[-1][0] == before[-1][0]
+    assert after[-1][1] - before[-1][1] == pytest.approx(2 << 30, abs=1 << 20)
+
+
+def partitions(disk: Path) -> list[tuple[int, int]]:
+    """Returns start and size of the partitions, in bytes."""
+    listed = subprocess.run(["sfdisk", "--json", disk], capture_output=True, text=True, check=True).stdout
+    return [(entry["start"] * 512, entry["size"] * 512) for entry in json.loads(listed)["partitiontable"]["partitions"]]
+
+
+def test_no_partition_is_made_beside_a_volume_group(tmp_path: Path) -> None:
+    """systemd-repart makes the partition that it does not find."""
+    (tmp_path / "etc").mkdir()
+    volume = Filesystem("/dev/rigforge/root", "/", "ext4", ROOT.uuid)
+    write_tables(tmp_path, Volumes("/dev/sda", (volume, ESP)))
+    assert "growfs" not in (tmp_path / "etc/fstab").read_text()
+    assert not (tmp_path / "etc/repart.d").exists()
 
 
 def test_crypttab_asks_for_the_passphrase_in_the_initramfs() -> None:

@@ -54,6 +54,11 @@ def test_the_password_hash_can_be_read_by_root_only(target: Path) -> None:
     assert HASH in (target / "var/lib/cloud/seed/nocloud/user-data").read_text()
 
 
+def test_only_the_documents_users_log_in_over_ssh_from_the_first_start_of_the_server_on(target: Path) -> None:
+    write_seed(target, read(document(user_data={"users": [{"name": "guest"}]})), "an-instance")
+    assert (target / "etc/ssh/sshd_config.d/rigforge-users.conf").read_text() == "AllowUsers rig guest\n"
+
+
 def test_the_machine_has_its_name_and_keyboard_before_cloud_init_runs(target: Path) -> None:
     identity = {"hostname": "gold.example.org", "username": "rig"}
     write_seed(target, read(document(identity=identity, keyboard={"layout": "de"})), "an-instance")

@@ -37,5 +37,6 @@ def a_machine(folder: Path, kind: qemu.Firmware) -> qemu.Machine:
         disk=folder / "machine.qcow2",
         flash=flash,
         serial_log=folder / "serial.log",
+        serial_socket=folder / "serial",
         pidfile=folder / "qemu.pid",
     )

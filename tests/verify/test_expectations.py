@@ -13,7 +13,7 @@ from rigforge.lock.model import Lock, LockedFile
 from rigforge.stack.load import load
 from rigforge.stack.model import Stack
 from rigforge.target.document import parse
-from rigforge.verify.expectations import Expectations, expectations, of_image, stand_in
+from rigforge.verify.expectations import TEST_PASSPHRASE, Expectations, expectations, of_image, stand_in
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGqqPSJzRZIlLw4VGhDFVUO0M6N1tBAwWeKDLkjnGOF3 test"
 MEDIUM = {"id": "c0ffee", "layers": ["base.squashfs", "host.squashfs"], "rootfs_bytes": 1}
@@ -33,13 +33,30 @@ def test_what_is_expected_comes_from_stack_lock_and_medium() -> None:
     assert "ssh" in found.services
 
 
+def test_tunnels_and_open_ports_are_installed_and_tested_but_no_network_of_the_sites_own() -> None:
+    tunnel = "{wg0 = {mode = 'wireguard', port = 51820, key = '/etc/wireguard/wg0.key'}}"
+    network = f"network={{version = 2, ethernets = {{eno1 = {{mtu = 9000}}}}, tunnels = {tunnel}}}"
+    installed = stand_in(stack(network, "firewall.open=['8888/tcp']"), KEY)
+    assert list(installed.network["ethernets"]) == ["wired"]
+    found = expectations(installed, LOCK, "bios", MEDIUM)
+    assert found.open_ports == ("8888/tcp", "51820/udp")
+    assert found.wireguard == ("wg0",)
+    assert "wireguard" in found.parts
+
+
 def test_parts_are_what_there_is_to_test() -> None:
     smoke = expectations(stack(), LOCK, "bios", MEDIUM)
-    assert smoke.parts == {"kernel", "base", "host", "machine"}
+    assert smoke.parts == {"kernel", "base", "host", "machine", "rigforge"}
     assert smoke.env == ""
     full = expectations(stack(), replace(LOCK, versions={"python": "3.11.2", "driver": "535"}), "uefi", MEDIUM)
-    assert full.parts == {"python", "driver", "base", "host", "machine"}
+    assert full.parts == {"python", "driver", "base", "host", "machine", "rigforge"}
     assert full.env == ENVIRONMENT
+
+
+def test_on_canonicals_medium_modules_are_signed() -> None:
+    found = expectations(stack(), LOCK, "uefi", {**MEDIUM, "base": "0" * 64})
+    assert (found.installer, found.module_signed) == ("subiquity", True)
+    assert {"subiquity", "machine"} <= found.parts
 
 
 def test_a_container_has_its_own_layers_and_only_the_driver_that_was_put_in() -> None:
@@ -82,11 +99,13 @@ def test_test_install_has_our_key_only_and_takes_any_disk() -> None:
     assert installed.shutdown == "reboot"
 
 
-def test_an_encrypted_disk_is_verified_without_its_passphrase() -> None:
+def test_an_encrypted_disk_is_verified_with_another_passphrase() -> None:
     encrypted = stack("storage.layout=luks", "storage.passphrase=a long secret")
     installed = stand_in(encrypted, KEY)
-    assert installed.storage.layout == "lvm"
+    assert installed.storage.layout == "luks"
+    assert TEST_PASSPHRASE in document.render(installed)
     assert "a long secret" not in document.render(installed)
+    assert stand_in(stack(), KEY).storage.passphrase == ""
 
 
 def test_what_is_built_stays_as_it_is() -> None:

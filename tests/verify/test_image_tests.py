@@ -15,6 +15,7 @@ from rigforge.verify.expectations import Expectations
 SMOKE = Expectations(
     stack="smoke",
     firmware="bios",
+    installer="rigforge",
     hostname="rigforge-test",
     username="rigforge",
     locale="C.UTF-8",
@@ -31,7 +32,7 @@ FULL = SMOKE.model_copy(
     update={
         "versions": {**SMOKE.versions, **GPU, "jupyterlab": "4.6.6"},
         "layers": ("base", "python", "devel", "host"),
-        "debs": {"bash": "5.2.15-2+b13"},
+        "debs": {"bash": "5.2.15-2+b13", "unattended-upgrades": "2.9.1+nmu3"},
         "wheels": {"torch": "2.10.0"},
     }
 )
@@ -67,7 +68,8 @@ def collected(folder: Path, expected: Expectations) -> tuple[set[str], str]:
 
 def test_a_stack_without_gpu_software_is_tested_without_it(tmp_path: Path) -> None:
     tests, last = collected(tmp_path, SMOKE)
-    assert {test.split("::")[0] for test in tests} == {"test_boot.py", "test_disk.py", "test_ssh.py", "test_system.py"}
+    subjects = ("boot", "disk", "firewall", "network", "report", "ssh", "system")
+    assert {test.split("::")[0] for test in tests} == {f"test_{subject}.py" for subject in subjects}
     assert "test_boot.py::test_kernel_is_the_locked_one_and_the_only_one" in tests
     assert "deselected" in last
 
@@ -78,8 +80,16 @@ def test_the_full_stack_leaves_out_only_what_is_for_containers(tmp_path: Path) -
     assert {test.split("::")[0] for test in tests} == {
         file.name
         for file in (PROJECT / "image_tests").glob("test_*.py")
-        if file.name not in ("test_container.py", "test_gpu.py")
+        if file.name not in ("test_container.py", "test_gpu.py", "test_subiquity.py")
     }
+
+
+def test_canonicals_installer_is_asked_about_what_it_alone_does(tmp_path: Path) -> None:
+    tests, _ = collected(tmp_path, FULL.model_copy(update={"installer": "subiquity"}))
+    assert "test_subiquity.py::test_no_other_kernel_was_installed" in tests
+    assert "test_driver.py::test_module_is_signed_by_canonical" in tests
+    assert "test_inventory.py::test_dpkg_knows_the_compiled_kernel_module" not in tests
+    assert "test_disk.py::test_disk_has_a_gpt_with_partitions_for_both_firmwares" not in tests
 
 
 def test_a_container_is_tested_for_what_it_holds(tmp_path: Path) -> None:

@@ -6,35 +6,22 @@ known only there.
 
 from __future__ import annotations
 
+import difflib
 import re
-import tomllib
 import zoneinfo
-from collections.abc import Collection, Iterator
-from functools import cache
-from importlib.resources import files
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Literal
 
 import jsonschema
 from packaging.version import Version
 
-from rigforge.autoinstall.subiquity.document import Document, Finding
+from rigforge.autoinstall.subiquity import storage
+from rigforge.autoinstall.subiquity.document import Document, Finding, table
 
 Release = Literal["24.04", "26.04"]
 
 #: The first release whose installer looks at the user's name, and knows identity.groups.
 _CHECKS_NAMES = "24.10"
-
-_LAYOUT_MODES = ("reformat_disk", "use_gap")
-_ACTIONS = {
-    *("bcache", "dasd", "device", "disk", "dm_crypt", "format", "lvm_partition", "lvm_volgroup", "mount"),
-    *("nvme_controller", "partition", "raid", "zfs", "zpool"),
-}
-
-
-@cache
-def table(name: str) -> dict[str, Any]:
-    """Returns one of the tables beside this file."""
-    return tomllib.loads((files(__package__) / f"{name}.toml").read_text(encoding="utf-8"))
 
 
 def known(release: Release) -> frozenset[str]:
@@ -64,7 +51,7 @@ def errors(document: Document, release: Release, sources: Collection[str] | None
     yield from _source(sections.get("source"), sources)
     # What a user is asked for is not looked at before.
     if isinstance(sections.get("storage"), dict) and not _asks(sections, "storage"):
-        yield from _storage(sections["storage"])
+        yield from storage.errors(sections["storage"])
 
 
 def _section(name: str, value: Any) -> Iterator[Finding]:
@@ -74,10 +61,19 @@ def _section(name: str, value: Any) -> Iterator[Finding]:
             yield _error(name, "it has no value", "give it one, or remove it")
         return
     schema = {"definitions": table("sections")["definitions"], **section["schema"]}
-    wrong = jsonschema.exceptions.best_match(jsonschema.Draft7Validator(schema).iter_errors(value))
-    if wrong:
-        path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in wrong.absolute_path)
-        yield _error(f"{name}{path}", wrong.message.replace("\n", " "), _cure(name, wrong))
+    if wrong := _wrong(schema, value):
+        yield _error(f"{name}{_path(wrong)}", wrong.message.replace("\n", " "), _cure(name, wrong))
+
+
+def _wrong(schema: Mapping[str, Any], value: Any) -> jsonschema.ValidationError | None:
+    wrong: jsonschema.ValidationError | None = jsonschema.exceptions.best_match(
+        jsonschema.Draft7Validator(schema).iter_errors(value)
+    )
+    return wrong
+
+
+def _path(wrong: jsonschema.ValidationError) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in wrong.absolute_path)
 
 
 def _cure(name: str, wrong: jsonschema.ValidationError) -> str:
@@ -143,71 +139,22 @@ def _apt(apt: Any) -> Iterator[Finding]:
 
 
 def _user_data(data: Any) -> Iterator[Finding]:
-    if isinstance(data, dict):
-        unknown = sorted(str(key) for key in data if key not in table("names")["names"]["user-data"])
-        if unknown:
-            yield _error(f"user-data.{unknown[0]}", "cloud-init knows no such key", "see cloud-init's module reference")
+    if not isinstance(data, dict):
+        return
+    properties: dict[str, Any] = table("user_data")["properties"]
+    for name, value in data.items():
+        if name not in properties:
+            near = difflib.get_close_matches(str(name), properties, n=1)
+            hint = f"did you mean {near[0]}?" if near else "see cloud-init's module reference"
+            yield _error(f"user-data.{name}", "cloud-init knows no such key", hint)
+        elif wrong := _wrong(properties[name], value):
+            yield _error(f"user-data.{name}{_path(wrong)}", wrong.message.replace("\n", " "), _cure("", wrong))
 
 
 def _source(source: Any, sources: Collection[str] | None) -> Iterator[Finding]:
     wanted = source.get("id") if isinstance(source, dict) else None
     if wanted and sources is not None and wanted not in sources:
         yield _error("source.id", f"the medium has no source {wanted!r}", f"it has: {', '.join(sorted(sources))}")
-
-
-def _storage(storage: dict[str, Any]) -> Iterator[Finding]:
-    if "layout" in storage:
-        yield from _layout(storage["layout"])
-    elif "config" in storage:
-        yield from _config(storage["config"])
-    else:
-        yield _error("storage", "it has neither layout nor config", "layout: {name: direct}")
-
-
-def _layout(layout: Any) -> Iterator[Finding]:
-    key = "storage.layout"
-    if not isinstance(layout, dict) or "name" not in layout:
-        yield _error(key, "it has no name", "name: direct, lvm or zfs")
-        return
-    name, mode, password = layout["name"], layout.get("mode", "reformat_disk"), layout.get("password")
-    if name == "hybrid":
-        yield _error(f"{key}.name", "hybrid is for sources with core boot alone", "name: direct, lvm or zfs")
-        return
-    if mode not in _LAYOUT_MODES or (name == "dd" and mode != "reformat_disk"):
-        yield _error(f"{key}.mode", f"{mode!r} is no mode of it", f"known are: {', '.join(_LAYOUT_MODES)}")
-    if name == "lvm":
-        if layout.get("sizing-policy") not in (None, "scaled", "all"):
-            yield _error(f"{key}.sizing-policy", f"{layout['sizing-policy']!r} is none", "scaled or all")
-        if layout.get("recovery-key") and password is None:
-            yield _error(f"{key}.recovery-key", "there is no password that it could stand in for", "give a password")
-    match = layout.get("match", {})
-    if not isinstance(match, dict) and not (isinstance(match, list) and all(isinstance(each, dict) for each in match)):
-        yield _error(f"{key}.match", "it is no mapping and no list of them", "match: {serial: '…'}")
-
-
-def _config(actions: Any) -> Iterator[Finding]:
-    key = "storage.config"
-    if not isinstance(actions, list) or not all(isinstance(action, dict) for action in actions):
-        yield _error(key, "it is no list of actions", "each has type and id")
-        return
-    seen: set[Any] = set()
-    for number, action in enumerate(actions):
-        here = f"{key}[{number}]"
-        if action.get("type") not in _ACTIONS or "id" not in action:
-            yield _error(here, "it needs an id and a type that is known", f"types: {', '.join(sorted(_ACTIONS))}")
-            return
-        for reference in ("device", "volume", "volgroup"):
-            if isinstance(action.get(reference), str) and action[reference] not in seen:
-                yield _error(f"{here}.{reference}", f"no action before it has the id {action[reference]!r}")
-                return
-        seen.add(action["id"])
-    roots = [action for action in actions if action["type"] in ("mount", "zfs", "zpool")]
-    if not any("/" in (action.get("path"), action.get("mountpoint")) or action["type"] == "zfs" for action in roots):
-        yield _error(key, "nothing is mounted at /", "add a mount with path: /")
-    elif not any(
-        action.get("grub_device") or action.get("flag") in ("boot", "bios_grub", "prep") for action in actions
-    ):
-        yield _error(key, "there is no partition for the boot loader", "one with flag: boot (UEFI) or bios_grub (BIOS)")
 
 
 def _error(key: str, message: str, hint: str = "") -> Finding:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +18,12 @@ from rigforge.errors import RigforgeError
 LARGEST, MOST = 1_000_000, 100_000
 
 Level = Literal["error", "warning"]
+
+
+@cache
+def table(name: str) -> dict[str, Any]:
+    """Returns one of the tables beside this file."""
+    return tomllib.loads((files(__package__) / f"{name}.toml").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)
@@ -66,7 +75,10 @@ def read(path: Path) -> Document:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise RigforgeError(f"{path}: {error}", "correct the YAML") from error
     if not isinstance(whole, dict):
-        raise RigforgeError(f"{path}: no mapping", "a document has keys, the first of them `version: 1`")
+        raise RigforgeError(
+            f"{path} {'is empty' if whole is None else 'is no mapping'}",
+            "a document has keys, the first of them `version: 1`",
+        )
     sections = whole.get("autoinstall", whole) if "autoinstall" in whole else whole
     if not isinstance(sections, dict):
         raise RigforgeError(f"{path}: autoinstall: no mapping", "below it are the keys, the first of them `version: 1`")

@@ -14,7 +14,8 @@ def ids(path: Path) -> tuple[str, ...]:
     try:
         whole = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise RigforgeError(f"{path} cannot be read: {error}", "it is on the medium, in casper/") from error
+        reason = " ".join(str(error).split())
+        raise RigforgeError(f"{path} cannot be read: {reason}", "it is on the medium, in casper/") from error
     sources = whole.get("sources") if isinstance(whole, dict) else whole
     if not isinstance(sources, list) or not all(isinstance(each, dict) and "id" in each for each in sources):
         raise RigforgeError(f"{path}: no list of sources with an id each", "it is on the medium, in casper/")

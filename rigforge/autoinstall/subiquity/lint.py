@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from rigforge.autoinstall.subiquity.accepted import Release, known, table
-from rigforge.autoinstall.subiquity.document import Document, Finding
+from rigforge.autoinstall.subiquity.accepted import Release, known
+from rigforge.autoinstall.subiquity.document import Document, Finding, table
 
 _HASH = re.compile(r"\$(?P<method>[0-9a-z]+)\$")
 _WEAK = {"1": "MD5", "md5": "MD5", "3": "NT", "sha1": "SHA-1"}
@@ -86,10 +86,10 @@ def _login(sections: dict[str, Any]) -> Iterator[Finding]:
         yield _warning("ssh.authorized-keys", "SSH takes passwords alone", "name a key, and allow-pw: false")
     elif not keys:
         yield _warning("ssh.authorized-keys", "neither keys nor passwords: nobody gets in", "name a key")
-    for number, key in enumerate(keys if isinstance(keys, list) else ()):
+    for number, key in enumerate(_list(keys)):
         if isinstance(key, str) and not _KEY.match(key):
             yield _warning(f"ssh.authorized-keys[{number}]", "it is no public key", "one line of a .pub file")
-    for number, file in enumerate(data.get("write_files") or ()):
+    for number, file in enumerate(_list(data.get("write_files"))):
         if isinstance(file, dict) and isinstance(file.get("permissions"), int):
             yield _warning(f"user-data.write_files[{number}].permissions", "YAML reads it as a number", "'0644'")
 
@@ -140,7 +140,7 @@ def _network_needed(sections: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _commands(sections: dict[str, Any]) -> Iterator[Finding]:
-    for number, command in enumerate(sections.get("late-commands") or ()):
+    for number, command in enumerate(_list(sections.get("late-commands"))):
         text = " ".join(map(str, command)) if isinstance(command, list) else str(command)
         key = f"late-commands[{number}]"
         if isinstance(command, list) and len(command) == 1 and " " in text:
@@ -153,6 +153,10 @@ def _commands(sections: dict[str, Any]) -> Iterator[Finding]:
 
 def _mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _warning(key: str, message: str, hint: str) -> Finding:

@@ -36,7 +36,7 @@ def _pairs(machine: Machine) -> Check:
     from rigforge.compat import machine as installed
     from rigforge.compat.diagnosis import diagnose
 
-    found = installed.read(machine.root, _python(machine))
+    found = installed.read(machine.root, python(machine))
     if not found.gpus and not found.unknown and not found.loaded:
         versions = f"; PyTorch {found.pytorch.version}" if found.pytorch else ""
         return PAIRS.not_applicable(f"no NVIDIA GPU on the bus and no driver{versions}")
@@ -49,7 +49,8 @@ def _pairs(machine: Machine) -> Check:
     return PAIRS.worst(troubles, "; ".join(finding.message for finding in findings))
 
 
-def _python(machine: Machine) -> str:
+def python(machine: Machine) -> str:
+    """Returns the Python whose PyTorch counts: the active environment's, Rigforge's, conda's, the system's."""
     active = machine.environment.get("VIRTUAL_ENV") or machine.environment.get("CONDA_PREFIX")
     patterns = (*([f"{active}/bin/python3"] if active else []), *PYTHONS)
     found = (path for pattern in patterns for path in sorted(machine.root.glob(pattern.lstrip("/"))))

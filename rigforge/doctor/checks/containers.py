@@ -6,12 +6,15 @@ import json
 from collections.abc import Iterator
 
 from rigforge.doctor.check import Check, Topic
-from rigforge.doctor.machine import Machine
+from rigforge.doctor.machine import Answer, Machine
 
 RUNTIME = Topic(
     "container-runtime", "docker run --gpus all needs NVIDIA's toolkit or a CDI specification of this driver."
 )
 START = Topic("container-start", "Only a container that is started shows that the GPU arrives in it.")
+
+#: How long a container may take to start; an image that was never used is unpacked first.
+START_SECONDS = 60
 
 _SPECIFICATIONS = ("etc/cdi", "var/run/cdi", "run/cdi")
 
@@ -69,12 +72,17 @@ def _start(machine: Machine, engine: str, way: tuple[str, ...]) -> Check:
         return START.not_applicable("there is no way to hand a GPU over")
     ask = ("nvidia-smi", "--list-gpus") if gpus else ("true",)
     done = machine.ask(
-        engine, "run", "--rm", "--network=none", *gpus, "--entrypoint", ask[0], image, *ask[1:], seconds=60
+        engine, "run", "--rm", "--network=none", *gpus, "--entrypoint", ask[0], image, *ask[1:], seconds=START_SECONDS
     )
     if not done or done.code:
-        reason = done.complaint.splitlines()[-1] if done and done.complaint else "no answer in 60 s"
-        return START.failed(
-            f"{image} did not start: {reason}",
-            f"{engine} run --rm {' '.join(gpus)} {image} nvidia-smi shows the whole message",
-        )
+        shown = " ".join([engine, "run", "--rm", *gpus, "--entrypoint", ask[0], image, *ask[1:]])
+        return START.failed(f"{image} did not start: {_reason(done)}", f"{shown} shows the whole message")
     return START.ok(f"{image} started" + (f" with {len(done.said.splitlines())} GPUs" if gpus else ""))
+
+
+def _reason(done: Answer | None) -> str:
+    """Returns the line of an engine's complaint that names the error: warnings come before it, advice after it."""
+    if done is None:
+        return f"no answer in {START_SECONDS} s"
+    lines = [line for line in done.complaint.splitlines() if line.strip()] or [f"exit code {done.code}"]
+    return next((line for line in lines if "error" in line.lower()), lines[0])

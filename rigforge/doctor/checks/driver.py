@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from pathlib import Path
-
-from packaging.version import Version
 
 from rigforge.compat import machine as installed
 from rigforge.doctor.check import Check, Topic
+from rigforge.doctor.kernels import has_module, order
 from rigforge.doctor.machine import Machine
 
 MODULE = Topic("driver-module", "Without its kernel module no program reaches the GPU.")
@@ -18,8 +15,7 @@ NOUVEAU = Topic("nouveau", "While nouveau holds the card, NVIDIA's module cannot
 NEXT_KERNEL = Topic("next-kernel", "A kernel without an NVIDIA module is how a machine loses its GPUs by an upgrade.")
 HELD = Topic("held-packages", "What is held, no unattended upgrade parts: kernel and driver stay the pair they are.")
 
-#: Names of the driver's main module: NVIDIA's own and Debian's.
-_MODULES = ("nvidia.ko", "nvidia-current.ko")
+UPGRADE = "rigforge-doctor upgrade --plan"
 
 
 def checks(machine: Machine) -> Iterator[Check]:
@@ -40,13 +36,13 @@ def _module(machine: Machine, loaded: installed.Loaded | None) -> Check:
         return MODULE.ok(f"{loaded.version}, {loaded.module} kernel module")
     if not machine.cards:
         return MODULE.not_applicable("no NVIDIA GPU on the bus")
-    if _has_module(machine, machine.kernel):
+    if has_module(machine, machine.kernel):
         return MODULE.failed(
             "not loaded, though this kernel has it", "sudo modprobe nvidia; sudo dmesg | tail says why not"
         )
     return MODULE.failed(
         f"kernel {machine.kernel} has no NVIDIA module",
-        "choose the former kernel in the boot menu, or install the driver's module for this one",
+        f"choose the former kernel in the boot menu; {UPGRADE} says which pair the archive has",
     )
 
 
@@ -81,19 +77,19 @@ def _next_kernel(machine: Machine) -> Check:
     kernels = [image.name.removeprefix("vmlinuz-") for image in (machine.root / "boot").glob("vmlinuz-*")]
     if not kernels:
         return NEXT_KERNEL.not_applicable("no kernel in /boot")
-    newest = max(kernels, key=_order)
-    if not _has_module(machine, machine.kernel):
+    newest = max(kernels, key=order)
+    if not has_module(machine, machine.kernel):
         return NEXT_KERNEL.not_applicable(f"the running kernel {machine.kernel} has no NVIDIA module either")
-    if _has_module(machine, newest):
+    if has_module(machine, newest):
         return NEXT_KERNEL.ok(f"{newest}, with an NVIDIA module")
     return NEXT_KERNEL.warning(
         f"the next boot starts {newest}, which has no NVIDIA module",
-        f"sudo apt-get remove linux-image-{newest}, or install the driver's module for it",
+        f"sudo apt-get remove linux-image-{newest}; {UPGRADE} says which pair the archive has",
     )
 
 
 def _held(machine: Machine) -> Check:
-    if not _has_module(machine, machine.kernel):
+    if not has_module(machine, machine.kernel):
         return HELD.not_applicable("no NVIDIA module to hold a kernel for")
     told = machine.ask("apt-mark", "showhold")
     if not told or told.code:
@@ -101,29 +97,13 @@ def _held(machine: Machine) -> Check:
     held = told.said.split()
     kernel = [package for package in held if package.startswith("linux-image-")]
     if not kernel:
-        return HELD.warning("no kernel is held", f"sudo apt-mark hold linux-image-{machine.kernel}")
+        return HELD.warning(
+            "no kernel is held",
+            f"sudo apt-mark hold linux-image-{machine.kernel}; {UPGRADE} says what the archive would bring",
+        )
     if not any(package.endswith(machine.kernel) for package in kernel):
         return HELD.warning(
             f"held is {', '.join(kernel)}, running is {machine.kernel}",
             f"sudo apt-mark hold linux-image-{machine.kernel}",
         )
     return HELD.ok(f"{len(held)} packages, {', '.join(kernel)} among them")
-
-
-def _has_module(machine: Machine, kernel: str) -> bool:
-    modules: Path = machine.root / "lib/modules" / kernel
-    if not kernel or not modules.is_dir():
-        return False
-    listed = machine.text(f"lib/modules/{kernel}/modules.dep")
-    if listed:
-        return any(f"/{name}" in listed for name in _MODULES)
-    return any(any(modules.rglob(f"{name}*")) for name in _MODULES)
-
-
-def _order(kernel: str) -> Version:
-    """Returns what orders kernels as the boot menu does.
-
-    >>> max(["6.1.0-9-amd64", "6.1.0-56-amd64"], key=_order)
-    '6.1.0-56-amd64'
-    """
-    return Version(".".join(re.findall(r"\d+", kernel.partition("+")[0])[:6]) or "0")

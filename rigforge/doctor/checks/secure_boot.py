@@ -23,12 +23,17 @@ def checks(machine: Machine) -> Iterator[Check]:
         yield STATE.ok("off (the machine was started by BIOS)")
         yield ENROLLED.not_applicable("Secure Boot is off")
         return
-    try:
-        on = (machine.root / VARIABLE).read_bytes()[4:5] == b"\x01"
-    except OSError:
-        on = False
+    on = switched_on(machine)
     yield STATE.ok("on" if on else "off")
     yield _enrolled(machine) if on else ENROLLED.not_applicable("Secure Boot is off")
+
+
+def switched_on(machine: Machine) -> bool:
+    """Tells whether the firmware checks signatures; without UEFI it does not."""
+    try:
+        return (machine.root / VARIABLE).read_bytes()[4:5] == b"\x01"
+    except OSError:
+        return False
 
 
 def _enrolled(machine: Machine) -> Check:

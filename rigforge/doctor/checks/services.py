@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from rigforge.doctor.check import Check, Topic
@@ -79,7 +80,20 @@ def _firewall(machine: Machine) -> Check:
     for unit in ("nftables", "ufw", "firewalld"):
         told = machine.ask("systemctl", "is-active", unit)
         if told and told.said == "active":
+            if unit == "nftables" and _lets_everything_in(machine):
+                return FIREWALL.warning(
+                    "nftables is active, but has no rule for what comes in", "write one into /etc/nftables.conf"
+                )
             return FIREWALL.ok(f"{unit} is active")
     if not machine.has("systemctl"):
         return FIREWALL.not_applicable("no systemd to ask")
     return FIREWALL.warning("none is active", "sudo systemctl enable --now nftables")
+
+
+def _lets_everything_in(machine: Machine) -> bool:
+    """Says whether no chain of nftables turns an incoming packet away; false where only root may know."""
+    told = machine.ask("nft", "list", "ruleset")
+    if not told or told.code:
+        return False
+    chains = re.findall(r"hook input\b.*?^\t}", told.said, re.DOTALL | re.MULTILINE)
+    return not any(re.search(r"\b(drop|reject)\b", chain) for chain in chains)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.machine import Machine
@@ -13,6 +13,19 @@ PEERS = Topic(
 NUMA = Topic("gpu-numa", "A process on the other processor's node reaches its GPU more slowly.")
 
 
+#: What keeps two GPUs apart (nvml.h, nvmlGpuP2PStatus_t), and what cures it. Cards for games have no peer-to-peer by
+#: design, so that it is a fact and not a fault.
+_SLOTS = "put the cards into slots of one processor, and switch ACS off in the firmware's setup"
+_REASONS = {
+    1: ("the chipset does not pass it on", _SLOTS),
+    2: ("usual for cards of the GeForce line", ""),
+    3: ("they are on different I/O hubs", _SLOTS),
+    4: ("it is switched off in the driver's settings", "grep -r RegistryDwords /etc/modprobe.d shows by which file"),
+    5: ("the driver does not support it for this pair", ""),
+    6: ("the driver does not know why", "sudo dmesg | grep -i nvrm"),
+}
+
+
 def checks(machine: Machine) -> Iterator[Check]:
     nvml, cards = machine.nvml, machine.cards
     if len(nvml.gpus) < 2:
@@ -20,9 +33,7 @@ def checks(machine: Machine) -> Iterator[Check]:
     elif nvml.apart is None:
         yield PEERS.not_applicable("the driver does not say")
     elif nvml.apart:
-        pairs = ", ".join(f"{one}–{other}" for one, other in nvml.apart)
-        # Cards for games have none by design, so that it is a fact and not a fault.
-        yield PEERS.ok(f"none between GPUs {pairs}: usual for cards of the GeForce line")
+        yield _apart(nvml.apart)
     else:
         yield PEERS.ok(f"between all {len(nvml.gpus)} GPUs")
     nodes = {card.address: card.text("numa_node") for card in cards}
@@ -33,3 +44,14 @@ def checks(machine: Machine) -> Iterator[Check]:
         yield NUMA.ok(f"{shown}; numactl --cpunodebind=NODE keeps a process near its GPU")
     else:
         yield NUMA.ok("all GPUs on one node")
+
+
+def _apart(pairs: Iterable[tuple[int, int, int]]) -> Check:
+    by_reason: dict[int, list[str]] = {}
+    for one, other, state in pairs:
+        by_reason.setdefault(state if state in _REASONS else 6, []).append(f"{one}–{other}")
+    told = {state: f"none between GPUs {', '.join(named)}: {_REASONS[state][0]}" for state, named in by_reason.items()}
+    return PEERS.worst(
+        (PEERS.warning(text, _REASONS[state][1]) for state, text in told.items() if _REASONS[state][1]),
+        "; ".join(told.values()),
+    )

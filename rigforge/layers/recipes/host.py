@@ -7,21 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
 
+from rigforge.doctor.build import PROGRAM
+from rigforge.layers.recipes import jupyter, remote
 from rigforge.layers.root import Root
 
 NO_NOUVEAU = """\
 blacklist nouveau
 options nouveau modeset=0
-"""
-
-#: What the document says of passwords, the first boot adds (cloud-init's ssh_pwauth).
-SSH = """\
-PermitRootLogin no
-"""
-
-#: Security updates come by themselves; what is held stays, and nobody reboots the machine under a training run.
-UPGRADES = """\
-Unattended-Upgrade::Automatic-Reboot "false";
 """
 
 #: Most machines' locale is made here; it takes minutes on the first boot of an emulated one.
@@ -39,12 +31,6 @@ MODULES_LOAD = """\
 SuccessExitStatus=1
 """
 
-#: Debian's PAM prints this before each login.
-MOTD = """\
-#!/bin/sh
-cat /var/lib/rigforge/report 2>/dev/null || true
-"""
-
 
 def build(root: Root) -> None:
     """Installs the packages, makes one initramfs for all of them, and sets the services."""
@@ -52,13 +38,13 @@ def build(root: Root) -> None:
     if module := root.products.get("module"):
         shutil.copy(module / "nvidia-modules.deb", root.files)
         root.write("etc/modprobe.d/rigforge-nouveau.conf", NO_NOUVEAU)
+    if doctor := root.products.get("doctor"):
+        shutil.copy(doctor / PROGRAM, root.path / "usr/bin" / PROGRAM)
     with _without_initramfs(root):
         root.install_packages()
     root.chroot(["depmod", "-a", kernel])
     root.chroot(["update-initramfs", "-c", "-k", kernel])
-    root.write("etc/apt/apt.conf.d/52rigforge", UPGRADES)
-    root.write("etc/ssh/sshd_config.d/rigforge.conf", SSH)
-    root.write("etc/update-motd.d/50-rigforge", MOTD, 0o755)
+    remote.build(root)
     root.write("etc/locale.gen", f"{LOCALE} UTF-8\n")
     root.chroot(["locale-gen"])
     root.write("etc/default/locale", f"LANG={LOCALE}\n")
@@ -68,7 +54,7 @@ def build(root: Root) -> None:
         root.write("etc/systemd/system/nvidia-persistenced.service.d/rigforge.conf", WITH_GPU)
         root.write("etc/systemd/system/systemd-modules-load.service.d/rigforge.conf", MODULES_LOAD)
         _at_boot(root, "cdi")
-    _at_boot(root, "report")
+    jupyter.add(root)
     _hold(root)
     for verb in ("enable", "disable"):
         if units := root.options[verb]:
@@ -104,12 +90,13 @@ def _hold(root: Root) -> None:
     """Holds kernel and driver, so that no upgrade parts them; with no driver the kernel stays free."""
     if not root.options["driver"]:
         return
-    listed = root.chroot(["dpkg-query", "--show", "--showformat", "${Package} ${source:Package}\\n"])
+    driver = root.options["driver"]
+    listed = root.chroot(["dpkg-query", "--show", "--showformat", "${Package} ${source:Package} ${Version}\\n"])
     held = []
     for line in listed.splitlines():
-        package, source = line.split()
-        if package.startswith(("linux-image-", "linux-modules-", "nvidia-modules-")) or source.startswith(
-            "nvidia-graphics-drivers"
-        ):
+        package, source, version = line.split()
+        # The packages of NVIDIA's own archive are built from several sources, all in the driver's version.
+        of_driver = source.startswith("nvidia-graphics-drivers") or version.startswith(f"{driver}-")
+        if of_driver or package.startswith(("linux-image-", "linux-modules-", "nvidia-modules-")):
             held.append(package)
     root.chroot(["apt-mark", "hold", *sorted(held)])

@@ -21,7 +21,7 @@ Architecture: amd64
 Maintainer: Rigforge <rigforge@localhost>
 Section: kernel
 Priority: optional
-Depends: linux-image-{kernel} (= {kernel_package_version}), nvidia-kernel-support
+Depends: linux-image-{kernel} (= {kernel_package_version}), {support}
 Provides: nvidia-kernel-{driver}
 Description: NVIDIA kernel modules {driver}, compiled for {kernel}
 """

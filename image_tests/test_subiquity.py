@@ -1,0 +1,31 @@
+"""What Canonical's installer made of the document, and of the kernel that the layers bring."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+from testinfra.host import Host
+
+from rigforge.verify.expectations import Expectations
+
+pytestmark = pytest.mark.needs("machine", "subiquity")
+
+DOCUMENT = "/var/log/installer/autoinstall-user-data"
+
+
+def test_it_was_installed_by_the_document_that_was_given(host: Host, expected: Expectations) -> None:
+    with host.sudo():
+        document = yaml.safe_load(host.file(DOCUMENT).content_string)["autoinstall"]
+    assert document["identity"]["username"] == expected.username
+    assert document["kernel"] == {"package": f"linux-image-{expected.versions['kernel']}"}
+
+
+def test_no_other_kernel_was_installed(host: Host, expected: Expectations) -> None:
+    shown = host.check_output("dpkg-query --show --showformat '${db:Status-Status} ${Package}\\n' 'linux-image-[0-9]*'")
+    installed = [line.split()[1] for line in shown.splitlines() if line.startswith("installed ")]
+    assert installed == [f"linux-image-{expected.versions['kernel']}"]
+
+
+@pytest.mark.needs("driver")
+def test_nvidia_smi_works_where_there_is_a_gpu(host: Host, has_gpu: bool) -> None:
+    assert (host.run("nvidia-smi").rc == 0) == has_gpu

@@ -1,0 +1,134 @@
+"""One SSH connection that is both: the tunnel, and the program on the machine that says where Jupyter is."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+from rigforge.connect.complaint import failure
+from rigforge.errors import RigforgeError
+
+#: Before the machine's answer; a shell's own start-up files may print lines as well.
+MARK = "rigforge-connect "
+
+#: A connection that is gone is noticed after 30 seconds. A command or a shared connection of the user's configuration
+#: would be in the way: forwarded ports of a shared one outlive us.
+OPTIONS = (
+    "ConnectTimeout=15",
+    "ServerAliveInterval=10",
+    "ServerAliveCountMax=3",
+    "ExitOnForwardFailure=yes",
+    "RemoteCommand=none",
+    "ControlPath=none",
+)
+
+#: The program comes in the first line of its input, so that no shell, of whatever kind, has to quote it.
+START = "python3 -c 'import sys, json; exec(json.loads(sys.stdin.readline()))'"
+
+
+@dataclass(frozen=True)
+class Server:
+    """A Jupyter server on the machine. `token` is "" where there is a password instead."""
+
+    port: int
+    token: str
+    secure: bool
+    base_url: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the machine says: the user's home, the state of jupyter.service ("" for none), and the server there is."""
+
+    home: str
+    service: str
+    server: Server | None
+
+
+class Tunnel:
+    """A running ssh. It asks for passphrases and unknown host keys itself, at the user's terminal."""
+
+    def __init__(self, host: str, local: int, remote: int) -> None:
+        self._host, self._local, self._said = host, local, list[str]()
+        options = [word for option in OPTIONS for word in ("-o", option)]
+        forward = ["-L", f"127.0.0.1:{local}:127.0.0.1:{remote}"] if local else []
+        try:
+            # Not rigforge.process: ssh needs the user's terminal, agent and environment.
+            self._process = subprocess.Popen(
+                ["ssh", "-T", *options, *forward, "--", host, f"{START} {remote}"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                encoding="utf-8",
+                errors="replace",
+            )
+        except FileNotFoundError:
+            raise RigforgeError(
+                "there is no ssh on this computer",
+                "Windows: Settings, Optional features, OpenSSH Client; Linux: the package openssh-client",
+            ) from None
+        self._listener = Thread(target=self._listen, daemon=True)
+        self._listener.start()
+
+    def ask(self) -> Answer:
+        """Returns the machine's answer; takes as long as logging in does. Raises RigforgeError."""
+        program = Path(__file__).with_name("on_machine.py").read_text(encoding="utf-8")
+        assert self._process.stdin and self._process.stdout
+        try:
+            self._process.stdin.write(json.dumps(program) + "\n")
+            self._process.stdin.flush()
+        except OSError:
+            raise self.failure() from None
+        for line in self._process.stdout:
+            if line.startswith(MARK):
+                return _answer(json.loads(line.removeprefix(MARK)))
+        raise self.failure()
+
+    def wait(self) -> None:
+        """Stays as long as the tunnel stands. Raises RigforgeError when it falls."""
+        self._process.wait()
+        self._listener.join(timeout=1)
+        said = next((line.strip() for line in reversed(self._said) if line.strip()), "")
+        raise RigforgeError(
+            f"the connection to {self._host} has ended" + (f" (ssh: {said})" if said else ""),
+            "what runs on the machine goes on; run the same command again",
+        )
+
+    def failure(self) -> RigforgeError:
+        """Returns what is wrong with a tunnel that does not work, from ssh's own words."""
+        self.close()
+        self._listener.join(timeout=1)
+        return failure(self._host, self._local, self._said)
+
+    def close(self) -> None:
+        """Ends the connection, and with it the program on the machine."""
+        self._process.terminate()
+        self._process.wait()
+
+    def _listen(self) -> None:
+        assert self._process.stderr
+        self._said.extend(self._process.stderr)
+
+
+@contextmanager
+def tunnel(host: str, local: int, remote: int) -> Iterator[tuple[Tunnel, Answer]]:
+    """Opens a tunnel from port `local` here (0: none) to `remote` there, and yields it with the machine's answer.
+
+    Raises RigforgeError where there is none to be had.
+    """
+    opened = Tunnel(host, local, remote)
+    try:
+        yield opened, opened.ask()
+    finally:
+        opened.close()
+
+
+def _answer(found: dict[str, Any]) -> Answer:
+    server = found["server"]
+    return Answer(found["home"], found["service"], Server(**server) if server else None)

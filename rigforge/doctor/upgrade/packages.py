@@ -1,0 +1,147 @@
+"""What dpkg has installed and apt could install; nothing here changes either."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from rigforge.doctor.machine import Machine
+
+#: Seconds; apt reads all of its lists anew when they have changed.
+PATIENCE = 120.0
+
+#: What every call of apt-get is made with: the held pair is what is changed, and nothing is brought in unasked.
+OPTIONS = ("--no-install-recommends", "--allow-change-held-packages", "--quiet=2")
+
+_FIELDS = (
+    "binary:Package",
+    "Version",
+    "source:Package",
+    "Pre-Depends",
+    "Depends",
+    "db:Status-Want",
+    "db:Status-Status",
+)
+_CHANGE = re.compile(r"(?P<verb>Inst|Remv) (?P<name>\S+)(?: \[(?P<was>[^]]+)\])?(?: \((?P<now>\S+))?")
+
+
+@dataclass(frozen=True)
+class Package:
+    """A package in one version: installed, or in the archive."""
+
+    name: str
+    version: str
+    source: str = ""
+    depends: str = ""
+    held: bool = False
+
+    @property
+    def upstream(self) -> str:
+        """The version without epoch and without what the distribution counts.
+
+        >>> Package("libcuda1", "1:580.95.05-0ubuntu0.24.04.1").upstream
+        '580.95.05'
+        """
+        version = re.sub(r"^\d+:", "", self.version)
+        return version.rpartition("-")[0] or version
+
+
+@dataclass(frozen=True)
+class Offered:
+    """The versions of a package in the archives; `candidate` is the one that apt takes, None where it has that one."""
+
+    versions: tuple[Package, ...] = ()
+    candidate: Package | None = None
+
+    def of(self, version: str) -> Package | None:
+        return next((package for package in self.versions if package.version == version), None)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What apt does with one package; `was` is "" for a new one, `now` for one that goes."""
+
+    name: str
+    was: str
+    now: str
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """What apt would do, or in its own words why it cannot."""
+
+    changes: tuple[Change, ...]
+    complaint: str = ""
+
+
+@dataclass(frozen=True)
+class Packages:
+    """The packages of a machine."""
+
+    machine: Machine
+
+    @cached_property
+    def installed(self) -> Mapping[str, Package]:
+        """What is unpacked or configured, by name; packages of another architecture have it in their name."""
+        form = "\\t".join(f"${{{field}}}" for field in _FIELDS) + "\\n"
+        told = self.machine.ask("dpkg-query", "--show", "--showformat", form, seconds=PATIENCE)
+        found = {}
+        for line in told.said.splitlines() if told else ():
+            name, version, source, before, depends, want, status = line.split("\t")
+            name = name.removesuffix(":amd64")
+            if status not in ("not-installed", "config-files"):
+                needs = ", ".join(filter(None, (before, depends)))
+                found[name] = Package(name, version, source, needs, held=want == "hold")
+        return found
+
+    @cached_property
+    def has_lists(self) -> bool:
+        """Whether apt knows what any archive offers."""
+        told = self.machine.ask(
+            "apt-get", "indextargets", "--format", "$(FILENAME)", "Created-By: Packages", seconds=PATIENCE
+        )
+        # apt keeps them packed where it is told to.
+        return any(
+            list(Path(file).parent.glob(f"{Path(file).name}*")) for file in (told.said.splitlines() if told else ())
+        )
+
+    def offered(self, names: Iterable[str]) -> Mapping[str, Offered]:
+        """Returns what the archives have of each package."""
+        wanted = sorted(set(names))
+        policy = self.machine.ask("apt-cache", "policy", *wanted, seconds=PATIENCE)
+        candidates = dict(re.findall(r"^(\S+):\n.*\n  Candidate: (\S+)", policy.said if policy else "", re.MULTILINE))
+        shown = self.machine.ask("apt-cache", "show", *wanted, seconds=PATIENCE)
+        found: dict[str, list[Package]] = {name: [] for name in wanted}
+        for stanza in shown.said.split("\n\n") if shown else ():
+            fields = dict(re.findall(r"^([\w-]+): (.*)$", stanza, re.MULTILINE))
+            # What only dpkg knows has no file in any archive.
+            if fields.get("Package") in found and "Filename" in fields:
+                name = str(fields["Package"])
+                source = str(fields.get("Source", name)).partition(" ")[0]
+                found[name].append(Package(name, fields["Version"], source, fields.get("Depends", "")))
+        return {
+            name: Offered(tuple(there), next((each for each in there if each.version == candidates.get(name)), None))
+            for name, there in found.items()
+        }
+
+    def simulated(self, arguments: Iterable[str]) -> Simulated:
+        """Returns what `apt-get install` with these arguments would do."""
+        told = self.machine.ask("apt-get", "--simulate", *OPTIONS, "install", *arguments, seconds=PATIENCE)
+        if not told or told.code:
+            lines = f"{told.complaint}\n{told.said}".splitlines() if told else ["apt-get did not answer"]
+            telling = [line.removeprefix("E: ").strip() for line in lines if re.match(r"E: | \S+ : | {3,}\S", line)]
+            return Simulated((), "; ".join(telling) or "apt-get failed and said nothing")
+        changes = [found for line in told.said.splitlines() if (found := _CHANGE.match(line))]
+        return Simulated(
+            tuple(
+                Change(
+                    each["name"].removesuffix(":amd64"),
+                    each["was"] or "",
+                    (each["now"] or "") if each["verb"] == "Inst" else "",
+                )
+                for each in changes
+            )
+        )

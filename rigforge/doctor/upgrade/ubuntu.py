@@ -1,0 +1,78 @@
+"""Ubuntu: Canonical builds and signs the driver's module for each of its kernels, some days after the kernel."""
+
+from __future__ import annotations
+
+import re
+
+from rigforge.doctor.kernels import flavour, order
+from rigforge.doctor.upgrade.packages import Package
+from rigforge.doctor.upgrade.pair import MODULE, Offer, Pair, System, newest_kernel
+
+
+def offered(system: System) -> Offer:
+    """Returns the newest kernel that has a prebuilt module, the driver it is of, and whether the rest is offered."""
+    here, installed = system.pair, system.packages.installed
+    branch = next(match["branch"] for name in installed if (match := MODULE.fullmatch(name)) and match["branch"])
+    metapackages = system.metapackages or (f"linux-image-{flavour(here.kernel)}",)
+    flavours = {re.sub("^linux-image-", "", name) for name in metapackages}
+    leaders = [f"linux-modules-nvidia-{branch}-{each}" for each in sorted(flavours)]
+    own_module = f"linux-modules-nvidia-{branch}-{here.kernel}"
+    offers = dict(system.packages.offered([*metapackages, *leaders, *system.user_space, own_module]))
+    newest, leading = newest_kernel(system, offers, metapackages)
+
+    leader = next((package for name in leaders if (package := offers[name].candidate)), None)
+    found = re.search(rf"linux-modules-nvidia-{branch}-(\d\S*)", leader.depends if leader else "")
+    kernel = found[1] if found and order(found[1]) > order(here.kernel) else here.kernel
+    module_name, image_name = f"linux-modules-nvidia-{branch}-{kernel}", f"linux-image-{kernel}"
+    offers |= system.packages.offered([module_name, image_name, f"linux-image-{newest}"])
+    module, image = offers[module_name].candidate, offers[image_name].candidate
+    version = (_driver_of(module) if module else "") or here.driver
+    pair = Pair(kernel, image.version if image else here.kernel_version, version)
+    behind = f"kernel {newest} is offered, but no module of {branch} for it yet" if newest != kernel else ""
+    if pair == here:
+        ahead = offers[f"linux-image-{newest}"].candidate
+        alone = Pair(newest, ahead.version if ahead else "", here.driver)
+        return Offer(alone, why_not=(behind,)) if behind else Offer(pair)
+
+    why_not = []
+    install = {package.name: package.version for package in (module, image, leader) if package}
+    install |= leading if newest == kernel else {}
+    if kernel != here.kernel and not image:
+        why_not.append(f"there is a module for kernel {kernel}, but {image_name} is not offered")
+    remove, no_fallback, kernels = [], "", [kernel]
+    if version != here.driver:
+        for name in system.user_space:
+            fitting = next((each for each in offers[name].versions if each.upstream == version), None)
+            if fitting:
+                install[name] = fitting.version
+            elif offers[name].versions:
+                there = offers[name].versions[0].upstream
+                why_not.append(f"the module for kernel {kernel} is of driver {version}, {name} is offered in {there}")
+    if version != here.driver and kernel != here.kernel:
+        own = offers[own_module].candidate
+        if own and _driver_of(own) == version:
+            install[own_module] = own.version
+            kernels.append(here.kernel)
+        else:
+            no_fallback = f"the archive has no module of driver {version} for kernel {here.kernel}"
+            remove = [own_module] if own_module in installed else []
+    return Offer(
+        pair=pair,
+        install={name: new for name, new in install.items() if name not in installed or installed[name].version != new},
+        remove=tuple(remove),
+        kernels=tuple(kernels),
+        why_not=tuple(why_not),
+        no_fallback=no_fallback,
+        notes=(behind,) if behind else (),
+    )
+
+
+def _driver_of(module: Package) -> str:
+    """Returns the driver's version that a package of the module goes with.
+
+    >>> depends = "nvidia-kernel-common-580 (<= 580.95.05-1), nvidia-kernel-common-580 (>= 580.95.05)"
+    >>> _driver_of(Package("linux-modules-nvidia-580-6.8.0-90-generic", "6.8.0-90.91+1", depends=depends))
+    '580.95.05'
+    """
+    found = re.search(r"nvidia-kernel-common-\S+ \(>= ([\d.]+)\)", module.depends)
+    return found[1] if found else ""

@@ -1,0 +1,25 @@
+"""rigforge-doctor as one file, packed by PyInstaller with the distribution's own Python."""
+
+from __future__ import annotations
+
+import shutil
+
+from rigforge.doctor.build import PROGRAM, lay_out
+from rigforge.layers import wheels
+from rigforge.layers.root import Root
+
+WORK = "/tmp/doctor"
+
+
+def build(root: Root) -> None:
+    """Installs what packs it; the program is left in the layer's root as /rigforge-doctor."""
+    root.install_packages()
+    environment = root.options["environment"]
+    root.chroot(["python3", "-m", "venv", "--without-pip", environment])
+    wheels.install(root)
+    arguments = lay_out(root.path / WORK.lstrip("/"))
+    packer = [f"{environment}/bin/python", "-m", "PyInstaller", *arguments]
+    root.chroot(["env", f"--chdir={WORK}", *packer], PYINSTALLER_CONFIG_DIR=f"{WORK}/cache")
+    shutil.copy(root.path / WORK.lstrip("/") / "dist" / PROGRAM, root.path / PROGRAM)
+    # That it starts, with nothing but the base around it.
+    root.chroot([f"/{PROGRAM}", "--help"])

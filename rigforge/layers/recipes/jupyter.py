@@ -1,0 +1,54 @@
+"""JupyterLab on a machine: a service of each user, and PyTorch's environment as the kernel that notebooks get."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from importlib import resources
+
+from rigforge.layers.root import Root
+
+#: Jupyter's data (kernels) that come before the environment's own; the unit names it.
+DATA = "usr/share/rigforge/jupyter"
+
+
+def add(root: Root) -> None:
+    """Adds the service, enabled for every user, and the kernel; nothing to a stack without JupyterLab."""
+    options = root.options["jupyter"]
+    if not options:
+        return
+    target = resources.files("rigforge.target")
+    root.write("usr/lib/rigforge/rigforge/target/jupyter.py", target.joinpath("jupyter.py").read_text())
+    root.write("usr/bin/rigforge-python", target.joinpath("rigforge-python").read_text(), 0o755)
+    root.write("etc/systemd/user/jupyter.service", target.joinpath("user_units/jupyter.service").read_text())
+    root.write(
+        "etc/systemd/system/rigforge-linger.service", target.joinpath("units/rigforge-linger.service").read_text()
+    )
+    root.chroot(["systemctl", "--global", "enable", "jupyter.service"])
+    root.chroot(["systemctl", "enable", "rigforge-linger.service"])
+    _add_kernel(root, options["environment"], options["kernel"])
+
+
+def _add_kernel(root: Root, environment: str, name: str) -> None:
+    """Names the kernel `python3`, which notebooks from elsewhere ask for as well, after what is in it.
+
+    It is the user's own environment on top of `environment`, so that `%pip install` has somewhere to go.
+    """
+    kernel = {
+        "argv": [
+            "/usr/bin/rigforge-python",
+            "-Xfrozen_modules=off",
+            "-m",
+            "ipykernel_launcher",
+            "-f",
+            "{connection_file}",
+        ],
+        "display_name": name,
+        "language": "python",
+        "metadata": {"debugger": True},
+    }
+    folder = f"{DATA}/kernels/python3"
+    root.write(f"{folder}/kernel.json", json.dumps(kernel, indent=1) + "\n")
+    # Copied, as Jupyter follows no links out of the folder.
+    for logo in sorted((root.path / environment.lstrip("/") / "share/jupyter/kernels/python3").glob("logo-*")):
+        shutil.copyfile(logo, root.path / folder / logo.name)

@@ -1,0 +1,36 @@
+"""What packs rigforge-doctor: a part of the lock of its own, resolved for the distribution's own Python."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from rigforge.doctor.build import DEBS, WHEELS
+from rigforge.lock import target
+from rigforge.lock.model import LockedFile
+from rigforge.lock.wheels import locked
+from rigforge.sources import apt
+from rigforge.sources.pypi import Index
+
+LAYER = "doctor"
+_ASKED_BY = "rigforge-doctor"
+
+
+def resolve_debs(root: apt.Root, base: Iterable[LockedFile]) -> tuple[LockedFile, ...]:
+    """Returns the packages on top of the layer base, the shared library of its Python among them.
+
+    Raises RigforgeError where the archives do not have them.
+    """
+    below = tuple(base)
+    wishes = dict.fromkeys(DEBS, _ASKED_BY)
+    tools = root.resolve(LAYER, wishes, below)
+    library = f"libpython{target.system_python((*below, *tools))}"
+    return root.resolve(LAYER, {**wishes, library: _ASKED_BY}, below)
+
+
+def resolve_wheels(index: Index, kept: Mapping[str, str], *, fresh: bool = False) -> tuple[LockedFile, ...]:
+    """Returns the wheels; `kept` has the versions (by name) to prefer.
+
+    Raises RigforgeError where the index has none that fit, or does not answer.
+    """
+    wheels = index.resolve(dict.fromkeys(WHEELS, _ASKED_BY), preferred=kept, fresh=fresh)
+    return tuple(locked(wheel, LAYER) for wheel in wheels)

@@ -1,0 +1,141 @@
+"""JupyterLab as the user service starts it: never without a token, and over HTTPS where others can reach it.
+
+The token is made once, in ~/.config/rigforge/jupyter-token; so is the certificate, beside it. docs/jupyter.md says
+what they are for.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import subprocess
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+#: Where it listens; a second user's takes the next free port.
+PORT = 8888
+
+#: Days that a certificate is good for: the longest that Apple's systems accept
+#: (https://support.apple.com/en-us/103769), and how long before its end a new one is made.
+VALID, RENEWED = 825, 30
+
+#: How long a first boot may take to get an address (seconds).
+PATIENCE = 60
+
+CERTIFICATE = """\
+[req]
+prompt = no
+distinguished_name = subject
+x509_extensions = extensions
+[subject]
+CN = {name}
+[extensions]
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature
+extendedKeyUsage = serverAuth
+subjectAltName = {names}
+"""
+
+
+def token_file(folder: Path) -> Path:
+    """Returns the file with the token, which only its owner can read; an empty one gets a new token.
+
+    Jupyter takes the file's whole content for the token, so it ends without a newline.
+    """
+    file = folder / "jupyter-token"
+    token = ""
+    with suppress(OSError, UnicodeDecodeError):
+        token = file.read_text().strip()
+    _write_secret(file, token or secrets.token_hex(24))
+    return file
+
+
+def _write_secret(file: Path, text: str) -> None:
+    """Writes a file whole, at no moment readable by others."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    new = file.with_name(f"{file.name}.new")
+    new.unlink(missing_ok=True)
+    new.touch(0o600, exist_ok=False)
+    new.write_text(text)
+    new.replace(file)
+
+
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """Returns certificate and key, in PEM; made anew where there is none that is good for `RENEWED` days.
+
+    Raises CalledProcessError with openssl's own words in the journal.
+    """
+    made, key = folder / "jupyter.crt", folder / "jupyter.key"
+    good = ["openssl", "x509", "-in", str(made), "-noout", "-checkend", str(RENEWED * 86400)]
+    if key.exists() and subprocess.run(good, capture_output=True, check=False).returncode == 0:
+        return made, key
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    configuration = CERTIFICATE.format(name=socket.gethostname(), names=", ".join(alternative_names(own_addresses())))
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    new = ["openssl", "req", "-x509", "-config", "/dev/stdin", "-days", str(VALID), *curve]
+    files = ["-keyout", str(key), "-out", str(made)]
+    subprocess.run([*new, *files], input=configuration, text=True, check=True, umask=0o077)
+    return made, key
+
+
+def alternative_names(addresses: Iterable[str]) -> list[str]:
+    """Returns all that the machine is called, in openssl's words (x509v3_config(5)): its names, and its addresses."""
+    host = socket.gethostname()
+    names = dict.fromkeys([host, host.split(".")[0], f"{host.split('.')[0]}.local", socket.getfqdn(), "localhost"])
+    return [*(f"DNS:{name}" for name in names), *(f"IP:{address}" for address in ("127.0.0.1", "::1", *addresses))]
+
+
+def own_addresses() -> list[str]:
+    """Returns the addresses by which the network knows this machine; waits for the first one."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        found = global_addresses(_ip("address", "show", "scope", "global"), _ip("route", "show", "default"))
+        if found or time.monotonic() > end:
+            return found
+        time.sleep(1)
+
+
+def global_addresses(interfaces: Iterable[dict[str, Any]], routes: Iterable[dict[str, Any]]) -> list[str]:
+    """Returns the lasting addresses of the interfaces that lead out (of all, where no route does), not of bridges.
+
+    >>> interfaces = [{"ifname": "eno1", "addr_info": [{"local": "192.0.2.7"}]},
+    ...               {"ifname": "docker0", "addr_info": [{"local": "172.17.0.1"}]}]
+    >>> global_addresses(interfaces, [{"dev": "eno1"}])
+    ['192.0.2.7']
+    """
+    outward = {route["dev"] for route in routes if "dev" in route}
+    return [
+        address["local"]
+        for interface in interfaces
+        if not outward or interface.get("ifname") in outward
+        for address in interface.get("addr_info", ())
+        if "local" in address and not address.get("temporary")
+    ]
+
+
+def _ip(*question: str) -> list[dict[str, Any]]:
+    answer = subprocess.run(["ip", "-json", *question], stdout=subprocess.PIPE, text=True, check=True)
+    found: list[dict[str, Any]] = json.loads(answer.stdout or "[]")
+    return found
+
+
+def main() -> None:
+    """Becomes JupyterLab."""
+    folder = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "rigforge"
+    os.environ["JUPYTER_TOKEN_FILE"] = str(token_file(folder))
+    options = ["--no-browser", f"--port={PORT}"]
+    if os.environ.pop("RIGFORGE_JUPYTER_LISTEN", "localhost") == "lan":
+        made, key = certificate(folder)
+        options += ["--ip=*", f"--certfile={made}", f"--keyfile={key}"]
+    else:
+        options += ["--ip=127.0.0.1"]
+    os.execvp("jupyter", ["jupyter", "lab", *options])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""A remastered ISO, looked at without starting it: a good one has nothing wrong, and each fault is named."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from invoke.context import Context
+
+from rigforge.autoinstall import ubuntu
+from rigforge.images import iso, live_server, remaster
+from rigforge.images.medium import Medium
+from rigforge.layers.build import Squashfs
+from rigforge.lock.model import Lock, LockedFile
+from rigforge.stack.load import load
+from rigforge.store.checksums import sha256
+from rigforge.tasks.verify import verify_iso
+from rigforge.verify.iso import read_medium
+from rigforge.verify.live_server import NEEDED, examine
+from rigforge.verify.report import ImageTestsError, MediumReport
+from tests.images.live_server_medium import make
+
+KERNEL = "6.8.0-88-generic"
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE2yTkv1Pbd0SHS0iWBn3GIiRXT8YmYBWkSrzMNv4hXK me"
+EPOCH = 1_780_000_000
+
+
+@pytest.fixture(scope="module")
+def boot(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder, chance = tmp_path_factory.mktemp("boot"), random.Random(1)
+    sizes = {"vmlinuz": 5000, "initrd.img": 7000, "bios.img": 30_000, "boot_hybrid.img": 512, "efi.img": 65_536}
+    for name, size in sizes.items():
+        (folder / name).write_bytes(chance.randbytes(size))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def stock(boot: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make(tmp_path_factory.mktemp("stock"), boot)
+
+
+@pytest.fixture(scope="module")
+def layers(tmp_path_factory: pytest.TempPathFactory) -> Sequence[Squashfs]:
+    """Layers with empty files in the places that are looked at."""
+    folder, made = tmp_path_factory.mktemp("layers"), []
+    for layer, files in {"base": NEEDED, "host": (f"boot/vmlinuz-{KERNEL}",), "medium": ("etc/motd",)}.items():
+        for file in files:
+            (folder / layer / file).parent.mkdir(parents=True, exist_ok=True)
+            (folder / layer / file).touch()
+        image = folder / f"{layer}.squashfs"
+        subprocess.run(["mksquashfs", folder / layer, image, "-quiet", "-no-progress"], check=True)
+        made.append(Squashfs(layer, image, sha256(image), 4096))
+    return made
+
+
+@pytest.fixture
+def medium(stock: Path, boot: Path, layers: Sequence[Squashfs]) -> Medium:
+    stack = load("ubuntu-24.04", sets=[f"ssh_key={KEY}"])
+    document = ubuntu.render(stack, f"linux-image-{KERNEL}", "24.04")
+    return live_server.lay_out(stack, live_server.read(stock, sha256(stock)), layers, boot, document, KERNEL, EPOCH)
+
+
+def examined(stock: Path, medium: Medium, folder: Path, *, compared: bool = True) -> MediumReport:
+    image = folder / "rigforge.iso"
+    if not image.exists():
+        remaster.write(stock, medium, "RIGFORGE", EPOCH, image)
+    return examine(image, read_medium(image), stock if compared else None, folder / "out")
+
+
+def test_a_good_one_has_nothing_wrong(stock: Path, medium: Medium, tmp_path: Path) -> None:
+    report = examined(stock, medium, tmp_path)
+    assert (report.passed, report.failed, report.skipped) == (6, 0, 0)
+    assert report.summary.count("ok: ") == 6
+    assert report.log.exists()
+
+
+def test_the_task_prints_each_check_and_starts_nothing(
+    stock: Path,
+    medium: Medium,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    image = tmp_path / "rigforge.iso"
+    remaster.write(stock, medium, "RIGFORGE", EPOCH, image)
+    base = LockedFile("medium", "iso", "live-server", "24.04.4", "ubuntu-releases:noble/u.iso", 1, sha256(stock))
+    lock = Lock("ubuntu-24.04", "", 0, {"kernel": KERNEL}, (), (base,))
+    monkeypatch.setattr("rigforge.options.the_lock", lambda stack: lock)
+    monkeypatch.chdir(tmp_path)
+    verify_iso(Context(), iso=str(image), firmware="none", base_iso=str(stock), out="out")
+    *checks, last = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in checks] == ["ok"] * 6
+    assert last == "medium: 6 passed, 0 failed, 0 skipped"
+
+
+def test_without_canonicals_iso_the_rest_is_looked_at(stock: Path, medium: Medium, tmp_path: Path) -> None:
+    report = examined(stock, medium, tmp_path, compared=False)
+    assert (report.passed, report.skipped) == (4, 2)
+
+
+@pytest.mark.parametrize(
+    ("place", "old", "new", "failure"),
+    [
+        ("autoinstall.yaml", KERNEL, "6.8.0-89-generic", "it names linux-image-6.8.0-89-generic"),
+        ("autoinstall.yaml", "updates: security", "updates: none", "updates: 'none' is not one of"),
+        ("casper/install-sources.yaml", "size: 8192", "size: 8193", "install-sources.yaml says 8193 bytes"),
+        (
+            "casper/install-sources.yaml",
+            "rigforge.host.",
+            "rigforge.none.",
+            "/casper/rigforge.none.squashfs is missing",
+        ),
+        ("rigforge/medium.json", KERNEL, "6.8.0-87-generic", f"kernels are {KERNEL}, the lock has 6.8.0-87"),
+    ],
+)
+def test_each_fault_is_named(
+    stock: Path, medium: Medium, tmp_path: Path, place: str, old: str, new: str, failure: str
+) -> None:
+    assert old in medium.texts[place]
+    texts = {**medium.texts, place: medium.texts[place].replace(old, new)}
+    with pytest.raises(ImageTestsError) as caught:
+        examined(stock, replace(medium, texts=texts), tmp_path)
+    assert failure in " ".join(caught.value.report.failures)
+
+
+def test_a_changed_byte_is_found_wherever_it_is(stock: Path, medium: Medium, tmp_path: Path) -> None:
+    examined(stock, medium, tmp_path)
+    image = tmp_path / "rigforge.iso"
+    ((start, _),) = iso.extents(image)["pool/main/h/hello/hello_1_amd64.deb"]
+    for place, failure in ((start, "/pool/main/h/hello/hello_1_amd64.deb has another"), (100, "MBR is another")):
+        with image.open("r+b") as content:
+            content.seek(place)
+            content.write(b"!")
+        with pytest.raises(ImageTestsError) as caught:
+            examined(stock, medium, tmp_path)
+        assert failure in " ".join(caught.value.report.failures)
