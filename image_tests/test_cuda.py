@@ -33,7 +33,8 @@ def test_driver_library_says_its_version(libcuda: dict[str, Any]) -> None:
 
 @pytest.mark.needs("driver")
 def test_driver_runs_programs_of_this_cuda(libcuda: dict[str, Any], expected: Expectations) -> None:
-    assert driver_runs(expected.versions["driver"], libcuda["version"], number(expected.versions["cuda"]))
+    driver = libcuda["library"].rpartition(".so.")[2]
+    assert driver_runs(driver, libcuda["version"], number(expected.versions["cuda"]))
 
 
 @pytest.mark.needs("driver")
@@ -97,6 +98,13 @@ def test_compiled_program_computes_on_a_gpu_or_says_what_is_missing(
     """Of no driver at all CUDA says the same as of one that is too old."""
     missing = "cudaErrorNoDevice" if "driver" in expected.versions else "cudaErrorInsufficientDriver"
     assert nvcc["said"] == ("2 4 6 8" if has_gpu else missing)
+
+
+@pytest.mark.needs("nvcc", "devel", "pytorch")
+def test_extension_of_pytorch_is_compiled_by_nvcc_and_computes_on_a_gpu(
+    probe: Callable[[str], Any], has_gpu: bool
+) -> None:
+    assert probe("extension") == ([2.0 * number for number in range(1000)] if has_gpu else "compiled and loaded")
 
 
 @pytest.mark.needs("devel")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -63,12 +63,12 @@ def build_iso(
     made = Stamp.of(output)
     changed, digest = made != Stamp(medium.id, medium.layout), None
     if changed:
-        with step(f"writing {output.name}"):
+        with step(f"writing {output.name}") as elapsed:
             if made and made.layout == medium.layout:
                 iso.rewrite(output, medium)
             else:
                 digest = write(stack.medium.volume_id, epoch, output)
-            Stamp(medium.id, medium.layout).put(output)
+            Stamp(medium.id, medium.layout, round(elapsed(), 1)).put(output)
     if changed or not beside.described(output, lock):
         beside.describe_iso(output, stack, lock, layers, cache, digest)
     return output
@@ -169,10 +169,14 @@ def make_layers(
 
 @dataclass(frozen=True)
 class Stamp:
-    """What an ISO was made of: the id and the layout of its medium; kept in a hidden file beside it."""
+    """What an ISO was made of: the id and the layout of its medium; kept in a hidden file beside it.
+
+    `seconds` is how long the writing took, None where nobody kept that.
+    """
 
     id: str
     layout: str
+    seconds: float | None = field(default=None, compare=False)
 
     @classmethod
     def of(cls, output: Path) -> Stamp | None:
@@ -180,18 +184,20 @@ class Stamp:
         file = _stamp_file(output)
         if not (output.exists() and file.exists()):
             return None
-        identity, layout, state = file.read_text().split(maxsplit=2)
-        return cls(identity, layout) if state == _state(output) else None
+        identity, layout, *state = file.read_text().split()
+        seconds = float(state[2]) if len(state) > 2 else None
+        return cls(identity, layout, seconds) if state[:2] == _state(output) else None
 
     def put(self, output: Path) -> None:
         """Stamps a finished ISO."""
-        _stamp_file(output).write_text(f"{self.id} {self.layout} {_state(output)}")
+        seconds = [] if self.seconds is None else [str(self.seconds)]
+        _stamp_file(output).write_text(" ".join([self.id, self.layout, *_state(output), *seconds]))
 
 
 def _stamp_file(output: Path) -> Path:
     return output.with_name(f".{output.name}.made")
 
 
-def _state(output: Path) -> str:
+def _state(output: Path) -> list[str]:
     status = output.stat()
-    return f"{status.st_size} {status.st_mtime_ns}"
+    return [str(status.st_size), str(status.st_mtime_ns)]

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import fcntl
+import io
 import os
 import shlex
 import subprocess
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import IO, Any, cast
 
 from rigforge.errors import RigforgeError
 
 Argument = str | Path
 
-_running: set[subprocess.Popen[str]] = set()
+#: Bytes of a program's output that are taken at a time.
+_CHUNK = 1 << 20
+
+_running: set[subprocess.Popen[Any]] = set()
 
 #: What a program sees besides what its caller names: nothing of the user's shell but these, and those whose names
 #: are in RIGFORGE_KEEP.
@@ -60,9 +68,9 @@ def run(
     words = [str(word) for word in argv]
     sink = log.open("ab") if log else None
     try:
-        process = subprocess.Popen(
+        process: subprocess.Popen[str] = _start(
             words,
-            env=minimal_environment(env),
+            env=env,
             cwd=cwd,
             stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
             stdout=sink or subprocess.PIPE,
@@ -70,14 +78,9 @@ def run(
             text=True,
             errors="replace",
         )
-    except FileNotFoundError as error:
-        raise RigforgeError(
-            f"{words[0]} is not installed", "./bootstrap finds and installs the missing system tools"
-        ) from error
     finally:
         if sink:
             sink.close()
-    _running.add(process)
     try:
         stdout, stderr = process.communicate(stdin)
     except BaseException:
@@ -92,13 +95,58 @@ def run(
     return result
 
 
+def pipe(
+    argv: Sequence[Argument], take: Callable[[memoryview], object], *, env: Mapping[str, str] | None = None
+) -> None:
+    """Runs a program to its end, and calls `take` with each piece of its standard output as it comes.
+
+    A piece is overwritten by the next one. Else as `run`. An error of `take` ends the program and goes on.
+    """
+    words = [str(word) for word in argv]
+    with tempfile.TemporaryFile() as said:
+        process: subprocess.Popen[bytes] = _start(
+            words, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, bufsize=0
+        )
+        try:
+            output = cast(io.FileIO, process.stdout)
+            # Fewer turns between the two: a pipe holds 64 KiB by itself, where the user may have no larger one.
+            with suppress(PermissionError):
+                fcntl.fcntl(output, fcntl.F_SETPIPE_SZ, _CHUNK)
+            piece = memoryview(bytearray(_CHUNK))
+            while count := output.readinto(piece):
+                take(piece[:count])
+            process.wait()
+        except BaseException:
+            _end(process)
+            raise
+        finally:
+            _running.discard(process)
+            output.close()
+        if process.returncode:
+            said.seek(0)
+            raise CommandFailed(words, process.returncode, said.read().decode(errors="replace"))
+
+
 def end_all() -> None:
     """Ends all programs that other threads are waiting for; their `run` then raises CommandFailed."""
     for process in list(_running):
         _end(process)
 
 
-def _end(process: subprocess.Popen[str]) -> None:
+def _start(
+    words: Sequence[str], *, env: Mapping[str, str] | None, stdout: IO[Any] | int, stderr: IO[Any] | int, **options: Any
+) -> subprocess.Popen[Any]:
+    try:
+        process = subprocess.Popen(words, env=minimal_environment(env), stdout=stdout, stderr=stderr, **options)
+    except FileNotFoundError as error:
+        raise RigforgeError(
+            f"{words[0]} is not installed", "./bootstrap finds and installs the missing system tools"
+        ) from error
+    _running.add(process)
+    return process
+
+
+def _end(process: subprocess.Popen[Any]) -> None:
     process.terminate()
     try:
         process.wait(timeout=2)

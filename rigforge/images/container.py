@@ -64,7 +64,10 @@ def put_together(
     """
     description = Description.of(stack, lock, name, {layer.name: packed for layer, packed in layers})
     epoch = lock.source_date_epoch
-    top, config = dockerfile.build(name, layers, description.config(epoch, environment(lock)), cache, compression)
+    # Not this checkout's remote: two clones of one stack are to make the same bytes.
+    source = stack.images.source if stack.images else ""
+    config = description.config(epoch, environment(lock), source)
+    top, config = dockerfile.build(name, layers, config, cache, compression)
     own = [oci.Layer(f"rigforge layer {layer.name}", packed) for layer, packed in layers]
     note = _note(description.to_json(), epoch, cache, compression)
     own.append(oci.Layer(f"dockerfiles/{name}.Dockerfile", top))

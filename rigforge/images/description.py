@@ -53,10 +53,11 @@ class Description:
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"
 
-    def config(self, epoch: int, environment: str = ENVIRONMENT) -> dict[str, Any]:
-        """Returns what follows from the lock (of `epoch`) of a configuration; the Dockerfile adds the rest.
+    def config(self, epoch: int, environment: str = ENVIRONMENT, source: str = "") -> dict[str, Any]:
+        """Returns what follows from stack and lock (of `epoch`) of a configuration; the Dockerfile adds the rest.
 
-        `environment` is the prefix of the Python environment, where the image has Python.
+        `environment` is the prefix of the Python environment, where the image has Python; `source` is where the
+        stack's source is to be had, "" where that is nobody's to say.
         """
         env = {"PATH": _SYSTEM_PATH}
         if "python" in self.versions:
@@ -70,6 +71,7 @@ class Description:
         labels = {
             "org.opencontainers.image.created": oci.timestamp(epoch),
             "org.opencontainers.image.version": __version__,
+            **({"org.opencontainers.image.source": source} if source else {}),
             f"{_PREFIX}.stack": self.stack,
             f"{_PREFIX}.image": self.image,
             f"{_PREFIX}.lock": f"sha256:{self.lock}",

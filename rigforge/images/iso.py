@@ -7,20 +7,19 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+from rigforge.images import hashed
 from rigforge.images.medium import Medium
 from rigforge.process import run
 
 
-def write(medium: Medium, boot: Path, volume_id: str, epoch: int, output: Path) -> None:
-    """Writes the ISO to `output`, whole or not at all; the same input gives the same bytes.
+def write(medium: Medium, boot: Path, volume_id: str, epoch: int, output: Path) -> str:
+    """Writes the ISO to `output`, whole or not at all, and returns its sha256 (hex); the same input, the same bytes.
 
     `boot` holds bios.img (El Torito), boot_hybrid.img (MBR) and efi.img (the EFI system partition); `epoch`
     (seconds since 1970) is the time of everything in it.
 
-    Raises CommandFailed, with xorriso's words where the disk is full.
+    Raises CommandFailed with xorriso's words, RigforgeError where the disk is full.
     """
-    output.parent.mkdir(parents=True, exist_ok=True)
-    partial = output.with_name(f".{output.name}.part")
     with tempfile.TemporaryDirectory(prefix="rigforge-") as directory:
         texts = Path(directory)
         points = [f"{place}={path}" for place, path in medium.large.items()]
@@ -30,19 +29,15 @@ def write(medium: Medium, boot: Path, volume_id: str, epoch: int, output: Path) 
             file.write_text(text)
             points.append(f"{place}={file}")
         moment = datetime.fromtimestamp(epoch, UTC).strftime("%Y%m%d%H%M%S00")
-        try:
-            command: list[str | Path] = ["xorriso", "-as", "mkisofs", "-quiet", "-o", partial, "-r", "-V", volume_id]
-            command += ["-iso-level", "3", f"--modification-date={moment}", "--set_all_file_dates", moment]
-            command += ["-partition_offset", "16", "--grub2-mbr", boot / "boot_hybrid.img"]
-            command += ["-append_partition", "2", "0xef", boot / "efi.img", "-appended_part_as_gpt"]
-            command += ["-c", "boot/boot.cat", "-b", "boot/bios.img", "-no-emul-boot", "-boot-load-size", "4"]
-            command += ["-boot-info-table", "--grub2-boot-info"]
-            command += ["-eltorito-alt-boot", "-e", "--interval:appended_partition_2:all::", "-no-emul-boot"]
-            command += ["-graft-points", f"boot/bios.img={boot / 'bios.img'}", *sorted(points)]
-            run(command, env={"SOURCE_DATE_EPOCH": str(epoch)})
-            partial.rename(output)
-        finally:
-            partial.unlink(missing_ok=True)
+        command: list[str | Path] = ["xorriso", "-as", "mkisofs", "-quiet", "-o", "-", "-r", "-V", volume_id]
+        command += ["-iso-level", "3", f"--modification-date={moment}", "--set_all_file_dates", moment]
+        command += ["-partition_offset", "16", "--grub2-mbr", boot / "boot_hybrid.img"]
+        command += ["-append_partition", "2", "0xef", boot / "efi.img", "-appended_part_as_gpt"]
+        command += ["-c", "boot/boot.cat", "-b", "boot/bios.img", "-no-emul-boot", "-boot-load-size", "4"]
+        command += ["-boot-info-table", "--grub2-boot-info"]
+        command += ["-eltorito-alt-boot", "-e", "--interval:appended_partition_2:all::", "-no-emul-boot"]
+        command += ["-graft-points", f"boot/bios.img={boot / 'bios.img'}", *sorted(points)]
+        return hashed.write(command, output, {"SOURCE_DATE_EPOCH": str(epoch)})
 
 
 def rewrite(output: Path, medium: Medium) -> None:

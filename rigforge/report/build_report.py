@@ -21,6 +21,7 @@ from rigforge.report.verification import Unfinished, Verification
 from rigforge.stack.choose import preference
 from rigforge.stack.load import load
 from rigforge.stack.model import Stack
+from rigforge.store.store import Store
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,12 @@ def gather(stack: Stack, lock: Lock, cache: Cache, folder: Path) -> BuildReport:
         missing=tuple(layer.name for layer in shipped if layer not in built),
         packages=packages(built, lock, stack.python.version, cache),
         squashfs=tuple(made for layer in built if (made := squashed(layer, cache, level))),
-        steps=(*timing.steps(layers, cache, level), *_of_images(found, cache)),
+        steps=(
+            timing.of_downloads(lock.files, Store(cache.directory / "store")),
+            *timing.steps(layers, cache, level),
+            *_of_iso(found),
+            *_of_images(found, cache),
+        ),
         results=found,
         verifications=verification.find(stack.name, folder),
     )
@@ -91,6 +97,10 @@ def built_stack(cache: Cache) -> Stack:
 
 def _any_built(stack: Stack, cache: Cache) -> bool:
     return any(cache.layer(layer).exists() for layer in plan(stack, read(stack.lock_path)))
+
+
+def _of_iso(found: Results) -> Sequence[Step]:
+    return [Step(f"writing {found.iso.path.name}", found.iso.seconds)] if found.iso else []
 
 
 def _of_images(found: Results, cache: Cache) -> Sequence[Step]:

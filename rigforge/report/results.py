@@ -21,13 +21,14 @@ DOCUMENTS = {
 class Iso:
     """The ISO: its size in bytes, its sha256 (hex, "" where no checksum file has it), and its medium's id.
 
-    The id is "" where the ISO is not as the build left it.
+    The id is "" where the ISO is not as the build left it. `seconds` is how long the writing took, as far as is known.
     """
 
     path: Path
     size: int
     sha256: str
     medium: str
+    seconds: float | None
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,8 @@ def find(stack: str, folder: Path) -> Results:
 
 def _iso(path: Path, checksums: Path) -> Iso:
     stamp = Stamp.of(path)
-    return Iso(path, path.stat().st_size, _checksum(checksums, path.name), stamp.id if stamp else "")
+    medium, seconds = (stamp.id, stamp.seconds) if stamp else ("", None)
+    return Iso(path, path.stat().st_size, _checksum(checksums, path.name), medium, seconds)
 
 
 def _checksum(file: Path, name: str) -> str:

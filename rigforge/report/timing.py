@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rigforge.layers.build import Cache, built_in, squashed
 from rigforge.layers.plan import Layer
+from rigforge.lock.model import LockedFile
+from rigforge.store.store import Store
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,20 @@ def steps(layers: Sequence[Layer], cache: Cache, level: int) -> tuple[Step, ...]
     made = [Step(f"layer {layer.name}", built_in(layer, cache)) for layer in there]
     compressed = [(layer, squashed(layer, cache, level)) for layer in there if layer.shipped]
     return (*made, *(Step(f"squashfs {layer.name}", found.seconds) for layer, found in compressed if found))
+
+
+def of_downloads(files: Iterable[LockedFile], store: Store) -> Step:
+    """Returns the fetching of `files`, each when it was last fetched.
+
+    Where a fetch had other files as well, its time counts by the share of bytes.
+    """
+    wanted = {file.sha256: file.size for file in files}
+    count, seconds = len(wanted), 0.0
+    for fetch in reversed(store.fetches()):
+        of_these = [wanted.pop(sha256) for sha256 in fetch["files"] if sha256 in wanted]
+        seconds += fetch["seconds"] * sum(of_these) / sum(fetch["files"].values())
+    known = count - len(wanted)
+    return Step(f"fetching {known} of {count} files" if 0 < known < count else "fetching", seconds if known else None)
 
 
 def of_blobs(directory: Path) -> dict[str, float]:

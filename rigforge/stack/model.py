@@ -19,6 +19,7 @@ from rigforge.stack.sections import (
     Devel,
     Driver,
     Gpu,
+    Images,
     Kernel,
     Medium,
     Packages,
@@ -56,6 +57,7 @@ class Stack(Section):
     devel: Devel = Devel()
     container_toolkit: ContainerToolkit | None = None
     services: Services = Services()
+    images: Images | None = None
     medium: Medium = Medium()
 
     machine: Machine = Machine()

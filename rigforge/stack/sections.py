@@ -24,6 +24,7 @@ from rigforge.stack.values import (
     Role,
     Several,
     Snapshot,
+    SourceAddress,
     Suite,
     Unit,
     VolumeId,
@@ -226,6 +227,12 @@ class Services(Section):
         if both := sorted(set(disable) & set(info.data.get("enable", ()))):
             raise ValueError(f"enabled as well: {', '.join(both)}")
         return disable
+
+
+class Images(Section):
+    """What container images say of themselves: where the stack's source is."""
+
+    source: SourceAddress
 
 
 class Medium(Section):

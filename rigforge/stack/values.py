@@ -135,6 +135,14 @@ CudaVersion = Annotated[str, _text(r"(auto|\d+(\.\d+)+)?", 'numbers with dots, s
 NumericVersion = Annotated[str, _text(r"(\d+(\.\d+)+)?", 'numbers with dots, such as "12.8"')]
 PythonVersion = Annotated[str, _text(r"(3\.\d+)?", 'a Python series such as "3.11"')]
 PytorchVersion = Annotated[str, AfterValidator(_pytorch_version)]
+SourceAddress = Annotated[
+    str,
+    # Without a user's name or password: whoever has the image reads its labels.
+    _text(
+        r"(https?|git|ssh)://[^\s/@:]+(:\d+)?(/[^\s@]*)?",
+        'an address such as "https://git.lab/gpu/stacks", with no user in it',
+    ),
+]
 VolumeId = Annotated[str, _text(r"[A-Z0-9_-]{1,32}", "1 to 32 characters of A-Z, 0-9, _ and -")]
 
 Hostname = Annotated[str, AfterValidator(_hostname)]

@@ -119,41 +119,6 @@ def sha256(file: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def sha256_while(file: Path, write: Callable[[], object]) -> str:
-    """Runs `write`, which writes `file` from beginning to end, and returns the file's SHA-256 (hex).
-
-    It is read close behind, while it is still in memory: after gigabytes it would have to come back from the disk.
-    """
-    done = Event()
-    with ThreadPoolExecutor(1) as other:
-        following = other.submit(_follow, file, done)
-        try:
-            write()
-        finally:
-            done.set()
-        found, head = following.result()
-    with file.open("rb") as content:
-        return found if content.read(len(head)) == head else sha256(file)
-
-
-def _follow(file: Path, done: Event) -> tuple[str, bytes]:
-    """Returns the SHA-256 of a file that grows until `done`, and its first bytes as they were read."""
-    digest, head = hashlib.sha256(), b""
-    while not file.exists() and not done.wait(0.05):
-        pass
-    if not file.exists():
-        return "", b"missing"
-    with file.open("rb", buffering=0) as content:
-        while True:
-            last = done.is_set()
-            while chunk := content.read(CHUNK):
-                head += chunk[: CHUNK - len(head)]
-                digest.update(chunk)
-            if last:
-                return digest.hexdigest(), head
-            done.wait(0.1)
-
-
 def parse(text: str) -> dict[str, str]:
     """Returns sha256 (hex) by path of what sha256sum(1) wrote; lines of another form are left out."""
     lines = re.finditer(r"^(?P<sha256>[0-9a-f]{64}) [ *](?P<path>.+)$", text, re.MULTILINE)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import queue
 import shutil
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import requests
 
@@ -21,6 +24,9 @@ from rigforge.lock.model import LockedFile
 from rigforge.sources.mirrors import Mirrors
 from rigforge.store.download import StoppedError, Transport, download
 from rigforge.store.part import Part
+
+#: Says of each fetch how long it took.
+_JOURNAL = "fetches.jsonl"
 
 #: Seconds between two looks at a file that another process is fetching.
 _TURN = 0.2
@@ -71,8 +77,22 @@ class Store:
             )
         with self._disk(missing):
             self._check_space(missing)
+            start = time.monotonic()
             with Transfer("fetching", len(missing), sum(file.size for file in missing)) as transfer:
-                _Fetch(self, mirrors, transfer, missing).run(min(workers, len(missing)))
+                try:
+                    _Fetch(self, mirrors, transfer, missing).run(min(workers, len(missing)))
+                finally:
+                    self._keep_seconds(filter(self.has, missing), time.monotonic() - start)
+
+    def fetches(self) -> list[dict[str, Any]]:
+        """Returns each fetch since that is kept, oldest first: its `seconds`, and in `files` bytes by sha256 (hex)."""
+        journal = self.root / _JOURNAL
+        return [json.loads(line) for line in journal.read_text().splitlines()] if journal.exists() else []
+
+    def _keep_seconds(self, arrived: Iterable[LockedFile], seconds: float) -> None:
+        if files := {file.sha256: file.size for file in arrived}:
+            with (self.root / _JOURNAL).open("a") as journal:
+                journal.write(json.dumps({"seconds": round(seconds, 1), "files": files}) + "\n")
 
     def part_path(self, file: LockedFile) -> Path:
         """Returns where `file` grows while it is fetched."""

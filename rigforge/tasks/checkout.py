@@ -15,7 +15,8 @@ def test(context: Context, full: bool = False) -> None:
 
     Example: invoke test --full
     """
-    _pytest("-n", "auto", "-m", "not build and not boot and not docker and not full", "tests")
+    # A worker that is done takes over what another one has left: a few tests take minutes.
+    _pytest("-n", "auto", "--dist", "worksteal", "-m", "not build and not boot and not docker and not full", "tests")
     # Uncaptured, because minutes pass between two results.
     _pytest("-s", "-v", "-m", "build or boot or docker or full" if full else "build or boot or docker", "tests")
 

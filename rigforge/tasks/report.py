@@ -17,7 +17,7 @@ from rigforge.tasks.parameters import SITE
     help={
         "stack": "stack to report on: a name from `stacks`, or the path of a TOML file (default: one that is built)",
         **SITE,
-        "out": "file to write; ISO, images and test results are looked for beside it "
+        "out": "file to write, or folder for it; ISO, images and test results are looked for beside it "
         "(default: out/rigforge-STACK-report.html)",
     },
 )
@@ -35,6 +35,8 @@ def report(context: Context, stack: str = "", set_: Sequence[str] | None = None,
 
     cache = Cache(home())
     wanted = load(stack, sets=set_ or (), site=Path(site) if site else None) if stack else built_stack(cache)
-    output = Path(out) if out else PROJECT / "out" / f"rigforge-{wanted.name}-report.html"
+    output = Path(out) if out else PROJECT / "out"
+    if not out or output.is_dir():
+        output /= f"rigforge-{wanted.name}-report.html"
     write(gather(wanted, the_lock(wanted), cache, output.parent), output)
     print(f"report: {output}")

@@ -64,7 +64,9 @@ class Expectations(BaseModel):
         of_archive = any(re.fullmatch(r"cuda-nvcc-\d+-\d+", name) for name in self.debs)
         nvcc = {"nvcc"} if of_archive or "nvidia-cuda-nvcc" in self.wheels else set()
         named = {"unattended-upgrades"} & set(self.debs)
-        return frozenset(self.versions) | frozenset(self.layers) | kind | given | nvcc | named
+        # With a GPU a container has its host's driver, whatever version that is.
+        driver = {"driver"} if self.gpu else set()
+        return frozenset(self.versions) | frozenset(self.layers) | kind | given | nvcc | named | driver
 
 
 def expectations(stack: Stack, lock: Lock, firmware: str, medium: Mapping[str, Any]) -> Expectations:

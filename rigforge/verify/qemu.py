@@ -55,6 +55,14 @@ def accelerator(
     return TCG
 
 
+def cpu(accelerator: str) -> str:
+    """Returns the value for `-cpu`: all that the accelerator can do, and does fast.
+
+    TCG translates `rep movsb` byte by byte, so the guest's kernel must not take it for the fast way to copy.
+    """
+    return "host" if accelerator == KVM else "max,-erms,-fsrm"
+
+
 @dataclass(frozen=True)
 class Machine:
     """A machine with one empty disk, an install medium, and a volume with its autoinstall document.
@@ -117,9 +125,7 @@ def arguments(machine: Machine) -> list[list[str]]:
 
 def _board(machine: Machine) -> list[list[str]]:
     smm = ",smm=on" if machine.firmware == "secureboot" else ""
-    # TCG translates `rep movsb` byte by byte, so the guest's kernel must not take it for the fast way to copy.
-    cpu = "host" if machine.accelerator == KVM else "max,-erms,-fsrm"
-    return [["-machine", f"q35{smm}"], ["-accel", machine.accelerator], ["-cpu", cpu]]
+    return [["-machine", f"q35{smm}"], ["-accel", machine.accelerator], ["-cpu", cpu(machine.accelerator)]]
 
 
 def _medium(firmware: Firmware, bootindex: int) -> list[list[str]]:

@@ -21,7 +21,7 @@ from rigforge.layers.build import Squashfs
 from rigforge.stack.load import load
 from rigforge.store.checksums import sha256
 from rigforge.verify.firmware import flash
-from rigforge.verify.qemu import FIRMWARES, Firmware, accelerator
+from rigforge.verify.qemu import FIRMWARES, Firmware, accelerator, cpu
 from tests.images.live_server_medium import make
 
 pytestmark = pytest.mark.boot
@@ -93,7 +93,8 @@ def image(boot: Path, layers: Sequence[Squashfs], tmp_path_factory: pytest.TempP
 def machine(image: Path, firmware: Firmware, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Starts the medium, a DVD for BIOS and a stick for UEFI; its serial line is on standard input and output."""
     smm = ",smm=on" if firmware == "secureboot" else ""
-    command = ["qemu-system-x86_64", "-machine", f"q35{smm}", "-accel", accelerator(), "-m", "1024", "-cpu", "max"]
+    fastest = accelerator()
+    command = ["qemu-system-x86_64", "-machine", f"q35{smm}", "-accel", fastest, "-cpu", cpu(fastest), "-m", "1024"]
     command += ["-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio"]
     command += ["-drive", f"if=none,id=medium,format=raw,readonly=on,file={image}"]
     if firmware == "bios":

@@ -67,6 +67,12 @@ def test_labels_name_the_versions_and_the_lock() -> None:
     assert labels["io.rigforge.lock"] == f"sha256:{describe('dev').lock}"
 
 
+def test_the_source_is_named_where_the_stack_names_it() -> None:
+    source = "org.opencontainers.image.source"
+    assert describe("dev").config(EPOCH, source="https://git.lab/gpu")["Labels"][source] == "https://git.lab/gpu"
+    assert source not in describe("dev").config(EPOCH)["Labels"]
+
+
 def test_the_manifest_has_what_programs_ask_for() -> None:
     manifest = json.loads(describe("dev").to_json())
     assert manifest["layers"]["cuda"] == "sha256:cuda"

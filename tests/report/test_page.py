@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from trees import install_deb, put
 
+from rigforge.build import Stamp
 from rigforge.errors import RigforgeError
 from rigforge.layers.build import Cache, keep_seconds
 from rigforge.layers.plan import plan
@@ -95,7 +97,20 @@ def test_steps_have_their_times_or_are_not_measured(report: BuildReport) -> None
     text = words(html(report))
     assert "layer base 1 min 23 s" in text
     assert "layer host not measured" in text
-    assert "1 min 23 s in 1 of 2 steps" in text
+    assert "fetching not measured" in text
+    assert "1 min 23 s in 1 of 3 steps" in text
+
+
+def test_fetching_and_writing_the_iso_are_steps(cache: Cache, tmp_path: Path) -> None:
+    entry = {"seconds": 12.0, "files": {file.sha256: file.size for file in LOCK.files}}
+    put(cache.directory, "store/fetches.jsonl").write_text(json.dumps(entry) + "\n")
+    iso = tmp_path / "out/rigforge-smoke.iso"
+    iso.parent.mkdir()
+    iso.touch()
+    Stamp("c0ffee", "layout", 17.5).put(iso)
+    text = words(html(gather(SMOKE, LOCK, cache, iso.parent)))
+    assert "fetching 12.0 s" in text
+    assert "writing rigforge-smoke.iso 17.5 s" in text
 
 
 def test_text_from_files_is_no_markup(report: BuildReport) -> None:
@@ -104,19 +119,19 @@ def test_text_from_files_is_no_markup(report: BuildReport) -> None:
 
 
 def test_links_are_relative_to_the_page(report: BuildReport, tmp_path: Path) -> None:
-    iso = Iso(tmp_path / "out" / "rigforge-my stack.iso", 10**9, "ab" * 32, "c0ffee")
+    iso = Iso(tmp_path / "out" / "rigforge-my stack.iso", 10**9, "ab" * 32, "c0ffee", 17.5)
     text = html(replace(report, results=Results(iso, (), ())), tmp_path / "out" / "reports")
     assert 'href="../rigforge-my%20stack.iso"' in text
     assert f"sha256:{'ab' * 32}" in text
 
 
 def test_an_iso_without_a_checksum_file_is_told_so(report: BuildReport, tmp_path: Path) -> None:
-    results = Results(Iso(tmp_path / "rigforge-smoke.iso", 1, "", "c0ffee"), (), ())
+    results = Results(Iso(tmp_path / "rigforge-smoke.iso", 1, "", "c0ffee", None), (), ())
     assert "no checksum file has it" in html(replace(report, results=results), tmp_path)
 
 
 def test_a_verification_of_another_medium_is_told_so(report: BuildReport, tmp_path: Path) -> None:
-    results = Results(Iso(tmp_path / "rigforge-smoke.iso", 1, "", "c0ffee"), (), ())
+    results = Results(Iso(tmp_path / "rigforge-smoke.iso", 1, "", "c0ffee", None), (), ())
     tested = Verification("machine, bios (kvm)", 30, 0, 0, (), 300.0, 20.0, "2026-11-23", "c0ffee")
     same = replace(report, results=results, verifications=(tested,))
     other = replace(report, results=results, verifications=(replace(tested, of="0ld"),))

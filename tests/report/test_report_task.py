@@ -53,6 +53,12 @@ def test_without_a_name_it_takes_a_stack_that_is_built(tmp_path: Path) -> None:
     assert "<h1>debian-12</h1>" in (tmp_path / "report.html").read_text()
 
 
+def test_a_folder_gets_the_report_under_its_own_name(tmp_path: Path) -> None:
+    a_build(tmp_path / "home", "smoke")
+    done = call(tmp_path / "home", "stack=smoke", f"out={tmp_path}")
+    assert done.stdout == f"report: {tmp_path}/rigforge-smoke-report.html\n", done.stderr
+
+
 def test_nothing_built_ends_with_the_command_that_builds(tmp_path: Path) -> None:
     for arguments, command in (((), "invoke build-iso"), (("stack=smoke",), "invoke build-iso --stack smoke")):
         done = call(tmp_path, *arguments)

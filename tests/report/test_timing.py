@@ -13,7 +13,8 @@ from rigforge import namespace
 from rigforge.images.container import pack
 from rigforge.layers.build import Cache, build, built_in, keep_seconds, squash, squashed
 from rigforge.layers.plan import Layer
-from rigforge.report.timing import Step, of_blobs, steps
+from rigforge.lock.model import LockedFile
+from rigforge.report.timing import Step, of_blobs, of_downloads, steps
 from rigforge.store.store import Store
 
 LAYER = Layer("base", None, (), {"source_date_epoch": 1_700_000_000})
@@ -55,6 +56,20 @@ def test_a_layer_knows_how_long_it_took_beside_its_files(tmp_path: Path, monkeyp
 
 def test_a_layer_that_is_not_there_is_no_step(tmp_path: Path) -> None:
     assert steps([LAYER], Cache(tmp_path), 1) == ()
+
+
+def test_the_time_of_a_fetch_is_shared_by_bytes_and_the_last_one_counts(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    fetches = [
+        {"seconds": 100.0, "files": {"aa": 1}},
+        {"seconds": 8.0, "files": {"aa": 30, "of another stack": 10}},
+    ]
+    (tmp_path / "fetches.jsonl").write_text("".join(json.dumps(fetch) + "\n" for fetch in fetches))
+    aa = LockedFile("base", "deb", "a", "1", "debian:a.deb", 30, "aa")
+    bb = LockedFile("base", "deb", "b", "1", "debian:b.deb", 30, "bb")
+    assert of_downloads([aa], store) == Step("fetching", 6.0)
+    assert of_downloads([aa, bb], store) == Step("fetching 1 of 2 files", 6.0)
+    assert of_downloads([bb], store) == Step("fetching", None)
 
 
 def test_the_tar_of_a_layer_knows_how_long_it_took_by_its_digest(cache: Cache) -> None:

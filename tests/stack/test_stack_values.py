@@ -193,6 +193,8 @@ class TestArchives:
         {"medium": {"countdown": -1}},
         {"medium": {"volume_id": "X" * 33}},
         {"medium": {"volume_id": "lower"}},
+        {"images": {"source": "git.lab/gpu"}},
+        {"images": {"source": "https://ada:secret@git.lab/gpu"}},
         {"medium": {"volume_id": ""}},
         {"medium": {"zstd_level": 23}},
         {"system": {"distribution": "debian", "suite": "bookworm", "architecture": "arm64"}},

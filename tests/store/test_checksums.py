@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from rigforge.store.checksums import CHUNK, Expected, Problem, compare, parse, sha256, sha256_while, to_text
+from rigforge.store.checksums import CHUNK, Expected, Problem, compare, parse, to_text
 
 CONTENT = b"0123456789" * (CHUNK // 5)  # two chunks
 
@@ -80,36 +79,3 @@ def test_the_list_is_read_as_it_was_written() -> None:
 
 def test_lines_of_another_form_are_left_out_of_the_list() -> None:
     assert parse(f"rubbish\n{'a' * 63}  short\n{'a' * 64} *binary\n") == {"binary": "a" * 64}
-
-
-def test_a_file_is_hashed_while_it_is_written(tmp_path: Path) -> None:
-    file = tmp_path / "file"
-
-    def slowly() -> None:
-        with file.open("wb", buffering=0) as content:
-            for number in range(30):
-                content.write(bytes([number]) * 50_000)
-                time.sleep(0.01)
-
-    assert sha256_while(file, slowly) == sha256(file)
-
-
-def test_a_file_whose_beginning_changes_at_the_end_is_hashed_anew(tmp_path: Path) -> None:
-    file = tmp_path / "file"
-
-    def in_two_passes() -> None:
-        with file.open("wb", buffering=0) as content:
-            content.write(b"first" * 1000)
-            time.sleep(0.5)
-            content.seek(0)
-            content.write(b"other")
-
-    assert sha256_while(file, in_two_passes) == sha256(file)
-
-
-def test_an_error_in_writing_is_the_callers(tmp_path: Path) -> None:
-    def fails() -> None:
-        raise OSError("the disk is full")
-
-    with pytest.raises(OSError, match="the disk is full"):
-        sha256_while(tmp_path / "file", fails)

@@ -32,7 +32,7 @@ def interrupted(store: Store, file: LockedFile, content: bytes) -> None:
 
 
 def files_in(store: Store) -> list[str]:
-    return [path.name for path in store.root.rglob("*") if path.is_file()]
+    return [path.name for path in store.root.glob("??/*")]
 
 
 # Connections

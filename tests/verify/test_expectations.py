@@ -63,7 +63,7 @@ def test_a_container_has_its_own_layers_and_only_the_driver_that_was_put_in() ->
     description = Description("debian-12", "dev", "", {"base": "", "python": ""}, {"python": "3.11.2"}, {})
     assert of_image(description, LOCK, "", gpu=False).parts == {"container", "base", "python"}
     assert of_image(description, LOCK, "535.309.01", gpu=False).versions == {"python": "3.11.2", "driver": "535.309.01"}
-    assert of_image(description, LOCK, "", gpu=True).parts == {"container", "gpu", "base", "python"}
+    assert of_image(description, LOCK, "", gpu=True).parts == {"container", "gpu", "driver", "base", "python"}
 
 
 def test_the_environment_is_there_as_soon_as_cuda_is() -> None:

@@ -1,0 +1,40 @@
+"""A file that a program prints, hashed while it is written: gigabytes need not be read again for their checksum."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+from rigforge import process
+from rigforge.errors import RigforgeError
+
+
+def write(command: Sequence[process.Argument], output: Path, env: Mapping[str, str]) -> str:
+    """Writes what `command` prints to `output`, whole or not at all, and returns the file's sha256 (hex).
+
+    Raises CommandFailed with the program's words, RigforgeError where the disk is full or cannot be written.
+    """
+    partial = output.with_name(f".{output.name}.part")
+    digest = hashlib.sha256()
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file, ThreadPoolExecutor(1) as hasher:
+
+            def take(piece: memoryview) -> None:
+                hashing = hasher.submit(digest.update, piece)
+                file.write(piece)
+                hashing.result()
+
+            process.pipe(command, take, env=env)
+        partial.rename(output)
+    except OSError as error:
+        raise RigforgeError(
+            f"{output} cannot be written: {error.strerror}", "make room there, or name another folder with --out"
+        ) from error
+    finally:
+        with suppress(OSError):
+            partial.unlink()
+    return digest.hexdigest()
