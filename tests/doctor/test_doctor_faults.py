@@ -273,6 +273,8 @@ def test_a_notebook_that_everybody_reaches(examine: Examine, healthy: Callable[[
     write(root / "proc/net/tcp", f"{head}   0: 00000000:22B8 00000000:0000 0A\n")
     found = examine(told)["checks"]["jupyter"]
     assert (found["status"], found["measured"]) == ("warning", "listens on 0.0.0.0")
+    write(root / "etc/rigforge/jupyter.conf", "RIGFORGE_JUPYTER_LISTEN=lan\n")
+    assert examine(told)["checks"]["jupyter"]["status"] == "ok"
     write(root / "proc/net/tcp", f"{head}   0: 0100007F:22B8 00000000:0000 0A\n")
     assert examine(told)["checks"]["jupyter"]["status"] == "ok"
 

@@ -46,6 +46,8 @@ def _jupyter(machine: Machine) -> Check:
         return JUPYTER.not_applicable("nothing listens on port 8888")
     if listening <= {"127.0.0.1", "::1"}:
         return JUPYTER.ok("listens on this machine only")
+    if "RIGFORGE_JUPYTER_LISTEN=lan" in machine.text("etc/rigforge/jupyter.conf").split():
+        return JUPYTER.ok(f"listens on {', '.join(sorted(listening))}, as /etc/rigforge/jupyter.conf asks")
     return JUPYTER.warning(
         f"listens on {', '.join(sorted(listening))}", "bind it to 127.0.0.1 and use: ssh -L 8888:127.0.0.1:8888 HOST"
     )
