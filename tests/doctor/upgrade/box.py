@@ -96,6 +96,9 @@ class Box:
         for component in ("main", "restricted"):
             (self.archive.path / "pool/stable" / component).mkdir(parents=True, exist_ok=True)
         self.archive.publish("stable", self.key)
+        # Published twice within a second, it would count as unchanged.
+        for known in (self.root / "var/lib/apt/lists").glob("*_InRelease"):
+            known.unlink()
         self.run("apt-get", "update")
 
     def upgrade(self, *arguments: str) -> int:

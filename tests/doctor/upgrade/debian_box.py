@@ -10,7 +10,9 @@ KERNEL, KERNEL_VERSION = "6.1.0-50-amd64", "6.1.176-1"
 NEXT, NEXT_VERSION = "6.1.0-56-amd64", "6.1.192-2"
 DRIVER, NEXT_DRIVER = "535.261.03", "535.309.01"
 
-_DRIVER = ("libcuda1", "libnvidia-ml1", "nvidia-kernel-support", "nvidia-smi")
+#: What brings along what the module needs beside itself.
+SUPPORT = "nvidia-kernel-support"
+_DRIVER = ("libcuda1", "libnvidia-ml1", SUPPORT, "nvidia-smi")
 
 
 def kernel(archive: SignedArchive, suite: str, name: str, version: str, *, headers: bool = True) -> None:
@@ -36,7 +38,7 @@ def driver(archive: SignedArchive, suite: str, number: str, *, dkms: bool = True
         files = {f"usr/src/nvidia-current-{number}/dkms.conf": f"PACKAGE_VERSION={number}"}
         remove = f'grep -l version={number} "$DPKG_ROOT"/lib/modules/*/updates/dkms/nvidia-current.ko | xargs -r rm'
         files |= {"DEBIAN/prerm": f"#!/bin/sh\n{remove}\n"}
-        depends = f"dkms, nvidia-kernel-support (= {version})"
+        depends = f"dkms, {SUPPORT} (= {version})"
         archive.add(suite, "nvidia-kernel-dkms", version, files=files, Depends=depends, **built)
 
 
@@ -51,7 +53,8 @@ def installed(box: Box) -> None:
     """Installs the machine as a layer's recipe does: kernel, driver and our module, all held."""
     kernel(box.old, "old", KERNEL, KERNEL_VERSION, headers=False)
     driver(box.old, "old", DRIVER, dkms=False)
-    told = module.CONTROL.format(kernel=KERNEL, kernel_package_version=KERNEL_VERSION, driver=DRIVER)
+    values = {"kernel": KERNEL, "kernel_package_version": KERNEL_VERSION, "driver": DRIVER, "support": SUPPORT}
+    told = module.CONTROL.format(**values)
     fields = {key: value for key, _, value in (line.partition(": ") for line in told.splitlines())}
     name, version = fields.pop("Package"), fields.pop("Version")
     files = {
