@@ -97,7 +97,7 @@ class Box:
             (self.archive.path / "pool/stable" / component).mkdir(parents=True, exist_ok=True)
         self.archive.publish("stable", self.key)
         # Published twice within a second, it would count as unchanged.
-        for known in (self.root / "var/lib/apt/lists").glob("*_InRelease"):
+        for known in (self.root / "var/lib/apt/lists").glob("*_*"):
             known.unlink()
         self.run("apt-get", "update")
 
