@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -85,8 +86,12 @@ def test_no_unit_has_failed(host: Host) -> None:
 
 
 def test_first_boot_went_through(host: Host) -> None:
-    status = host.run("cloud-init status --long")
-    assert "status: done" in status.stdout, status.stdout
+    result = json.loads(host.file("/run/cloud-init/result.json").content_string)["v1"]
+    assert result["errors"] == []
+
+
+def test_later_boots_are_without_cloud_init(host: Host) -> None:
+    assert host.file("/etc/cloud/cloud-init.disabled").exists
 
 
 def test_security_updates_have_somewhere_to_come_from(host: Host) -> None:

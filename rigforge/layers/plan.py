@@ -57,6 +57,7 @@ SHARED = {
         "target/units/rigforge-cdi.*",
         "target/units/rigforge-linger.*",
         "target/units/rigforge-report*",
+        "target/units/rigforge-seeded.*",
         "target/units/rigforge-wireguard.*",
         "target/user_units/*",
     ),

@@ -54,6 +54,7 @@ UNITS = (
     "rigforge-report.service",
     "rigforge-report-refresh.service",
     "rigforge-report-refresh.timer",
+    "rigforge-seeded.service",
     "rigforge-wireguard.service",
 )
 
@@ -71,7 +72,7 @@ def build(root: Root) -> None:
         root.write(f"usr/lib/rigforge/rigforge/target/{module}.py", target.joinpath(f"{module}.py").read_text())
     for unit in UNITS:
         root.write(f"etc/systemd/system/{unit}", target.joinpath("units", unit).read_text())
-    enabled = ["rigforge-report.service", "rigforge-report-refresh.timer", "rigforge-wireguard.service"]
+    enabled = [unit for unit in UNITS if unit != "rigforge-report-refresh.service"]
     if (root.path / "usr/sbin/nft").exists():
         (root.path / "etc/rigforge/firewall.d").mkdir(parents=True)
         root.write("etc/rigforge/firewall.nft", target.joinpath("firewall.nft").read_text())
