@@ -97,4 +97,5 @@ def test_users_install_packages_of_their_own_on_top_of_the_machines(host: Host, 
 
 def test_the_gpu_dashboard_is_enabled_and_knows_whether_there_is_a_gpu(jupyter: dict[str, Any], has_gpu: bool) -> None:
     assert jupyter["extensions"]["jupyterlab-nvdashboard"] is True
-    assert jupyter["dashboard"]["has_gpu"] == has_gpu
+    # Its server's side does not load where NVML is installed and the driver is not loaded.
+    assert bool(jupyter["dashboard"] and jupyter["dashboard"]["has_gpu"]) == has_gpu
