@@ -19,7 +19,9 @@ def build(root: Root) -> None:
     wheels.install(root)
     arguments = lay_out(root.path / WORK.lstrip("/"))
     packer = [f"{environment}/bin/python", "-m", "PyInstaller", *arguments]
-    root.chroot(["env", f"--chdir={WORK}", *packer], PYINSTALLER_CONFIG_DIR=f"{WORK}/cache")
+    # A library that is preloaded into the packer would be taken for one of the program's.
+    clean = ["env", f"--chdir={WORK}", "--unset=LD_PRELOAD"]
+    root.chroot([*clean, *packer], PYINSTALLER_CONFIG_DIR=f"{WORK}/cache")
     shutil.copy(root.path / WORK.lstrip("/") / "dist" / PROGRAM, root.path / PROGRAM)
     # That it starts, with nothing but the base around it.
     root.chroot([f"/{PROGRAM}", "--help"])
