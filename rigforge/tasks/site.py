@@ -15,7 +15,7 @@ from rigforge.tasks.parameters import SITE, STACK
 @task(
     iterable=["set_"],
     help={
-        "out": "file to write (default: HOST.img)",
+        "out": "file to write, or a folder for HOST.img (default: here)",
         "host": "host name of the machine",
         "netboot": "write the files into the folder OUT/HOST instead, for a web server: ds=nocloud;s=http://…/HOST/",
         "stack": STACK,
@@ -51,6 +51,7 @@ def seed(
         place = Path(out or ".") / wanted.machine.hostname
         write_files(files, place)
     else:
-        place = Path(out or f"{wanted.machine.hostname}.img")
+        name = f"{wanted.machine.hostname}.img"
+        place = Path(out) / name if Path(out).is_dir() else Path(out)
         write_volume(files, place)
     print(f"seed: {place}")

@@ -104,6 +104,8 @@ def test_the_task_makes_a_volume_for_one_host_or_its_files_for_netboot(
     seed(Context(), host="gpu07", stack="smoke", set_=[login])
     seed(Context(), out="web", host="gpu07", stack="smoke", set_=[login], netboot=True)
     assert capsys.readouterr().out == "seed: gpu07.img\nseed: web/gpu07\n"
+    seed(Context(), out="web", host="gpu07", stack="smoke", set_=[login])
+    assert capsys.readouterr().out == "seed: web/gpu07.img\n"
     assert {file.name for file in (tmp_path / "web/gpu07").iterdir()} == {"user-data", "meta-data"}
     for name in ("user-data", "meta-data"):
         assert content(tmp_path / "gpu07.img", name) == (tmp_path / "web/gpu07" / name).read_text()
