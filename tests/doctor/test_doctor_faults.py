@@ -267,6 +267,18 @@ def test_the_health_of_a_disk(
     assert examine(told)["checks"]["disk-health"]["status"] == status
 
 
+def test_a_stick_that_tells_nothing_hides_no_other_disk(
+    examine: Examine, healthy: Callable[[int], str], root: Path
+) -> None:
+    told = healthy(0)
+    for disk in ("nvme0n1", "sda"):
+        (root / "sys/block" / disk).mkdir(parents=True)
+    failing = json.dumps({"smart_status": {"passed": False}})
+    program(root, "smartctl", f"case $4 in */sda) exit 2;; *) echo '{failing}';; esac")
+    found = examine(told)["checks"]["disk-health"]
+    assert (found["status"], found["measured"]) == ("failed", "nvme0n1 says that it is failing")
+
+
 def test_a_notebook_that_everybody_reaches(examine: Examine, healthy: Callable[[int], str], root: Path) -> None:
     told = healthy(0)
     head = "  sl  local_address rem_address   st\n"

@@ -57,10 +57,11 @@ def _health(machine: Machine) -> Check:
     if not machine.has("smartctl"):
         return HEALTH.not_applicable("smartctl is not installed: sudo apt-get install smartmontools")
     told = {disk: _smart(machine, disk) for disk in disks}
-    if silent := [disk for disk, answer in told.items() if answer is None]:
-        return HEALTH.not_applicable(f"{', '.join(silent)} did not answer (it asks for root: run it again with sudo)")
+    if not any(told.values()):
+        return HEALTH.not_applicable(f"{', '.join(disks)} did not answer (it asks for root: run it again with sudo)")
     troubles = [trouble for disk, answer in told.items() if answer and (trouble := _disk(disk, answer))]
-    shown = [f"{disk} {_worn(answer)}" for disk, answer in told.items() if answer]
+    # A USB stick tells nothing, and is no reason to hide what the other disks tell.
+    shown = [f"{disk} {_worn(answer) if answer else 'tells nothing'}" for disk, answer in told.items()]
     return HEALTH.worst(troubles, ", ".join(shown))
 
 
