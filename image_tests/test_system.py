@@ -10,10 +10,8 @@ from testinfra.host import Host
 
 from rigforge.verify.expectations import Expectations
 
-#: What the installed system may take for itself (MiB), and more where these are: the server for notebooks, and
-#: dockerd with containerd (105 and 140 MiB were measured).
+#: What the installed system may take for itself (MiB). A machine with Docker and JupyterLab takes more as yet (513).
 IDLE_MIB = 350
-OF_SERVICES = {"jupyterlab": 120, "docker.io": 150}
 
 pytestmark = pytest.mark.needs("machine")
 
@@ -74,14 +72,13 @@ def test_services_run_unless_the_hardware_for_them_is_missing(host: Host, expect
     assert wrong == {}
 
 
-def test_idle_machine_leaves_its_memory_to_work(host: Host, expected: Expectations) -> None:
+def test_idle_machine_leaves_its_memory_to_work(host: Host) -> None:
     host.check_output("sync")
     memory = {
         line.split(":")[0]: int(line.split()[1]) for line in host.file("/proc/meminfo").content_string.splitlines()
     }
     used = (memory["MemTotal"] - memory["MemAvailable"]) / 1024
-    allowed = IDLE_MIB + sum(OF_SERVICES[name] for name in OF_SERVICES.keys() & {*expected.versions, *expected.debs})
-    assert used <= allowed, host.check_output("ps -eo rss,args --sort=-rss | cut -c1-100 | head -25")
+    assert used <= IDLE_MIB, host.check_output("ps -eo rss,args --sort=-rss | cut -c1-100 | head -25")
 
 
 def test_no_unit_has_failed(host: Host) -> None:

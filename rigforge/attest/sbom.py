@@ -35,14 +35,12 @@ from rigforge.doctor.build import PROGRAM
 from rigforge.errors import RigforgeError
 from rigforge.layers.build import Cache
 from rigforge.layers.plan import Layer
+from rigforge.lock.doctor import LAYER as DOCTOR
 from rigforge.lock.model import Lock, LockedFile, digest
 
 #: The layer that compiles the kernel module, and its product.
 MODULE = "module"
 PRODUCT = "nvidia-modules.deb"
-
-#: The layer that packs rigforge-doctor.
-DOCTOR = "doctor"
 
 #: Packages of firmware and microcode, by the names that Debian and Ubuntu give them.
 FIRMWARE = re.compile(r"firmware-.+|.+-firmware|.+-microcode")

@@ -26,7 +26,15 @@ class Results:
 
 
 @dataclass(frozen=True)
-class Report:
+class Tested:
+    """What all reports can do; its fields are those of the kinds below."""
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=2, default=str)
+
+
+@dataclass(frozen=True)
+class Report(Tested):
     """One medium, installed and tested under one firmware. Times are seconds.
 
     `seconds_to_ssh` runs from power-on of the installer to the installed machine's answer over SSH. `disk` is the
@@ -63,12 +71,9 @@ class Report:
         """Where the whole output of the tests is."""
         return self.serial_log.parent / "packer.log"
 
-    def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=2, default=str)
-
 
 @dataclass(frozen=True)
-class ImageReport:
+class ImageReport(Tested):
     """One container image, tested with what `injected` names of a driver. Times are seconds."""
 
     stack: str
@@ -91,12 +96,9 @@ class ImageReport:
         """One line for people."""
         return f"{self.subject}: {self.passed} passed, {self.failed} failed, {self.skipped} skipped"
 
-    def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=2, default=str)
-
 
 @dataclass(frozen=True)
-class MediumReport:
+class MediumReport(Tested):
     """An ISO as a file, not started. `checks` are what was looked at; `skipped` counts what could not be."""
 
     stack: str
@@ -119,9 +121,6 @@ class MediumReport:
         wrong = {check for check in self.checks for failure in self.failures if failure.startswith(f"{check}: ")}
         lines = [f"{'FAILED' if check in wrong else 'ok'}: {check}" for check in self.checks]
         return "\n".join([*lines, f"medium: {self.passed} passed, {self.failed} failed, {self.skipped} skipped"])
-
-    def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=2, default=str)
 
 
 class ImageTestsError(RigforgeError):

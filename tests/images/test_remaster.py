@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import random
 import subprocess
 import time
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from live_server_medium import TIME, make
+from live_server_medium import TIME, boot_files, make
 
 from rigforge.autoinstall import ubuntu
 from rigforge.errors import RigforgeError
@@ -34,12 +33,7 @@ Remaster = Callable[..., tuple[Path, Medium]]
 
 @pytest.fixture(scope="module")
 def boot(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Stand-ins for the boot files, of bytes that nobody would make by chance."""
-    folder, chance = tmp_path_factory.mktemp("boot"), random.Random(1)
-    sizes = {"vmlinuz": 5000, "initrd.img": 7000, "bios.img": 30_000, "boot_hybrid.img": 512, "efi.img": 65_536}
-    for name, size in sizes.items():
-        (folder / name).write_bytes(chance.randbytes(size))
-    return folder
+    return boot_files(tmp_path_factory.mktemp("boot"))
 
 
 @pytest.fixture(scope="module")

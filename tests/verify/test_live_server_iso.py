@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,7 +21,7 @@ from rigforge.tasks.verify import verify_iso
 from rigforge.verify.iso import read_medium
 from rigforge.verify.live_server import NEEDED, examine
 from rigforge.verify.report import ImageTestsError, MediumReport
-from tests.images.live_server_medium import make
+from tests.images.live_server_medium import boot_files, make
 
 KERNEL = "6.8.0-88-generic"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE2yTkv1Pbd0SHS0iWBn3GIiRXT8YmYBWkSrzMNv4hXK me"
@@ -31,11 +30,7 @@ EPOCH = 1_780_000_000
 
 @pytest.fixture(scope="module")
 def boot(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder, chance = tmp_path_factory.mktemp("boot"), random.Random(1)
-    sizes = {"vmlinuz": 5000, "initrd.img": 7000, "bios.img": 30_000, "boot_hybrid.img": 512, "efi.img": 65_536}
-    for name, size in sizes.items():
-        (folder / name).write_bytes(chance.randbytes(size))
-    return folder
+    return boot_files(tmp_path_factory.mktemp("boot"))
 
 
 @pytest.fixture(scope="module")
