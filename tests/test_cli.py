@@ -74,6 +74,12 @@ def test_a_listing_does_not_wait_for_the_package() -> None:
     assert run((sys.executable, "-c", program)).stderr == "set()"
 
 
+def test_a_build_does_not_wait_for_the_schemas_of_other_documents() -> None:
+    """jsonschema brings the grammars of every kind of name that it can check: over a second."""
+    program = "import sys, rigforge.build, rigforge.options; print('jsonschema' in sys.modules)"
+    assert run((sys.executable, "-c", program)).stdout == "False\n"
+
+
 @pytest.mark.parametrize(
     "arguments",
     [["no-such-task"], ["build-iso", "--no-such-option"], ["seed"], ["verify-iso", "--firmware", "coreboot"]],

@@ -10,13 +10,15 @@ import difflib
 import re
 import zoneinfo
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import jsonschema
 from packaging.version import Version
 
 from rigforge.autoinstall.subiquity import storage
 from rigforge.autoinstall.subiquity.document import Document, Finding, table
+
+if TYPE_CHECKING:
+    import jsonschema
 
 Release = Literal["24.04", "26.04"]
 
@@ -66,6 +68,9 @@ def _section(name: str, value: Any) -> Iterator[Finding]:
 
 
 def _wrong(schema: Mapping[str, Any], value: Any) -> jsonschema.ValidationError | None:
+    # It takes longer to import than a build takes in which nothing has changed.
+    import jsonschema
+
     wrong: jsonschema.ValidationError | None = jsonschema.exceptions.best_match(
         jsonschema.Draft7Validator(schema).iter_errors(value)
     )
