@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import statistics
 import subprocess
 import tempfile
@@ -40,7 +41,7 @@ def main() -> None:
         folder = Path(directory)
         make = of_size(options.bytes, folder) if options.bytes else of_stack(options.stack)
         make(folder / "warm")
-        remove(folder / "warm")
+        shutil.rmtree(folder / "warm")
         bare, whole = [], []
         for _ in range(options.rounds):
             with (
@@ -100,14 +101,9 @@ def timed(make: Callable[[Path], object], out: Path) -> Spent:
     start, processors = time.monotonic(), sum(os.times()[:4])
     make(out)
     spent = Spent(time.monotonic() - start, sum(os.times()[:4]) - processors)
-    remove(out)
+    shutil.rmtree(out)
     return spent
 
-
-def remove(out: Path) -> None:
-    for file in (*out.glob("*"), *out.glob(".*")):
-        file.unlink()
-    out.rmdir()
 
 
 if __name__ == "__main__":
