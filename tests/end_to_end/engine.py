@@ -39,6 +39,8 @@ def docker() -> Iterator[str]:
         finally:
             daemon.terminate()
             daemon.wait(PATIENCE)
+            # What a container in the host's network leaves behind.
+            subprocess.run(["umount", "--quiet", folder / "exec/netns/default"])
 
 
 @contextmanager
