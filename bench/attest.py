@@ -105,6 +105,5 @@ def timed(make: Callable[[Path], object], out: Path) -> Spent:
     return spent
 
 
-
 if __name__ == "__main__":
     main()

@@ -40,7 +40,7 @@ def docker() -> Iterator[str]:
             daemon.terminate()
             daemon.wait(PATIENCE)
             # What a container in the host's network leaves behind.
-            subprocess.run(["umount", "--quiet", folder / "exec/netns/default"])
+            subprocess.run(["umount", folder / "exec/netns/default"], capture_output=True)
 
 
 @contextmanager
