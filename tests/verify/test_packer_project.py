@@ -103,6 +103,14 @@ def test_template_survives_a_round_trip_through_hcl2(template: Path) -> None:
     assert hcl2.loads(hcl2.dumps(parsed)) == parsed
 
 
+@pytest.mark.parametrize("template", ["iso", "machine", "ubuntu"])
+def test_a_rendered_project_is_as_packer_formats_it(tmp_path: Path, template: str) -> None:
+    project = packer.render(tmp_path / "project", template, {"name": "O'Neil  ${x}"}, NEW)
+    assert len(list(project.glob("*.pkr.hcl"))) == 2
+    done = subprocess.run(["packer", "fmt", "-check", "-diff", project], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
 @pytest.mark.parametrize("kind", qemu.FIRMWARES)
 def test_packer_accepts_the_project(tmp_path: Path, variables: packer.Variables, kind: qemu.Firmware) -> None:
     version = packer.version()
