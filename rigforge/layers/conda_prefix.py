@@ -91,3 +91,5 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+    # Without Python's own end: rattler's threads may still be letting go of the interpreter, and abort (exit -6).
+    os._exit(0)

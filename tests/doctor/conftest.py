@@ -12,15 +12,16 @@ import machines
 import pytest
 from machines import Examine
 
-#: Runs the program on another root; the mock is the libnvidia-ml.so.1 that the loader finds.
+#: Runs the program on another root, whose disk is half empty; the mock is the libnvidia-ml.so.1 that the loader finds.
 _PROGRAM = """
-import json, sys
+import json, os, sys
 from pathlib import Path
 from rigforge.doctor import nvml
 from rigforge.doctor.check import verdict
 from rigforge.doctor.checks import every
 from rigforge.doctor.machine import Machine
 root, environment = Path(sys.argv[1]), json.loads(sys.argv[2])
+os.statvfs = lambda folder: os.statvfs_result((4096, 4096, 2**27, 2**26, 2**26, 0, 0, 0, 0, 255))
 machine = Machine(nvml.read(), root, f"{root}/bin", environment)
 checks = every(machine)
 print(json.dumps({"verdict": verdict(checks), "machine": machine.described(), "checks": [vars(c) for c in checks]}))
