@@ -161,8 +161,9 @@ def _refused(error: Exception) -> bool:
 
 def _unreachable(file: LockedFile, place: str, error: Exception, mirrors: Mirrors) -> RigforgeError:
     role = file.file.split(":", 1)[0]
+    lacking = f"{mirrors.directory / file.mirror_path} is not there, and " if mirrors.directory else ""
     return RigforgeError(
-        f"cannot fetch {file.file} from {place}: {_reason(error)}",
+        f"{lacking}cannot fetch {file.file} from {place}: {_reason(error)}",
         f"check the network, proxy settings and the mirror (`{role}` in the table [mirrors] of {mirrors.config}); "
         "what has arrived is kept, the same command goes on from there",
     )

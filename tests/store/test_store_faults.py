@@ -71,6 +71,11 @@ def test_no_server_at_all_says_where_the_mirror_is_configured(store, file):
     assert "[mirrors]" in failure.value.hint
 
 
+def test_without_a_network_a_file_that_the_directory_lacks_is_named_with_its_place_there(store, file, tmp_path):
+    with pytest.raises(RigforgeError, match=f"{tmp_path}/debian/pool/bash.deb is not there, .* refused"):
+        store.fetch([file], Mirrors({"debian": "http://127.0.0.1:9/debian"}, tmp_path))
+
+
 def test_what_an_earlier_run_left_is_not_fetched_again(store, mirror, file):
     interrupted(store, file, CONTENT[:70_000])
     store.fetch([file], mirror.mirrors)
