@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,6 +29,9 @@ PREDICATE = "https://slsa.dev/provenance/v1"
 BUILD_TYPE = "https://rigforge.invalid/build/stack/v1"
 BUILDER = "https://rigforge.invalid/builder/v1"
 
+#: Names the revision, whatever the checkout is at (a variable of the environment).
+REVISION = "RIGFORGE_REVISION"
+
 
 def provenance(subjects: Mapping[str, str], stack: Stack, lock: Lock, layers: Sequence[Layer], site: str = "") -> str:
     """Returns the provenance of artifacts: `subjects` maps their names to their sha256 (hex).
@@ -37,7 +41,7 @@ def provenance(subjects: Mapping[str, str], stack: Stack, lock: Lock, layers: Se
     hold none of them.
     """
     files = {file.file: file.sha256 for layer in layers for file in layer.files}
-    revision = git_revision(PROJECT)
+    commit = revision()
     statement = {
         "_type": STATEMENT,
         "subject": [{"name": name, "digest": {"sha256": sha256}} for name, sha256 in sorted(subjects.items())],
@@ -46,7 +50,7 @@ def provenance(subjects: Mapping[str, str], stack: Stack, lock: Lock, layers: Se
             "buildDefinition": {
                 "buildType": BUILD_TYPE,
                 "externalParameters": {"stack": stack.name, **({"site": {"sha256": site}} if site else {})},
-                "internalParameters": {"rigforge": __version__, **({"revision": revision} if revision else {})},
+                "internalParameters": {"rigforge": __version__, **({"revision": commit} if commit else {})},
                 "resolvedDependencies": [
                     {"name": "lock", "digest": {"sha256": digest(lock)}},
                     *({"uri": uri, "digest": {"sha256": sha256}} for uri, sha256 in sorted(files.items())),
@@ -77,6 +81,11 @@ def site_sha256(stack: Stack) -> str:
         certificate = Path(stack.secure_boot.certificate).read_bytes()
         values["certificate_sha256"] = hashlib.sha256(certificate).hexdigest()
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def revision() -> str:
+    """Returns the revision of Rigforge: RIGFORGE_REVISION where that is set, else the commit of the checkout."""
+    return os.environ[REVISION] if REVISION in os.environ else git_revision(PROJECT)
 
 
 def git_revision(directory: Path) -> str:

@@ -16,7 +16,7 @@ from in_toto_attestation.v1.resource_descriptor import ResourceDescriptor
 from in_toto_attestation.v1.statement import Statement
 from in_toto_attestation.v1.statement_pb2 import Statement as Message
 
-from rigforge.attest.provenance import git_revision, provenance, site_sha256
+from rigforge.attest.provenance import REVISION, git_revision, provenance, site_sha256
 from rigforge.layers.plan import plan
 from rigforge.lock.model import to_text
 from rigforge.stack.load import load
@@ -141,6 +141,13 @@ def test_the_revision_is_that_of_the_checkout(tmp_path: Path) -> None:
     assert git_revision(tmp_path) == commit
     (tmp_path / "file").write_text("two")
     assert git_revision(tmp_path) == f"{commit}-dirty"
+
+
+def test_a_revision_that_was_settled_before_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(REVISION, "c0ffee")
+    assert definition()["internalParameters"]["revision"] == "c0ffee"
+    monkeypatch.setenv(REVISION, "")
+    assert "revision" not in definition()["internalParameters"]
 
 
 def test_a_folder_inside_somebody_elses_checkout_has_no_revision(tmp_path: Path) -> None:
