@@ -7,24 +7,30 @@ import shutil
 import sys
 import sysconfig
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import uv
 
 from rigforge import namespace
+from rigforge.attest.provenance import REVISION, revision
 from rigforge.console import step
 from rigforge.errors import RigforgeError
 from rigforge.layers import trial
 from rigforge.lock.model import Lock
 from rigforge.process import Argument, run
+from rigforge.sources.mirrors import Mirrors
+from rigforge.stack.model import Stack
 from rigforge.state import PROJECT
+from rigforge.store import vendor
 from rigforge.store.store import Store
 
 #: Each condition that is another than in the first build, in words.
 CONDITIONS = (
-    "built from nothing, with no layer kept from before",
+    "from a vendored directory (invoke vendor), with an empty store and no layer kept from before",
+    "in a network namespace without routes",
     "by another user (root and ordinary user change places), of another id",
-    "in another path, on a machine of another name, without a network",
+    "in another path, on a machine of another name",
     "umask 0077, locale POSIX, time zone Pacific/Kiritimati",
     "a clock that is 400 days ahead (libfaketime)",
     "one processor",
@@ -44,11 +50,11 @@ _CLOCK = {
 }
 
 
-def build(tasks: Sequence[Sequence[str]], lock: Lock, stack: Path, store: Store, directory: Path, log: Path) -> Path:
+def build(tasks: Sequence[Sequence[str]], stack: Stack, lock: Lock, store: Store, directory: Path, log: Path) -> Path:
     """Runs tasks of Rigforge elsewhere and returns their results: the directory `out` of the empty `directory`.
 
-    `tasks` are their names and arguments, in which `{stack}` is the stack's file there and `{out}` the place of the
-    results. What they print goes to `log`.
+    `tasks` are their names and arguments, in which `{mirror}` is a vendored directory with all that `lock` names (which
+    `store` has), `{stack}` the stack's file in it and `{out}` the place of the results. What they print goes to `log`.
 
     Raises RigforgeError where a tool is missing or a build fails.
     """
@@ -57,23 +63,17 @@ def build(tasks: Sequence[Sequence[str]], lock: Lock, stack: Path, store: Store,
     place = ground / library.relative_to("/")
     place.parent.mkdir(parents=True)
     shutil.copy(library, place)
-    for name in ("out", "tmp", "home", "stack"):
+    for name in ("out", "tmp", "home"):
         (directory / name).mkdir()
     # uv is a program beside its package, which looks for it in the user's own as well.
     programs = directory / ".local" / "bin"
     programs.mkdir(parents=True)
     shutil.copy(uv.find_uv_bin(), programs)
-    # With its neighbours, as it may extend one of them.
-    for file in (*stack.parent.glob("*.toml"), stack.with_suffix(".lock")):
-        shutil.copy(file, directory / "stack")
-    with step("copying the downloads"):
-        copy = Store(directory / "home" / "store")
-        for sha256 in sorted({file.sha256 for file in lock.files}):
-            target = copy.path(sha256)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(store.path(sha256), target)
+    with step("vendoring"):
+        vendored(stack, lock, store, directory / "vendor")
     environment = {
         **_CLOCK,
+        REVISION: revision(),
         trial.VARIABLE: "/mnt/trial/ground",
         "RIGFORGE_KEEP": " ".join([*_CLOCK, "LD_PRELOAD", "PYTHONPATH", trial.VARIABLE]),
         "RIGFORGE_HOME": "/mnt/trial/home",
@@ -86,9 +86,12 @@ def build(tasks: Sequence[Sequence[str]], lock: Lock, stack: Path, store: Store,
     }
     if namespace.may_mount():
         environment["RIGFORGE_USER"] = _USER
-        run(["chown", "--recursive", f"{_USER}:{_USER}", directory])
+        # Not what is in the caller's store as well, which everybody may read.
+        own = ["(", "-type", "d", "-o", "-links", "1", ")"]
+        run(["find", directory, *own, "-exec", "chown", f"{_USER}:{_USER}", "{}", "+"])
     one_processor = ["taskset", "--cpu-list", str(min(os.sched_getaffinity(0)))]
-    there = {"stack": f"/mnt/trial/stack/{stack.name}", "out": "/mnt/trial/out"}
+    mirror = "/mnt/trial/vendor"
+    there = {"mirror": mirror, "stack": f"{mirror}/{vendor.stack_file(stack)}", "out": "/mnt/trial/out"}
     for task in tasks:
         words = [word.format(**there) for word in task]
         with step(f"elsewhere: {words[0]}"):
@@ -100,6 +103,20 @@ def build(tasks: Sequence[Sequence[str]], lock: Lock, stack: Path, store: Store,
             command += ["env", f"LD_PRELOAD={library}"]
             run([*command, python, "-m", "rigforge.cli", *words], env=environment, log=log)
     return directory / "out"
+
+
+def vendored(stack: Stack, lock: Lock, store: Store, directory: Path) -> None:
+    """Vendors into `directory`, with links to the store where both are on one disk.
+
+    A directory that is to outlive the store has copies. This one goes with the trial, and vendoring checks what it
+    finds, however it came there.
+    """
+    for file in lock.files:
+        target = directory / file.mirror_path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):
+            target.hardlink_to(store.path(file.sha256))
+    vendor.write(stack, lock, store, Mirrors({}), directory, offline=True)
 
 
 def _faketime() -> Path:

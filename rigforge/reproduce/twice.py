@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from rigforge import console, namespace
+from rigforge.attest.provenance import REVISION, revision
 from rigforge.console import step
 from rigforge.errors import RigforgeError
 from rigforge.layers.build import Cache
@@ -48,11 +50,13 @@ class Comparison:
 
 
 def compare(stack: Stack, lock: Lock, mirrors: Mirrors, out: Path, *, offline: bool = False) -> Comparison:
-    """Builds the stack here, with whatever earlier builds have left, and elsewhere from nothing.
+    """Builds the stack here, with whatever earlier builds have left, and elsewhere from a vendored directory alone.
 
+    Both name the commit that the checkout is at now, whatever is committed while they run.
     Where all is the same, nothing of it is kept; else `out` has both results, and diffoscope's report of what differs.
     Where the build elsewhere fails, `out` has its logs.
     """
+    os.environ[REVISION] = revision()
     shutil.rmtree(out, ignore_errors=True)
     first, second, reports = out / "first", out / "second", out / "reports"
     the_iso(stack, mirrors, offline=offline, out=str(first))
@@ -63,11 +67,11 @@ def compare(stack: Stack, lock: Lock, mirrors: Mirrors, out: Path, *, offline: b
     trial = home() / "elsewhere"
     namespace.remove_tree(trial)
     trial.mkdir(parents=True)
-    options = ["--stack", "{stack}", "--offline", "--out"]
+    options = ["--stack", "{stack}", "--mirror", "{mirror}", "--out"]
     site = ["--site", str(SITE.relative_to(SITE.parent.parent.parent))]
     commands = [["build-iso", *site, *options, "{out}"], ["build-images", *options, "{out}/images"]]
     try:
-        built = elsewhere.build(commands, lock, stack.path, store, trial, Cache(home()).log("elsewhere"))
+        built = elsewhere.build(commands, stack, lock, store, trial, Cache(home()).log("elsewhere"))
         with step("comparing"):
             comparison = Comparison(artifacts.digests(first), artifacts.digests(built), reports)
         if comparison.differing:

@@ -120,6 +120,11 @@ def check_all(directory: Path) -> list[Problem]:
     return sorted([*problems, *checksums.compare(expected.values(), directory)])
 
 
+def stack_file(stack: Stack) -> str:
+    """Returns where a stack's file is in a vendored directory."""
+    return f"stacks/{stack.name}/{stack.path.name}"
+
+
 def stacks(directory: Path) -> list[str]:
     """Returns the stacks in `directory`: names, and paths of those that do not come with Rigforge."""
     files = (folder / f"{folder.name}.toml" for folder in sorted(directory.glob("stacks/*/")))
@@ -131,8 +136,8 @@ def _definition(stack: Stack, lock: Lock) -> dict[str, bytes]:
 
     A folder for each stack, because two may extend different ones of the same name.
     """
-    folder = f"stacks/{stack.name}"
-    file = f"{folder}/{stack.path.name}"
+    file = stack_file(stack)
+    folder = str(Path(file).parent)
     found = {f"{folder}/{stack.lock_path.name}": to_text(lock).encode(), file: stack.path.read_bytes()}
     for child, parent in pairwise(stack.files):
         extends = read_toml(child)["extends"]
