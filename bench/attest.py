@@ -3,17 +3,20 @@
     .venv/bin/python bench/attest.py --stack debian-12     # its layers are built first where they are missing
     .venv/bin/python bench/attest.py --bytes 4800000000    # no stack: one file of that size, and its checksum alone
 
-Each round writes the ISO bare, as xorriso prints it, and then as `build-iso` does. Prints seconds and the difference
-of the medians. Takes twice the ISO's size in the folder for temporary files (TMPDIR).
+Each round writes the ISO bare, as xorriso prints it, and then as `build-iso` does, in a process of its own that knows
+nothing from before. Prints seconds and the difference of the medians. Takes twice the ISO's size in the folder for
+temporary files (TMPDIR).
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -40,8 +43,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="rigforge-bench-", dir=os.environ.get("TMPDIR", "/var/tmp")) as directory:
         folder = Path(directory)
         make = of_size(options.bytes, folder) if options.bytes else of_stack(options.stack)
-        make(folder / "warm")
-        shutil.rmtree(folder / "warm")
+        timed(make, folder / "warm")
         bare, whole = [], []
         for _ in range(options.rounds):
             with (
@@ -97,9 +99,13 @@ def unhashed(command: Sequence[str | Path], output: Path, env: Mapping[str, str]
 
 
 def timed(make: Callable[[Path], object], out: Path) -> Spent:
-    """Returns what `make` takes; what it made is removed."""
+    """Returns what `make` takes in a process of its own; what it made is removed."""
     start, processors = time.monotonic(), sum(os.times()[:4])
-    make(out)
+    process = multiprocessing.get_context("fork").Process(target=make, args=(out,))
+    process.start()
+    process.join()
+    if process.exitcode:
+        sys.exit("the build failed")
     spent = Spent(time.monotonic() - start, sum(os.times()[:4]) - processors)
     shutil.rmtree(out)
     return spent
