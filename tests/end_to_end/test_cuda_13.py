@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from chain import OUT, rigforge, usable
-from engine import docker
 
 from rigforge.lock.model import read
 from rigforge.sources.mirrors import Mirrors
@@ -19,7 +17,7 @@ from rigforge.state import home
 from rigforge.store.store import Store
 from rigforge.verify import driver
 
-pytestmark = pytest.mark.full
+pytestmark = [pytest.mark.full, pytest.mark.usefixtures("daemon")]
 
 
 @pytest.fixture(scope="module")
@@ -27,13 +25,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> str:
     copy = shutil.copy(Path(__file__).with_name("cuda-13.toml"), tmp_path_factory.mktemp("cuda-13"))
     rigforge("lock", "--stack", copy)
     return str(copy)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def daemon() -> Iterator[None]:
-    with docker() as address, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DOCKER_HOST", address)
-        yield
 
 
 def test_the_images_pass_their_tests(stack: str) -> None:

@@ -9,27 +9,19 @@ import shutil
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 import yaml
 from chain import OUT, rigforge
-from engine import docker
 
 from rigforge.images.description import IMAGES
 
-pytestmark = pytest.mark.full
+pytestmark = [pytest.mark.full, pytest.mark.usefixtures("daemon")]
 
 #: Seconds that JupyterLab may take to start.
 PATIENCE = 120
-
-
-@pytest.fixture(scope="module", autouse=True)
-def daemon() -> Iterator[None]:
-    with docker() as address, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DOCKER_HOST", address)
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ from zipfile import ZipFile
 
 import pytest
 from chain import Medium, make, rigforge
-from engine import docker
 
 from rigforge.images.description import IMAGES
 from rigforge.layers.build import Cache
@@ -59,11 +58,10 @@ def test_under_secure_boot_the_unsigned_module_is_rejected_and_reported(unsigned
     assert report["passed"] > 0
 
 
-def test_the_images_pass_their_tests(unsigned: Medium, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("daemon")
+def test_the_images_pass_their_tests(unsigned: Medium, tmp_path: Path) -> None:
     """With the files of the real driver; `unsigned` comes first so that the layers are there."""
-    with docker() as address:
-        monkeypatch.setenv("DOCKER_HOST", address)
-        reports = json.loads(rigforge("verify-images", "--stack", unsigned.stack, "--out", tmp_path, "--json"))
+    reports = json.loads(rigforge("verify-images", "--stack", unsigned.stack, "--out", tmp_path, "--json"))
     assert [(report["image"], report["failed"]) for report in reports] == [("base", 0), ("runtime", 0), ("dev", 0)]
 
 

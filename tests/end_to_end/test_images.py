@@ -10,12 +10,11 @@ import signal
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from chain import OUT, rigforge, usable
-from engine import docker, registry
+from engine import registry
 
 from rigforge.doctor.check import Check
 from rigforge.doctor.checks import containers
@@ -25,7 +24,7 @@ from rigforge.images import blob
 from rigforge.images.oci import read_blob, read_index
 from rigforge.state import PROJECT, home
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("daemon")]
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGqqPSJzRZIlLw4VGhDFVUO0M6N1tBAwWeKDLkjnGOF3 test"
 
@@ -40,13 +39,6 @@ int cuDeviceGetCount(int *count) { *count = 1; return 0; }
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> str:
     return usable("smoke", tmp_path_factory.mktemp("images"))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def daemon() -> Iterator[None]:
-    with docker() as address, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DOCKER_HOST", address)
-        yield
 
 
 @pytest.fixture(scope="module")

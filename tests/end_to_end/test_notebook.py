@@ -11,19 +11,16 @@ from pathlib import Path
 import pytest
 from browser import ENTER, SHIFT, Page, chromium
 from chain import OUT, rigforge, usable
-from engine import docker
 
 pytestmark = pytest.mark.full
 
 
 @pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def image(daemon: None, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The image in a daemon (an hour where the layers are not there yet, else five minutes)."""
-    with docker() as address, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DOCKER_HOST", address)
-        stack = usable("debian-12", tmp_path_factory.mktemp("notebook"))
-        options = ("--image", "runtime", "--load", "--engine", "docker", "--out", OUT / "images")
-        yield rigforge("build-images", "--stack", stack, *options).split()[1]
+    stack = usable("debian-12", tmp_path_factory.mktemp("notebook"))
+    options = ("--image", "runtime", "--load", "--engine", "docker", "--out", OUT / "images")
+    return rigforge("build-images", "--stack", stack, *options).split()[1]
 
 
 @pytest.fixture
