@@ -51,7 +51,9 @@ class Description:
         return cls(stack.name, image, digest(lock), digests, versions, requires)
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"
+        """Returns the manifest. An image without CUDA has no `requires`: by that the entry point knows it."""
+        facts = {name: fact for name, fact in asdict(self).items() if name != "requires" or fact}
+        return json.dumps(facts, indent=2, sort_keys=True) + "\n"
 
     def config(self, epoch: int, environment: str = ENVIRONMENT, source: str = "") -> dict[str, Any]:
         """Returns what follows from stack and lock (of `epoch`) of a configuration; the Dockerfile adds the rest.

@@ -134,6 +134,10 @@ def test_the_doctor_says_that_a_container_does_not_start(image: str, tmp_path: P
     assert (found.status, "executable file not found" in found.measured) == ("failed", True), found
 
 
+def test_an_image_without_cuda_says_nothing_of_a_driver(image: str) -> None:
+    assert run(image, "true").stderr == ""
+
+
 def test_any_user_may_run_it(image: str) -> None:
     done = run("--user", "1234:1234", image, "sh", "-c", "id -u; touch ~/here /workspace/here && echo written")
     assert done.stdout.split() == ["1234", "written"]
