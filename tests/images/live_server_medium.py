@@ -82,7 +82,7 @@ def make(folder: Path, boot: Path, release: str = "24.04") -> Path:
     (tree / "boot/grub/i386-pc").mkdir()
     (tree / "boot/grub/i386-pc/eltorito.img").write_bytes((boot / "bios.img").read_bytes())
     listed = sorted(file for file in tree.rglob("*") if file.is_file() and file.name != "eltorito.img")
-    sums = [f"{hashlib.md5(file.read_bytes()).hexdigest()}  ./{file.relative_to(tree)}\n" for file in listed]
+    sums = [f"{md5(file)}  ./{file.relative_to(tree)}\n" for file in listed]
     (tree / "md5sum.txt").write_text("".join(sums))
     for path in tree.rglob("*"):
         os.utime(path, (TIME, TIME))
@@ -94,3 +94,8 @@ def make(folder: Path, boot: Path, release: str = "24.04") -> Path:
     command += ["-e", "--interval:appended_partition_2:all::", "-no-emul-boot", tree]
     subprocess.run(command, check=True, env={**os.environ, "SOURCE_DATE_EPOCH": str(TIME)})
     return iso
+
+
+def md5(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "md5").hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 import subprocess
 import time
 from collections.abc import Callable
@@ -217,6 +218,27 @@ def test_added_files_belong_to_root_and_have_the_time_of_the_lock(
         lines["/casper/rigforge.squashfs"][7]
     ]
     assert lines["/pool/main/h/hello/hello_1_amd64.deb"][5:7] == time.strftime("%b %d", time.gmtime(TIME)).split()
+
+
+def test_a_file_above_4_gib_is_whole(stock: Path, remastered: Remaster, images: list[Squashfs]) -> None:
+    """ISO 9660 keeps a length in 32 bits: a longer file is in parts, with other bytes on each side of the seam."""
+    large, seam = images[1].path, random.Random(1).randbytes(1 << 16)
+    with large.open("wb") as file:
+        file.seek((4 << 30) - len(seam) // 2)
+        file.write(seam)
+    # Known, as reading the holes would take longer than all else.
+    large.with_suffix(".md5").write_text("0" * 32)
+    image, _ = remastered(stock)
+    try:
+        (first, length), (second, rest) = iso.extents(image)["casper/rigforge.cuda.squashfs"]
+        assert length + rest == large.stat().st_size
+        with image.open("rb") as file:
+            file.seek(first + length - (len(seam) - rest))
+            before = file.read(len(seam) - rest)
+            file.seek(second)
+            assert before + file.read(rest) == seam
+    finally:
+        image.unlink()
 
 
 def test_what_is_no_live_server_iso_is_told(boot: Path, tmp_path: Path) -> None:
