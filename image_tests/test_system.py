@@ -10,9 +10,6 @@ from testinfra.host import Host
 
 from rigforge.verify.expectations import Expectations
 
-#: What the installed system may take for itself (MiB). A machine with Docker and JupyterLab takes more as yet (513).
-IDLE_MIB = 350
-
 pytestmark = pytest.mark.needs("machine")
 
 
@@ -70,15 +67,6 @@ def test_services_run_unless_the_hardware_for_them_is_missing(host: Host, expect
         if found["ActiveState"] != "active" and found["ConditionResult"] != "no":
             wrong[unit] = found
     assert wrong == {}
-
-
-def test_idle_machine_leaves_its_memory_to_work(host: Host) -> None:
-    host.check_output("sync")
-    memory = {
-        line.split(":")[0]: int(line.split()[1]) for line in host.file("/proc/meminfo").content_string.splitlines()
-    }
-    used = (memory["MemTotal"] - memory["MemAvailable"]) / 1024
-    assert used <= IDLE_MIB, host.check_output("ps -eo rss,args --sort=-rss | cut -c1-100 | head -25")
 
 
 def test_no_unit_has_failed(host: Host) -> None:

@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _examine(arguments: Sequence[str]) -> int:
     options = _options(arguments)
     while True:
-        machine = Machine(nvml.read())
+        machine = Machine(nvml.read(), at_rest=options.at_rest)
         checks = every(machine)
         found = verdict(checks)
         if options.report:
@@ -68,6 +68,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--watch", nargs="?", type=float, const=5.0, default=0.0, metavar="SECONDS", help="look again and again (5 s)"
     )
+    parser.add_argument("--at-rest", action="store_true", help="wake no service and start no container to look at it")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the report as one HTML file besides")
     return parser.parse_args(arguments)
 

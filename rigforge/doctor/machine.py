@@ -45,12 +45,16 @@ class Card:
 
 @dataclass(frozen=True)
 class Machine:
-    """A machine whose file system is at `root`, whose programs are found along `path`."""
+    """A machine whose file system is at `root`, whose programs are found along `path`.
+
+    One that is looked at `at_rest` is left so: no service is woken for it and no container started.
+    """
 
     nvml: Nvml
     root: Path = Path("/")
     path: str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     environment: Mapping[str, str] = field(default_factory=lambda: outside_environment())
+    at_rest: bool = False
 
     def text(self, path: str) -> str:
         """Returns a file's text without white space at its ends, "" where it cannot be read."""

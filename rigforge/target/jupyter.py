@@ -27,6 +27,17 @@ VALID, RENEWED = 825, 30
 #: How long a first boot may take to get an address (seconds).
 PATIENCE = 60
 
+#: JupyterLab by another road than its program: jsonschema would load this checker of IRIs, for which no schema of
+#: Jupyter's asks, and which takes a second to start and 16 MiB.
+LAB = """\
+import sys
+sys.path[:] = filter(None, sys.path)
+sys.modules["rfc3987_syntax"] = None
+sys.argv[0] = "jupyter-lab"
+from jupyterlab.labapp import main
+sys.exit(main())
+"""
+
 CERTIFICATE = """\
 [req]
 prompt = no
@@ -134,7 +145,7 @@ def main() -> None:
         options += ["--ip=*", f"--certfile={made}", f"--keyfile={key}"]
     else:
         options += ["--ip=127.0.0.1"]
-    os.execvp("jupyter", ["jupyter", "lab", *options])
+    os.execvp("python", ["python", "-c", LAB, *options])
 
 
 if __name__ == "__main__":

@@ -158,7 +158,7 @@ def verdict_lines(answer: Mapping[str, Any]) -> list[str]:
 def ask_doctor(program: str = DOCTOR, patience: float = PATIENCE) -> list[str]:
     """Returns the doctor's part of the report; nothing where there is no doctor."""
     try:
-        result = subprocess.run([program, "--json"], capture_output=True, timeout=patience, check=False)
+        result = subprocess.run([program, "--json", "--at-rest"], capture_output=True, timeout=patience, check=False)
         return verdict_lines(json.loads(result.stdout))
     except FileNotFoundError:
         return []

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from machines import GIB, KERNEL, Examine, program, write
 
-from rigforge.doctor.checks import storage
+from rigforge.doctor.checks import containers, storage
 from rigforge.doctor.machine import Machine
 from rigforge.doctor.nvml import Nvml
 
@@ -189,6 +189,16 @@ def test_docker_hands_the_gpus_over_or_not(
     found = examine(told)["checks"]
     assert (found["container-runtime"]["status"], found["container-start"]["status"]) == (runtime, start)
     assert measured in found["container-start"]["measured"]
+
+
+@pytest.mark.parametrize(("states", "runtime"), [("active inactive", "n/a"), ("active active", "ok")])
+def test_a_machine_at_rest_is_left_so(root: Path, healthy: Callable[[int], str], states: str, runtime: str) -> None:
+    healthy(2)
+    program(root, "systemctl", f"printf '%s\\n' {states}; exit 3")
+    program(root, "docker", f"echo \"$1\" >> {root}/asked; echo '{{}}'")
+    checks = containers.checks(Machine(Nvml(), root, f"{root}/bin", at_rest=True))
+    assert [check.status for check in checks] == [runtime, "n/a"]
+    assert (root / "asked").exists() == (runtime == "ok")
 
 
 def test_swap_that_is_in_use(examine: Examine, healthy: Callable[[int], str], root: Path) -> None:

@@ -95,17 +95,19 @@ def test_only_lasting_addresses_that_lead_out_count() -> None:
 
 @pytest.mark.parametrize("listen", ["", "localhost", "lan"])
 def test_it_becomes_jupyterlab_and_tells_the_token_to_no_one_by_its_command_line(tmp_path: Path, listen: str) -> None:
-    """As the unit runs it, with a `jupyter` that shows what it was given."""
+    """As the unit runs it, with a JupyterLab that shows what it was given."""
     (tmp_path / "bin").mkdir()
-    shown = tmp_path / "bin/jupyter"
-    shown.write_text('#!/bin/sh\necho "$@"; echo "$JUPYTER_TOKEN_FILE"\n')
-    shown.chmod(0o755)
+    (tmp_path / "bin/python").symlink_to(sys.executable)
+    (tmp_path / "jupyterlab").mkdir()
+    shown = 'import os, sys\n\n\ndef main():\n    print(*sys.argv)\n    print(os.environ["JUPYTER_TOKEN_FILE"])\n'
+    (tmp_path / "jupyterlab/labapp.py").write_text(shown)
     # An address at once, which a test's machine need not have.
     (tmp_path / "bin/ip").write_text('#!/bin/sh\necho \'[{"ifname": "e", "addr_info": [{"local": "192.0.2.7"}]}]\'\n')
     (tmp_path / "bin/ip").chmod(0o755)
     environment = {
         "HOME": str(tmp_path),
         "PATH": f"{tmp_path}/bin:{os.environ['PATH']}",
+        "PYTHONPATH": str(tmp_path),
         **({"RIGFORGE_JUPYTER_LISTEN": listen} if listen else {}),
     }
     program = [sys.executable, "-I", PROJECT / "rigforge/target/jupyter.py"]
@@ -113,7 +115,7 @@ def test_it_becomes_jupyterlab_and_tells_the_token_to_no_one_by_its_command_line
     token = Path(file).read_text()
     assert token and token not in words
     options = words.split()
-    assert options[:3] == ["lab", "--no-browser", "--port=8888"]
+    assert options[:3] == ["jupyter-lab", "--no-browser", "--port=8888"]
     if listen == "lan":
         assert "--ip=*" in options
         assert all(Path(option.split("=")[1]).exists() for option in options[4:6])

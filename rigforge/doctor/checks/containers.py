@@ -13,7 +13,7 @@ RUNTIME = Topic(
 )
 START = Topic("container-start", "Only a container that is started shows that the GPU arrives in it.")
 
-#: How long a container may take to start; an image that was never used is unpacked first.
+#: How long Docker may take to start, or a container; an image that was never used is unpacked first.
 START_SECONDS = 60
 
 _SPECIFICATIONS = ("etc/cdi", "var/run/cdi", "run/cdi")
@@ -27,7 +27,10 @@ def checks(machine: Machine) -> Iterator[Check]:
     if not engine:
         yield from (topic.not_applicable("neither Docker nor Podman is installed") for topic in (RUNTIME, START))
         return
-    told = machine.ask(engine, "info", "--format", "json")
+    if machine.at_rest and engine == "docker" and _sleeps(machine):
+        yield from (topic.not_applicable("Docker starts when it is asked for") for topic in (RUNTIME, START))
+        return
+    told = machine.ask(engine, "info", "--format", "json", seconds=START_SECONDS)
     if not told or told.code:
         measured = f"{engine} does not answer" + (
             f": {told.complaint.splitlines()[0]}" if told and told.complaint else ""
@@ -50,6 +53,12 @@ def checks(machine: Machine) -> Iterator[Check]:
     yield _start(machine, engine, way)
 
 
+def _sleeps(machine: Machine) -> bool:
+    """Tells whether Docker is down behind a socket that starts it when it is asked for."""
+    answer = machine.ask("systemctl", "is-active", "docker.socket", "docker.service")
+    return answer is not None and answer.said.split() == ["active", "inactive"]
+
+
 def _way(machine: Machine, engine: str, info: str) -> tuple[str, ...]:
     """Returns the arguments that hand over all GPUs; none where there is no way."""
     try:
@@ -63,6 +72,8 @@ def _way(machine: Machine, engine: str, info: str) -> tuple[str, ...]:
 
 
 def _start(machine: Machine, engine: str, way: tuple[str, ...]) -> Check:
+    if machine.at_rest:
+        return START.not_applicable("no container is started to look at it")
     listed = machine.ask(engine, "images", "--quiet", "--filter", "label=io.rigforge.stack")
     image = listed.said.split()[0] if listed and listed.said else ""
     if not image:

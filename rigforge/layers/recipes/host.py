@@ -54,6 +54,8 @@ def build(root: Root) -> None:
         root.write("etc/systemd/system/nvidia-persistenced.service.d/rigforge.conf", WITH_GPU)
         root.write("etc/systemd/system/systemd-modules-load.service.d/rigforge.conf", MODULES_LOAD)
         _at_boot(root, "cdi")
+    if (root.path / "usr/lib/systemd/system/docker.socket").exists():
+        _enable(root, "rigforge-docker.service")
     jupyter.add(root)
     _hold(root)
     for verb in ("enable", "disable"):
@@ -81,8 +83,12 @@ def _at_boot(root: Root, module: str) -> None:
     for package in (place, f"{place}/target"):
         root.write(f"{package}/__init__.py", "")
     root.write(f"{place}/target/{module}.py", target.joinpath(f"{module}.py").read_text())
-    unit = f"rigforge-{module}.service"
-    root.write(f"etc/systemd/system/{unit}", target.joinpath("units", unit).read_text())
+    _enable(root, f"rigforge-{module}.service")
+
+
+def _enable(root: Root, unit: str) -> None:
+    """Adds a unit of `rigforge.target`, to start at boot."""
+    root.write(f"etc/systemd/system/{unit}", resources.files("rigforge.target").joinpath("units", unit).read_text())
     root.chroot(["systemctl", "enable", unit])
 
 

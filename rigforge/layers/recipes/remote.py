@@ -25,6 +25,17 @@ Unattended-Upgrade::Automatic-Reboot "false";
 Unattended-Upgrade::Remove-Unused-Kernel-Packages "false";
 """
 
+#: At shutdown an upgrade that is under way is asked to stop, and waited for. The package's unit is a Python process
+#: that waits for that moment, 19 MiB of it.
+UPGRADES_AT_SHUTDOWN = """\
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=
+ExecStart=/bin/true
+ExecStop=/usr/share/unattended-upgrades/unattended-upgrade-shutdown --stop-only
+"""
+
 #: The package's own configuration would remove the tables of container engines.
 FIREWALL = """\
 [Service]
@@ -64,6 +75,7 @@ def build(root: Root) -> None:
     target = resources.files("rigforge.target")
     root.write("etc/ssh/sshd_config.d/rigforge.conf", SSH)
     root.write("etc/apt/apt.conf.d/52rigforge", UPGRADES)
+    root.write("etc/systemd/system/unattended-upgrades.service.d/rigforge.conf", UPGRADES_AT_SHUTDOWN)
     root.write("etc/update-motd.d/50-rigforge", MOTD, 0o755)
     root.write("etc/issue.d/rigforge.issue", ISSUE)
     for package in ("rigforge", "rigforge/target"):

@@ -1,0 +1,49 @@
+"""What the machine takes for itself before anybody works on it; the tests after these start what starts on demand."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from testinfra.host import Host
+
+from rigforge.verify.expectations import Expectations
+
+#: MiB.
+IDLE = 350
+
+#: How long after the boot the machine may take to have reported on itself (seconds).
+PATIENCE = 120
+
+pytestmark = pytest.mark.needs("machine")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def settled(host: Host) -> None:
+    """The machine after the doctor's first look at it, which is to leave it at rest."""
+    end, ended = time.monotonic() + PATIENCE, "0"
+    while ended == "0" and time.monotonic() < end:
+        time.sleep(1)
+        ended = host.check_output(
+            "systemctl show --property=ExecMainExitTimestampMonotonic --value rigforge-report-refresh.service"
+        )
+    assert ended != "0"
+
+
+def test_idle_machine_leaves_its_memory_to_work(host: Host) -> None:
+    host.check_output("sync")
+    memory = {
+        line.split(":")[0]: int(line.split()[1]) for line in host.file("/proc/meminfo").content_string.splitlines()
+    }
+    used = (memory["MemTotal"] - memory["MemAvailable"]) / 1024
+    assert used <= IDLE, host.check_output("ps -eo rss,args --sort=-rss | cut -c1-100 | head -25")
+
+
+def test_docker_starts_when_it_is_asked_for(host: Host, expected: Expectations) -> None:
+    if "docker.socket" not in expected.services:
+        assert not host.exists("dockerd")
+        return
+    assert host.check_output("systemctl show --property=ActiveState --value docker.service") == "inactive"
+    with host.sudo():
+        assert host.check_output("docker info --format '{{.ServerVersion}}'")
+    assert host.check_output("systemctl show --property=ActiveState --value docker.service") == "active"
