@@ -88,7 +88,7 @@ def verify_iso(
             passphrase.typed(installed.storage.passphrase, machine.serial_log, machine.serial_socket),
         ):
             size = disk_bytes(medium["rootfs_bytes"])
-            minutes = timeout_minutes or patience(medium["rootfs_bytes"])
+            minutes = timeout_minutes or patience(medium["rootfs_bytes"], encrypted=installed.storage.layout == "luks")
             watch = _build(files, machine, installed.machine.username, size, minutes, Path(sockets))
             report = _report(stack.name, machine, files, watch)
             files.report.write_text(report.to_json())
@@ -114,9 +114,12 @@ def disk_bytes(rootfs_bytes: int) -> int:
     return max(_SMALLEST_DISK, math.ceil((1.25 * rootfs_bytes + 6 * _GIB) / _GIB) * _GIB)
 
 
-def patience(rootfs_bytes: int) -> int:
-    """Returns the minutes after which an emulated machine that has not answered is given up."""
-    return 30 + math.ceil(8 * rootfs_bytes / _GIB)
+def patience(rootfs_bytes: int, *, encrypted: bool = False) -> int:
+    """Returns the minutes after which an emulated machine that has not answered is given up.
+
+    An encrypted one makes its initramfs itself, which takes it 20 minutes, and then hashes the passphrase.
+    """
+    return 30 + math.ceil(8 * rootfs_bytes / _GIB) + (30 if encrypted else 0)
 
 
 def memory(rootfs_bytes: int) -> int:

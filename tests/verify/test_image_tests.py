@@ -68,7 +68,7 @@ def collected(folder: Path, expected: Expectations) -> tuple[set[str], str]:
 
 def test_a_stack_without_gpu_software_is_tested_without_it(tmp_path: Path) -> None:
     tests, last = collected(tmp_path, SMOKE)
-    subjects = ("boot", "disk", "doctor", "firewall", "network", "report", "ssh", "system")
+    subjects = ("at_rest", "boot", "disk", "doctor", "firewall", "network", "report", "ssh", "system")
     assert {test.split("::")[0] for test in tests} == {f"test_{subject}.py" for subject in subjects}
     assert "test_boot.py::test_kernel_is_the_locked_one_and_the_only_one" in tests
     assert "deselected" in last

@@ -142,7 +142,7 @@ def test_nothing_of_an_earlier_run_is_taken_for_this_ones(tmp_path: Path, a_pack
         verified(tmp_path)
 
 
-def test_a_larger_system_gets_more_time_and_memory() -> None:
+def test_a_larger_or_encrypted_system_gets_more_time_and_a_larger_one_more_memory() -> None:
     small, large = 1 << 30, 10 << 30
-    assert patience(small) < patience(large)
+    assert patience(small) < patience(small, encrypted=True) < patience(large, encrypted=True)
     assert memory(small) < memory(large)
