@@ -10,7 +10,7 @@ import functools
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -41,7 +41,7 @@ def main() -> None:
             signal.signal(number, _end)
     try:
         with exit_codes():
-            _program().run()
+            _program().run(_with_help_first(sys.argv))
     except SystemExit as end:
         # Invoke ends with 1 for these two; what it was handling tells them apart.
         cause = type(end.__context__)
@@ -103,6 +103,14 @@ def _program() -> Program:
     module, _ = FilesystemLoader(start=str(state.PROJECT)).load("tasks")
     tasks = Collection.from_module(module)
     return Program(name="Rigforge", binary="rigforge", version=__version__, namespace=tasks)
+
+
+def _with_help_first(argv: Sequence[str]) -> list[str]:
+    """Returns `rigforge --help TASK` for `rigforge TASK … --help`, which Invoke takes for the value of an argument that
+    TASK requires. What is behind `--` is another program's.
+    """
+    own = argv[: argv.index("--")] if "--" in argv else argv
+    return [argv[0], "--help", argv[1]] if "--help" in own[2:] else list(argv)
 
 
 def _end(number: int, _frame: FrameType | None) -> None:

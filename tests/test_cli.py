@@ -56,6 +56,11 @@ def test_the_list_names_every_task() -> None:
     ]
 
 
+def test_help_may_come_behind_the_task_but_not_behind_another_programs_name() -> None:
+    assert run(RIGFORGE, "validate", "--help").stdout == run(RIGFORGE, "--help", "validate").stdout != ""
+    assert "Docstring:" not in run(RIGFORGE, "run", "--print", "--", "ls", "--help").stdout
+
+
 @pytest.mark.parametrize(("name", "task"), EVERY_TASK, ids=[name for name, _ in EVERY_TASK])
 def test_every_task_has_help_with_an_example(name: str, task: Task[Any]) -> None:
     assert f"Example: invoke {name}" in (task.__doc__ or "")
