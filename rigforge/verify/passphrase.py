@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 #: What cryptsetup's initramfs says, without the end of a line, and once the disk is open (Debian's and Ubuntu's
@@ -40,7 +40,8 @@ def typed(passphrase: str, serial_log: Path, serial_socket: Path, patience: floa
 
 def _answer(passphrase: str, serial_log: Path, serial_socket: Path, patience: float, done: threading.Event) -> None:
     answered, waited = 0, 0.0
-    # One line for all answers: QEMU loses what the machine has not read when its line is hung up.
+    # One line for all answers: QEMU loses what the machine has not read when its line is hung up. It halts the machine
+    # where nobody reads what that says there.
     with socket.socket(socket.AF_UNIX) as line:
         while not done.wait(_INTERVAL):
             said = serial_log.read_bytes() if serial_log.exists() else b""
@@ -50,5 +51,10 @@ def _answer(passphrase: str, serial_log: Path, serial_socket: Path, patience: fl
             if asked > answered or (stands and waited >= patience):
                 if not answered:
                     line.connect(str(serial_socket))
+                    line.setblocking(False)
                 line.sendall(f"{passphrase}\n".encode())
                 answered, waited = asked, 0.0
+            if answered:
+                with suppress(BlockingIOError, ConnectionError):
+                    while line.recv(1 << 16):
+                        pass

@@ -70,6 +70,19 @@ def test_once_the_disk_is_open_nothing_more_is_typed(log: Path, tmp_path: Path) 
                     typing.readline()
 
 
+def test_what_the_machine_says_on_the_line_does_not_hold_it_up(log: Path, tmp_path: Path) -> None:
+    log.write_bytes(PROMPT)
+    with socket.socket(socket.AF_UNIX) as machine:
+        machine.bind(str(tmp_path / "serial"))
+        machine.listen()
+        machine.settimeout(10)
+        with typed("correct horse", log, tmp_path / "serial"):
+            line, _ = machine.accept()
+            line.settimeout(10)
+            with line:
+                line.sendall(bytes(4 << 20))
+
+
 def test_without_a_passphrase_nothing_is_typed(log: Path, tmp_path: Path) -> None:
     log.write_bytes(PROMPT)
     with typed("", log, tmp_path / "serial"):
