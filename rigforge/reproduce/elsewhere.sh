@@ -22,16 +22,14 @@ umask 0077
 # Real root becomes the user RIGFORGE_USER, whom only this namespace knows. An ordinary caller is root here already.
 if [ "${RIGFORGE_USER-}" ]; then
     user=$RIGFORGE_USER
-    for file in passwd group subuid subgid; do
-        case $file in
-        passwd) line="elsewhere:x:$user:$user::/mnt/trial:/bin/sh" ;;
-        group) line="elsewhere:x:$user:" ;;
-        *) line="elsewhere:1000000:65536" ;;
-        esac
-        { [ ! -e "/etc/$file" ] || cat "/etc/$file"; echo "$line"; } >"/mnt/$file"
-        chmod 0644 "/mnt/$file"
-        [ -e "/etc/$file" ] || : >"/etc/$file"
-        mount --bind "/mnt/$file" "/etc/$file"
+    # A whole /etc of its own: a file mounted over passwd would be gone once the machine gets another user meanwhile.
+    cp -a /etc /mnt/etc
+    mount --bind /mnt/etc /etc
+    echo "elsewhere:x:$user:$user::/mnt/trial:/bin/sh" >>/etc/passwd
+    echo "elsewhere:x:$user:" >>/etc/group
+    for file in subuid subgid; do
+        echo "elsewhere:1000000:65536" >>"/etc/$file"
+        chmod 0644 "/etc/$file"
     done
     # On most systems everybody may use FUSE; where only root may, this user may too.
     mknod -m 0666 /mnt/fuse c 10 229
