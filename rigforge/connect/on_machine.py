@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 #: How long a service that is being started may take (seconds).
 PATIENCE = 120
+
+#: What is told of a server.
+ABOUT = ("port", "token", "secure", "base_url")
 
 
 def servers() -> Iterator[dict[str, Any]]:
@@ -27,9 +32,15 @@ def servers() -> Iterator[dict[str, Any]]:
         try:
             server = json.loads(file.read_text())
             os.kill(server["pid"], 0)
-            yield {name: server[name] for name in ("port", "token", "secure", "base_url")}
+            yield {name: server[name] for name in (*ABOUT, "version")}
         except (OSError, ValueError, KeyError):
             continue  # one that has ended
+
+
+def wake(port: int) -> None:
+    """Connects to a server that its first connection starts (rigforge.target.jupyter); it has no version before."""
+    with suppress(OSError):
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
 
 
 def service() -> str:
@@ -44,14 +55,18 @@ def service() -> str:
 
 
 def main() -> None:
-    preferred = int(sys.argv[1])
+    preferred = int(sys.argv[1])  # 0: no server is asked for
     end = time.monotonic() + PATIENCE
-    found = list(servers())
-    while not found and service() in ("active", "activating") and time.monotonic() < end:
+    server = None
+    while preferred and time.monotonic() < end:
+        server = min(servers(), key=lambda one: (one["port"] != preferred, one["port"]), default=None)
+        if server and not server["version"]:
+            wake(server["port"])
+        elif server or service() not in ("active", "activating"):
+            break
         time.sleep(1)
-        found = list(servers())
-    found.sort(key=lambda server: (server["port"] != preferred, server["port"]))
-    answer = {"home": str(Path.home()), "service": service(), "server": found[0] if found else None}
+    about = {name: server[name] for name in ABOUT} if server else None
+    answer = {"home": str(Path.home()), "service": service(), "server": about}
     print("rigforge-connect " + json.dumps(answer), flush=True)
     sys.stdin.read()
 

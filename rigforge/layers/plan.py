@@ -48,6 +48,7 @@ SHARED = {
     "host": (
         "layers/recipes/jupyter.py",
         "layers/recipes/remote.py",
+        "layers/recipes/target.py",
         "target/cdi.py",
         "target/firewall.nft",
         "target/jupyter.py",
@@ -55,6 +56,7 @@ SHARED = {
         "target/rigforge-python",
         "target/wireguard.py",
         "target/units/rigforge-cdi.*",
+        "target/units/rigforge-docker.*",
         "target/units/rigforge-linger.*",
         "target/units/rigforge-report*",
         "target/units/rigforge-seeded.*",

@@ -1,4 +1,5 @@
-"""JupyterLab as the user service starts it: never without a token, and over HTTPS where others can reach it.
+"""JupyterLab as the user service starts it: when somebody connects, never without a token, and over HTTPS where others
+can reach it.
 
 The token is made once, in ~/.config/rigforge/jupyter-token; so is the certificate, beside it. docs/jupyter.md says
 what they are for.
@@ -6,19 +7,23 @@ what they are for.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
+import select
+import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-#: Where it listens; a second user's takes the next free port.
-PORT = 8888
+#: Where it listens; a second user's takes the next free one of this many ports.
+PORT, PORTS = 8888, 50
 
 #: Days that a certificate is good for: the longest that Apple's systems accept
 #: (https://support.apple.com/en-us/103769), and how long before its end a new one is made.
@@ -27,13 +32,21 @@ VALID, RENEWED = 825, 30
 #: How long a first boot may take to get an address (seconds).
 PATIENCE = 60
 
-#: JupyterLab by another road than its program: jsonschema would load this checker of IRIs, for which no schema of
-#: Jupyter's asks, and which takes a second to start and 16 MiB.
+#: JupyterLab by another road than its program, with the number of the open socket before its arguments: it gets that
+#: one where it would bind its port. And jsonschema would load a checker of IRIs, for which no schema of Jupyter's asks,
+#: and which takes a second to start and 16 MiB.
 LAB = """\
-import sys
+import os, socket, sys
 sys.path[:] = filter(None, sys.path)
 sys.modules["rfc3987_syntax"] = None
-sys.argv[0] = "jupyter-lab"
+from tornado import netutil
+listener, bind = socket.socket(fileno=int(sys.argv[1])), netutil.bind_sockets
+os.set_inheritable(listener.fileno(), False)
+listener.setblocking(False)
+def bind_sockets(port, *rest, **more):
+    return [listener.dup()] if port == listener.getsockname()[1] else bind(port, *rest, **more)
+netutil.bind_sockets = bind_sockets
+sys.argv[:2] = ["jupyter-lab"]
 from jupyterlab.labapp import main
 sys.exit(main())
 """
@@ -135,17 +148,71 @@ def _ip(*question: str) -> list[dict[str, Any]]:
     return found
 
 
+def listen(address: str) -> socket.socket:
+    """Returns a socket that listens on the first free port from `PORT` on, on all addresses of the machine for "".
+
+    Raises OSError where none is free.
+    """
+    both = not address and socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if both else socket.AF_INET
+    for port in range(PORT, PORT + PORTS - 1):
+        try:
+            return socket.create_server((address, port), family=family, dualstack_ipv6=both)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+    return socket.create_server((address, PORT + PORTS - 1), family=family, dualstack_ipv6=both)
+
+
+def sleep(listener: socket.socket, token: str, *, secure: bool) -> None:
+    """Waits for the first connection, known to `jupyter server list` as the server that is started by it.
+
+    No version marks it as one that sleeps (rigforge.connect wakes it). The idle server would take 80 MiB.
+    """
+    port = listener.getsockname()[1]
+    server = {
+        "base_url": "/",
+        "hostname": "localhost",
+        "password": False,
+        "pid": os.getpid(),
+        "port": port,
+        "root_dir": str(Path.cwd()),
+        "secure": secure,
+        "sock": "",
+        "token": token,
+        "url": f"{'https' if secure else 'http'}://localhost:{port}/",
+        "version": "",
+    }
+    # jupyter_core.paths, jupyter_runtime_dir
+    share = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share"
+    data = os.environ.get("JUPYTER_DATA_DIR") or Path(share) / "jupyter"
+    runtime = Path(os.environ.get("JUPYTER_RUNTIME_DIR") or Path(data) / "runtime")
+    file = runtime / f"jpserver-{os.getpid()}.json"
+    _write_secret(file, json.dumps(server, indent=2))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    try:
+        select.select([listener], [], [])
+    except BaseException:
+        file.unlink(missing_ok=True)
+        raise
+
+
 def main() -> None:
-    """Becomes JupyterLab."""
+    """Becomes JupyterLab, once somebody connects."""
     folder = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "rigforge"
-    os.environ["JUPYTER_TOKEN_FILE"] = str(token_file(folder))
-    options = ["--no-browser", f"--port={PORT}"]
-    if os.environ.pop("RIGFORGE_JUPYTER_LISTEN", "localhost") == "lan":
+    token = token_file(folder)
+    os.environ["JUPYTER_TOKEN_FILE"] = str(token)
+    lan = os.environ.pop("RIGFORGE_JUPYTER_LISTEN", "localhost") == "lan"
+    if lan:
         made, key = certificate(folder)
-        options += ["--ip=*", f"--certfile={made}", f"--keyfile={key}"]
+        options = ["--ip=*", f"--certfile={made}", f"--keyfile={key}"]
     else:
-        options += ["--ip=127.0.0.1"]
-    os.execvp("python", ["python", "-c", LAB, *options])
+        options = ["--ip=127.0.0.1"]
+    listener = listen("" if lan else "127.0.0.1")
+    sleep(listener, token.read_text(), secure=lan)
+    listener.set_inheritable(True)
+    handed = [str(listener.fileno()), "--no-browser", f"--port={listener.getsockname()[1]}"]
+    os.execvp("python", ["python", "-c", LAB, *handed, *options])
 
 
 if __name__ == "__main__":

@@ -49,8 +49,24 @@ class Machine:
         server = ThreadingHTTPServer(("127.0.0.1", 0), Jupyter)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         about = {"pid": os.getpid(), "port": server.server_port, "token": token, "secure": False, "base_url": "/"}
-        (self.folder / "runtime/jpserver-1.json").write_text(json.dumps(about))
+        new = self.folder / "runtime/new"
+        new.write_text(json.dumps({**about, "version": "2.21.1"}))
+        new.replace(self.folder / "runtime/jpserver-1.json")
         return server
+
+    def has_jupyter_that_sleeps(self) -> None:
+        """Adds a server that its first connection starts, and that then listens on another port than it said."""
+        listener = socket.create_server(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        about = {"pid": os.getpid(), "port": port, "token": "asleep", "secure": False, "base_url": "/", "version": ""}
+        (self.folder / "runtime/jpserver-1.json").write_text(json.dumps(about))
+
+        def start() -> None:
+            with listener:
+                listener.accept()
+            self.runs_jupyter(token="awake")
+
+        threading.Thread(target=start, daemon=True).start()
 
     def configure(self, **options: str) -> None:
         """Adds options of ssh_config(5) to the laptop's, before those that are there: the first one counts."""

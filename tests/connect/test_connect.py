@@ -63,6 +63,18 @@ def test_the_address_leads_to_jupyter_with_its_token(machine: Machine, program: 
         assert "Closed" in said and token not in said
 
 
+def test_a_server_that_sleeps_is_woken_and_asked_again(machine: Machine) -> None:
+    machine.has_jupyter_that_sleeps()
+    with connected(machine) as (_, address):
+        assert address.endswith("/lab?token=awake")
+
+
+def test_code_leaves_it_asleep(machine: Machine) -> None:
+    machine.has_jupyter_that_sleeps()
+    assert connect(machine, "gpubox", "--code").returncode == 0
+    assert '"token": "asleep"' in (machine.folder / "runtime/jpserver-1.json").read_text()
+
+
 def test_the_port_here_can_be_chosen(machine: Machine) -> None:
     machine.runs_jupyter()
     port = free_port()

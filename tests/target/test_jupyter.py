@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import socket
 import stat
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -93,32 +99,92 @@ def test_only_lasting_addresses_that_lead_out_count() -> None:
     assert "172.17.0.1" in jupyter.global_addresses(interfaces, [])
 
 
-@pytest.mark.parametrize("listen", ["", "localhost", "lan"])
-def test_it_becomes_jupyterlab_and_tells_the_token_to_no_one_by_its_command_line(tmp_path: Path, listen: str) -> None:
-    """As the unit runs it, with a JupyterLab that shows what it was given."""
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin/python").symlink_to(sys.executable)
-    (tmp_path / "jupyterlab").mkdir()
-    shown = 'import os, sys\n\n\ndef main():\n    print(*sys.argv)\n    print(os.environ["JUPYTER_TOKEN_FILE"])\n'
-    (tmp_path / "jupyterlab/labapp.py").write_text(shown)
+#: A JupyterLab that shows what it was given, and answers the connection that it was started by.
+LAB = """\
+import json, os, sys
+from tornado.netutil import bind_sockets
+
+def main():
+    port = next(int(word.split("=")[1]) for word in sys.argv if word.startswith("--port="))
+    connection, _ = bind_sockets(port, "127.0.0.1")[0].accept()
+    connection.sendall(json.dumps({"words": sys.argv, "file": os.environ["JUPYTER_TOKEN_FILE"]}).encode())
+"""
+
+
+@contextmanager
+def service(home: Path, listen: str = "") -> Iterator[subprocess.Popen[bytes]]:
+    """The program as the unit runs it."""
+    for package in ("bin", "jupyterlab", "tornado"):
+        (home / package).mkdir(parents=True, exist_ok=True)
+    (home / "bin/python").unlink(missing_ok=True)
+    (home / "bin/python").symlink_to(sys.executable)
+    (home / "jupyterlab/labapp.py").write_text(LAB)
+    (home / "tornado/netutil.py").write_text("def bind_sockets(port, address):\n    raise OSError('in use')\n")
     # An address at once, which a test's machine need not have.
-    (tmp_path / "bin/ip").write_text('#!/bin/sh\necho \'[{"ifname": "e", "addr_info": [{"local": "192.0.2.7"}]}]\'\n')
-    (tmp_path / "bin/ip").chmod(0o755)
+    (home / "bin/ip").write_text('#!/bin/sh\necho \'[{"ifname": "e", "addr_info": [{"local": "192.0.2.7"}]}]\'\n')
+    (home / "bin/ip").chmod(0o755)
     environment = {
-        "HOME": str(tmp_path),
-        "PATH": f"{tmp_path}/bin:{os.environ['PATH']}",
-        "PYTHONPATH": str(tmp_path),
+        "HOME": str(home),
+        "PATH": f"{home}/bin:{os.environ['PATH']}",
+        "PYTHONPATH": str(home),
         **({"RIGFORGE_JUPYTER_LISTEN": listen} if listen else {}),
     }
     program = [sys.executable, "-I", PROJECT / "rigforge/target/jupyter.py"]
-    words, file = subprocess.check_output(program, env=environment, text=True, stderr=subprocess.PIPE).splitlines()
-    token = Path(file).read_text()
-    assert token and token not in words
-    options = words.split()
-    assert options[:3] == ["jupyter-lab", "--no-browser", "--port=8888"]
+    process = subprocess.Popen(program, env=environment, stderr=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def server(home: Path, process: subprocess.Popen[bytes]) -> Any:
+    """What `jupyter server list` would read of the service, once it is there."""
+    file = home / f".local/share/jupyter/runtime/jpserver-{process.pid}.json"
+    end = time.monotonic() + 20
+    while not file.exists():
+        assert process.poll() is None and time.monotonic() < end
+        time.sleep(0.01)
+    assert mode(file) == 0o600
+    return json.loads(file.read_text())
+
+
+def answer(port: int) -> Any:
+    """What the first connection gets."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        return json.loads(connection.makefile().read())
+
+
+@pytest.mark.parametrize("listen", ["", "localhost", "lan"])
+def test_the_first_connection_starts_jupyterlab_and_is_answered_by_it(tmp_path: Path, listen: str) -> None:
+    with service(tmp_path, listen) as process:
+        asleep = server(tmp_path, process)
+        assert asleep["version"] == ""
+        said = answer(asleep["port"])
+        assert process.wait(20) == 0
+    token = Path(said["file"]).read_text()
+    assert token == asleep["token"]
+    assert token and not any(token in word for word in said["words"])
+    assert said["words"][:3] == ["jupyter-lab", "--no-browser", f"--port={asleep['port']}"]
     if listen == "lan":
-        assert "--ip=*" in options
-        assert all(Path(option.split("=")[1]).exists() for option in options[4:6])
-        assert [option.split("=")[0] for option in options[4:]] == ["--certfile", "--keyfile"]
+        assert asleep["url"].startswith("https:")
+        assert "--ip=*" in said["words"]
+        assert all(Path(option.split("=")[1]).exists() for option in said["words"][4:6])
+        assert [option.split("=")[0] for option in said["words"][4:]] == ["--certfile", "--keyfile"]
     else:
-        assert options[3:] == ["--ip=127.0.0.1"]
+        assert said["words"][3:] == ["--ip=127.0.0.1"]
+
+
+def test_a_second_users_service_takes_the_next_free_port(tmp_path: Path) -> None:
+    with service(tmp_path / "one") as one, service(tmp_path / "two") as two:
+        ports = [server(tmp_path / "one", one)["port"], server(tmp_path / "two", two)["port"]]
+        assert len(set(ports)) == 2
+        assert all(jupyter.PORT <= port < jupyter.PORT + jupyter.PORTS for port in ports)
+
+
+def test_a_service_that_is_stopped_before_anybody_came_is_no_server_any_more(tmp_path: Path) -> None:
+    with service(tmp_path) as process:
+        server(tmp_path, process)
+        process.terminate()
+        assert process.wait(20) == 0
+    assert list((tmp_path / ".local/share/jupyter/runtime").iterdir()) == []

@@ -5,10 +5,9 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import resources
 
 from rigforge.doctor.build import PROGRAM
-from rigforge.layers.recipes import jupyter, remote
+from rigforge.layers.recipes import jupyter, remote, target
 from rigforge.layers.root import Root
 
 NO_NOUVEAU = """\
@@ -53,9 +52,10 @@ def build(root: Root) -> None:
     if root.options["driver"]:
         root.write("etc/systemd/system/nvidia-persistenced.service.d/rigforge.conf", WITH_GPU)
         root.write("etc/systemd/system/systemd-modules-load.service.d/rigforge.conf", MODULES_LOAD)
-        _at_boot(root, "cdi")
+        target.add_modules(root, "cdi")
+        target.add_units(root, "rigforge-cdi.service")
     if (root.path / "usr/lib/systemd/system/docker.socket").exists():
-        _enable(root, "rigforge-docker.service")
+        target.add_units(root, "rigforge-docker.service")
     jupyter.add(root)
     _hold(root)
     for verb in ("enable", "disable"):
@@ -74,22 +74,6 @@ def _without_initramfs(root: Root) -> Iterator[None]:
     finally:
         (root.path / tool.lstrip("/")).unlink()
         root.chroot(["dpkg-divert", "--local", "--rename", "--remove", tool])
-
-
-def _at_boot(root: Root, module: str) -> None:
-    """Adds a module of `rigforge.target` under /usr/lib/rigforge, and the unit that runs it at each boot."""
-    target = resources.files("rigforge.target")
-    place = "usr/lib/rigforge/rigforge"
-    for package in (place, f"{place}/target"):
-        root.write(f"{package}/__init__.py", "")
-    root.write(f"{place}/target/{module}.py", target.joinpath(f"{module}.py").read_text())
-    _enable(root, f"rigforge-{module}.service")
-
-
-def _enable(root: Root, unit: str) -> None:
-    """Adds a unit of `rigforge.target`, to start at boot."""
-    root.write(f"etc/systemd/system/{unit}", resources.files("rigforge.target").joinpath("units", unit).read_text())
-    root.chroot(["systemctl", "enable", unit])
 
 
 def _hold(root: Root) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from importlib import resources
 
+from rigforge.layers.recipes import target
 from rigforge.layers.root import Root
 
 #: Jupyter's data (kernels) that come before the environment's own; the unit names it.
@@ -17,15 +17,11 @@ def add(root: Root) -> None:
     options = root.options["jupyter"]
     if not options:
         return
-    target = resources.files("rigforge.target")
-    root.write("usr/lib/rigforge/rigforge/target/jupyter.py", target.joinpath("jupyter.py").read_text())
-    root.write("usr/bin/rigforge-python", target.joinpath("rigforge-python").read_text(), 0o755)
-    root.write("etc/systemd/user/jupyter.service", target.joinpath("user_units/jupyter.service").read_text())
-    root.write(
-        "etc/systemd/system/rigforge-linger.service", target.joinpath("units/rigforge-linger.service").read_text()
-    )
+    target.add_modules(root, "jupyter")
+    target.add(root, "rigforge-python", "usr/bin/rigforge-python", 0o755)
+    target.add(root, "user_units/jupyter.service", "etc/systemd/user/jupyter.service")
     root.chroot(["systemctl", "--global", "enable", "jupyter.service"])
-    root.chroot(["systemctl", "enable", "rigforge-linger.service"])
+    target.add_units(root, "rigforge-linger.service")
     _add_kernel(root, options["environment"], options["kernel"])
 
 

@@ -5,8 +5,7 @@ Who may log in and which ports are open besides SSH's, only a machine's own docu
 
 from __future__ import annotations
 
-from importlib import resources
-
+from rigforge.layers.recipes import target
 from rigforge.layers.root import Root
 
 #: cloud-init's file comes before this one, and so its word (ssh.allow-pw of the document) counts.
@@ -72,22 +71,15 @@ UNITS = (
 
 def build(root: Root) -> None:
     """Sets up what the installed packages need for it, and adds units and programs of `rigforge.target`."""
-    target = resources.files("rigforge.target")
     root.write("etc/ssh/sshd_config.d/rigforge.conf", SSH)
     root.write("etc/apt/apt.conf.d/52rigforge", UPGRADES)
     root.write("etc/systemd/system/unattended-upgrades.service.d/rigforge.conf", UPGRADES_AT_SHUTDOWN)
     root.write("etc/update-motd.d/50-rigforge", MOTD, 0o755)
     root.write("etc/issue.d/rigforge.issue", ISSUE)
-    for package in ("rigforge", "rigforge/target"):
-        root.write(f"usr/lib/rigforge/{package}/__init__.py", "")
-    for module in ("report", "wireguard"):
-        root.write(f"usr/lib/rigforge/rigforge/target/{module}.py", target.joinpath(f"{module}.py").read_text())
-    for unit in UNITS:
-        root.write(f"etc/systemd/system/{unit}", target.joinpath("units", unit).read_text())
-    enabled = [unit for unit in UNITS if unit != "rigforge-report-refresh.service"]
+    target.add_modules(root, "report", "wireguard")
+    target.add_units(root, *UNITS)
     if (root.path / "usr/sbin/nft").exists():
         (root.path / "etc/rigforge/firewall.d").mkdir(parents=True)
-        root.write("etc/rigforge/firewall.nft", target.joinpath("firewall.nft").read_text())
+        target.add(root, "firewall.nft", "etc/rigforge/firewall.nft")
         root.write("etc/systemd/system/nftables.service.d/rigforge.conf", FIREWALL)
-        enabled.append("nftables.service")
-    root.chroot(["systemctl", "enable", *enabled])
+        root.chroot(["systemctl", "enable", "nftables.service"])
