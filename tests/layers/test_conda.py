@@ -20,7 +20,8 @@ from rigforge.errors import RigforgeError
 from rigforge.layers import conda
 from rigforge.layers.root import Root, interfaces, settle
 from rigforge.process import run
-from tests.sources.conda_channel import PLACEHOLDER, CondaChannel
+from tests.sources.conda_channel import PLACEHOLDER_LENGTH, CondaChannel
+from tests.sources.conda_channel import PREFIX as TOKEN
 
 EPOCH = 1_700_000_000
 PREFIX = "/opt/conda/envs/rig"
@@ -59,14 +60,14 @@ def channel(tmp_path_factory: pytest.TempPathFactory) -> CondaChannel:
             "site-packages/tool/__init__.py": "def main():\n    print('it works')\n",
             "site-packages/tool/tests/test_tool.py": "",
         },
-        link={"noarch": {"type": "python", "entry_points": ["tool = tool:main"]}},
+        entry_points=["tool = tool:main"],
     )
     made.add(
         "config",
         "2.0",
         files={
-            "etc/config": f"prefix={PLACEHOLDER}/share\n",
-            "lib/libconfig.so": PLACEHOLDER.encode() + b"/lib\0tail\0",
+            "etc/config": f"prefix={TOKEN}/share\n",
+            "lib/libconfig.so": TOKEN.encode() + b"/lib\0tail\0",
             "bin/.config-post-link.sh": SCRIPT,
         },
         suffix=".tar.bz2",
@@ -150,7 +151,7 @@ def test_prefixes_are_those_of_the_target_in_text_and_in_binaries(installed: Ins
     assert (here / "etc/config").read_text() == f"prefix={PREFIX}/share\n"
     binary = (here / "lib/libconfig.so").read_bytes()
     assert binary.startswith(f"{PREFIX}/lib\0".encode())
-    assert len(binary) == len(PLACEHOLDER) + len("/lib\0tail\0")
+    assert len(binary) == PLACEHOLDER_LENGTH + len("/lib\0tail\0")
 
 
 def test_entry_points_run_and_modules_are_where_this_python_looks(installed: Installed) -> None:

@@ -55,9 +55,9 @@ def packages(tmp_path: Path) -> CondaChannel:
         channel.add("cuda-version", release, noarch="generic", depends=[f"__cuda >={major}"])
         channel.add("cuda-cudart", runtime, depends=[f"cuda-version {release}.*", "libgcc"])
         channel.add("cuda-nvcc", f"{runtime}.1", depends=[f"cuda-version {release}.*"])
-        needs = [f"cuda-cudart {runtime}", "libcudnn 9.10.*", "numpy", "python"]
+        needs = [f"cuda-cudart =={runtime}", "libcudnn 9.10.*", "numpy", "python"]
         channel.add("pytorch", "2.10.0", build=f"cuda{major}", depends=needs)
-        channel.add("pytorch-gpu", "2.10.0", build=f"cuda{major}", depends=[f"pytorch 2.10.0 cuda{major}"])
+        channel.add("pytorch-gpu", "2.10.0", build=f"cuda{major}", depends=[f"pytorch ==2.10.0 cuda{major}"])
     channel.add("libcudnn", "9.10.2.21")
     channel.publish()
     return channel

@@ -1,32 +1,27 @@
-"""A small conda channel: packages of both kinds written in their formats, and an index by rattler itself.
-
-A `.conda` file is a ZIP file with two tars, a `.tar.bz2` one tar (docs.conda.io, "Conda package specification").
-"""
+"""A small conda channel: packages of both kinds, built by rattler-build, and an index by rattler itself."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import io
+import functools
 import json
-import os
-import tarfile
-import zipfile
+import shlex
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import zstandard
 from rattler.index import index_fs
+from rattler_build import Stage0Recipe
 
-#: As long as the placeholder of conda-build, so that any prefix fits in its place.
-PLACEHOLDER = "/opt/placehold" + "_placehold" * 22
+#: What stands for the prefix in a file of a package; there, rattler-build has a prefix as long as a placeholder is.
+PREFIX = "@PREFIX@"
+
+#: Characters of a placeholder, in which any prefix is to fit (docs.conda.io, "Making packages relocatable").
+PLACEHOLDER_LENGTH = 255
 
 #: A Python for tests: it is the machine's own shell script, since a real one is in no archive that tests may ask.
 PYTHON = '#!/bin/sh\nexec /usr/bin/python3 "$@"\n'
-
-#: Times of all files in packages (seconds since 1970).
-MADE = 1_600_000_000
 
 
 class CondaChannel:
@@ -46,34 +41,21 @@ class CondaChannel:
         depends: Sequence[str] = (),
         noarch: str = "",
         files: Mapping[str, str | bytes] | None = None,
-        link: Mapping[str, Any] | None = None,
+        entry_points: Sequence[str] = (),
         suffix: str = ".conda",
     ) -> Path:
-        """Makes a package; a file that has `PLACEHOLDER` in it is noted for the replacement of its prefix."""
-        content = {path: text.encode() if isinstance(text, str) else text for path, text in (files or {}).items()}
-        index = {
-            "name": name,
-            "version": version,
-            "build": build,
-            "build_number": 0,
-            "depends": list(depends),
-            "subdir": "noarch" if noarch else "linux-64",
-            "license": "BSD-3-Clause",
-            **({"noarch": noarch} if noarch else {}),
+        """Adds a package of `files`; returns its file."""
+        about = {"number": 0, "string": build, **({"noarch": noarch} if noarch else {})}
+        if entry_points:
+            about["python"] = {"entry_points": list(entry_points)}
+        recipe = {
+            "package": {"name": name, "version": version},
+            "build": about,
+            "requirements": {"run": list(depends)},
+            "about": {"license": "BSD-3-Clause"},
         }
-        info = {
-            "info/index.json": index,
-            "info/paths.json": {"paths_version": 1, "paths": [_path(*item) for item in sorted(content.items())]},
-            "info/about.json": {},
-            **({"info/link.json": {"package_metadata_version": 1, **link}} if link else {}),
-        }
-        metadata = {path: json.dumps(value).encode() for path, value in info.items()}
-        archive = self.path / index["subdir"] / f"{name}-{version}-{build}{suffix}"
-        if suffix == ".conda":
-            _write_conda(archive, metadata, content)
-        else:
-            with tarfile.open(archive, "w:bz2") as tar:
-                _fill(tar, metadata | content)
+        archive = self.path / ("noarch" if noarch else "linux-64") / f"{name}-{version}-{build}{suffix}"
+        archive.write_bytes(_built(json.dumps(recipe), suffix, *(files or {}).items()))
         return archive
 
     def add_python(self, version: str, *, name: str = "python") -> Path:
@@ -98,32 +80,21 @@ class CondaChannel:
             file.write_text(json.dumps(data))
 
 
-def _path(path: str, content: bytes) -> dict[str, Any]:
-    known = {
-        "_path": path,
-        "path_type": "hardlink",
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "size_in_bytes": len(content),
-    }
-    if PLACEHOLDER.encode() in content:
-        known |= {"prefix_placeholder": PLACEHOLDER, "file_mode": "binary" if b"\0" in content else "text"}
-    return known
-
-
-def _write_conda(archive: Path, metadata: Mapping[str, bytes], content: Mapping[str, bytes]) -> None:
-    with zipfile.ZipFile(archive, "w") as whole:
-        whole.writestr("metadata.json", json.dumps({"conda_pkg_format_version": 2}))
-        for part, files in (("info", metadata), ("pkg", content)):
-            buffer = io.BytesIO()
-            with tarfile.open(fileobj=buffer, mode="w") as tar:
-                _fill(tar, files)
-            name = f"{part}-{archive.stem}.tar.zst"
-            whole.writestr(name, zstandard.ZstdCompressor().compress(buffer.getvalue()))
-
-
-def _fill(tar: tarfile.TarFile, files: Mapping[str, bytes]) -> None:
-    for path, content in sorted(files.items()):
-        member = tarfile.TarInfo(path)
-        member.size, member.mtime = len(content), MADE
-        member.mode = 0o755 if os.path.dirname(path) == "bin" or path.endswith(".sh") else 0o644  # noqa: PTH120
-        tar.addfile(member, io.BytesIO(content))
+@functools.cache
+def _built(recipe: str, suffix: str, *files: tuple[str, str | bytes]) -> bytes:
+    """Returns a package that rattler-build has built, with programs where they are in bin."""
+    with tempfile.TemporaryDirectory() as directory, tempfile.TemporaryDirectory() as place:
+        for path, content in files:
+            file = Path(directory, path)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content.encode() if isinstance(content, str) else content)
+            file.chmod(0o755 if path.startswith("bin/") else 0o644)
+        whole = json.loads(recipe)
+        whole["build"]["script"] = [
+            f"cp -r {shlex.quote(directory)}/. $PREFIX/",
+            f"grep -rlZ {PREFIX} $PREFIX | xargs -0r sed -i s#{PREFIX}#$PREFIX#",
+        ]
+        kind = suffix.removeprefix(".").replace(".", "-")
+        (built,) = Stage0Recipe.from_dict(whole).run_build(output_dir=place, channels=[], package_format=kind)
+        (package,) = built.packages
+        return package.read_bytes()
