@@ -92,13 +92,13 @@ def pytorch_with_python(wheel: Wheel, python: str) -> str:
 @cache
 def driver_with_gpu(tables: Tables, driver: Driver, gpu: Gpu) -> str:
     """Returns why a driver, or its kernel module, does not drive a card; empty where it does."""
-    oldest, newest = driver.branch.compute_capability
-    if oldest <= gpu.capability <= newest:
+    if driver.branch.drives(gpu.capability):
         return _module_with_gpu(tables, driver.module, gpu)
-    fitting = [each.name for each in tables.branches if _covers(each.compute_capability, gpu)]
+    fitting = [each.name for each in tables.branches if each.drives(gpu.capability)]
     if not fitting:
         return f"no driver in the tables drives {_card(gpu)}"
-    edge = f"first that does is {fitting[0]}" if gpu.capability > newest else f"last that does is {fitting[-1]}"
+    newer = gpu.capability >= driver.branch.compute_capability[0]
+    edge = f"first that does is {fitting[0]}" if newer else f"last that does is {fitting[-1]}"
     return f"driver {driver.branch.name} does not drive {_card(gpu)}; the {edge}"
 
 
@@ -145,11 +145,10 @@ def has_code(build: Build, gpu: Gpu) -> bool:
 
 def _cudnn_has_code(tables: Tables, build: Build, gpu: Gpu) -> bool:
     row = tables.cudnn_of(build.cudnn, build.cuda)
-    return bool(row and _covers(row.compute_capability, gpu))
-
-
-def _covers(oldest_and_newest: tuple[tuple[int, int], tuple[int, int]], gpu: Gpu) -> bool:
-    return oldest_and_newest[0] <= gpu.capability <= oldest_and_newest[1]
+    if not row:
+        return False
+    oldest, newest = row.compute_capability
+    return oldest <= gpu.capability <= newest
 
 
 def _card(gpu: Gpu) -> str:

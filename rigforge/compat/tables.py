@@ -43,7 +43,10 @@ class Modules(Row):
 
 
 class Branch(Row):
-    """A driver branch: `end` of support (year, or year and month; empty: unknown), and the module NVIDIA recommends."""
+    """A driver branch: `end` of support (year, or year and month; empty: unknown), and the module NVIDIA recommends.
+
+    It drives the compute capabilities from the first to the second, but for those that are `newer` than it.
+    """
 
     name: str
     kind: Literal["lts", "production", "new-feature"]
@@ -51,7 +54,13 @@ class Branch(Row):
     latest: str
     cuda: str
     compute_capability: tuple[ComputeCapability, ComputeCapability]
+    newer: tuple[ComputeCapability, ...] = ()
     module: Module
+
+    def drives(self, capability: tuple[int, int]) -> bool:
+        """Tells whether it drives cards of a compute capability."""
+        oldest, newest = self.compute_capability
+        return oldest <= capability <= newest and capability not in self.newer
 
 
 class Offer(Row):

@@ -48,6 +48,8 @@ def test_cards_alone(gpus: list[str], comes_out: str) -> None:
 @pytest.mark.parametrize(
     ("gpu", "wishes", "comes_out"),
     [
+        ("B300", {"driver": "570"}, "impossible"),
+        ("B300", {"driver": "575"}, "native 575 open 12.8.90 2.10.0"),
         ("RTX 3060", {"cuda": "13"}, NEWEST),
         ("RTX 3060", {"cuda": "13.0"}, "native 580 open 13.0.3 2.14.1"),
         ("RTX 3060", {"cuda": ">=12.8,<13"}, "native 580 open 12.8.90 2.10.0"),
