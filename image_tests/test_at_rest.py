@@ -24,9 +24,7 @@ def settled(host: Host) -> None:
     end, ended = time.monotonic() + PATIENCE, "0"
     while ended == "0" and time.monotonic() < end:
         time.sleep(1)
-        ended = host.check_output(
-            "systemctl show --property=ExecMainExitTimestampMonotonic --value rigforge-report-refresh.service"
-        )
+        ended = host.service("rigforge-report-refresh").systemd_properties["ExecMainExitTimestampMonotonic"]
     assert ended != "0"
 
 
@@ -43,7 +41,15 @@ def test_docker_starts_when_it_is_asked_for(host: Host, expected: Expectations) 
     if "docker.socket" not in expected.services:
         assert not host.exists("dockerd")
         return
-    assert host.check_output("systemctl show --property=ActiveState --value docker.service") == "inactive"
+    assert host.service("docker").systemd_properties["ActiveState"] == "inactive"
     with host.sudo():
         assert host.check_output("docker info --format '{{.ServerVersion}}'")
-    assert host.check_output("systemctl show --property=ActiveState --value docker.service") == "active"
+    assert host.service("docker").systemd_properties["ActiveState"] == "active"
+
+
+@pytest.mark.needs("jupyterlab")
+def test_jupyterlab_waits_for_somebody_to_connect(host: Host) -> None:
+    """The tests of Jupyter connect."""
+    assert host.check_output("systemctl --user is-active jupyter.service") == "active"
+    assert host.check_output("ss --listening --tcp --numeric --no-header 'sport = :8888'")
+    assert host.run("pgrep --full 'jupyterlab[.]labapp'").rc == 1
