@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from rigforge import distributions, process
 from rigforge.errors import RigforgeError
@@ -11,6 +15,9 @@ from rigforge.sources.mirrors import Mirrors
 from rigforge.stack.model import Stack
 from rigforge.store.store import Store
 from rigforge.target import cdi
+
+#: Not nvidia.com/gpu, which a machine may have as well.
+KIND = "rigforge.test/driver"
 
 
 def unpack(stack: Stack, lock: Lock, store: Store, mirrors: Mirrors, root: Path) -> None:
@@ -22,13 +29,40 @@ def unpack(stack: Stack, lock: Lock, store: Store, mirrors: Mirrors, root: Path)
         process.run(["dpkg-deb", "--extract", store.path(package.sha256), root])
 
 
-def mounts(root: Path) -> list[tuple[str, Path]]:
-    """Returns the files of the driver unpacked below `root`, each with its place in a container, as CDI has them.
+def specification(root: Path) -> dict[str, Any]:
+    """Returns the CDI specification of the driver unpacked below `root`, of the kind `KIND`.
 
     Raises RigforgeError where there is no driver.
     """
     versions = cdi.installed(root)
     if not versions:
         raise RigforgeError(f"the locked packages of the driver bring no libcuda (looked for in {root})")
-    edits = cdi.specification(root, versions[0])["containerEdits"]
+    return {**cdi.specification(root, versions[0]), "kind": KIND}
+
+
+def mounts(root: Path) -> list[tuple[str, Path]]:
+    """Returns the files of the driver unpacked below `root`, each with its place in a container, as CDI has them.
+
+    Raises RigforgeError where there is no driver.
+    """
+    edits = specification(root)["containerEdits"]
     return [(mount["containerPath"], Path(mount["hostPath"])) for mount in edits["mounts"]]
+
+
+@contextmanager
+def offered(root: Path, directories: Iterable[str]) -> Iterator[str]:
+    """Yields the CDI name of the driver unpacked below `root`, for as long as engines find it in `directories`.
+
+    It is "" where there are no such directories, or this user may write to none. Raises RigforgeError where there is
+    no driver.
+    """
+    place = next((Path(name) for name in directories if os.access(name, os.W_OK)), None)
+    if not place:
+        yield ""
+        return
+    file = place / "rigforge-test.json"
+    cdi.write(file, specification(root))
+    try:
+        yield f"{KIND}=all"
+    finally:
+        file.unlink()

@@ -57,9 +57,13 @@ def injection(engine: Engine, stack: Stack, lock: Lock, mirrors: Mirrors, store:
             # The daemon's root may be mapped to somebody else.
             folder.chmod(0o755)
             driver.unpack(stack, lock, store, mirrors, folder)
-            mounts = [Mount(target, str(file), "bind", read_only=True) for target, file in driver.mounts(folder)]
             version = lock.versions["driver"]
-            yield Injection(f"files of driver {version}, no GPU", {"mounts": mounts}, driver=version)
+            with driver.offered(folder, engine.cdi_directories) as name:
+                request = DeviceRequest(driver="cdi", device_ids=[name])
+                mounts = [Mount(target, str(file), "bind", read_only=True) for target, file in driver.mounts(folder)]
+                arguments = {"device_requests": [request]} if name else {"mounts": mounts}
+                how = " by CDI" if name else ""
+                yield Injection(f"files of driver {version}{how}, no GPU", arguments, driver=version)
 
 
 def verify_image(reference: str, description: Description, lock: Lock, injected: Injection, out: Path) -> ImageReport:
