@@ -10,7 +10,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from chain import OUT, make, rigforge, usable
 from debian.deb822 import Deb822
 from test_live_server import ENTER, boot, told
 
+from rigforge.images.oci import read_index
 from rigforge.lock.model import read
 from rigforge.sources.mirrors import Mirrors
 from rigforge.stack.load import load
@@ -87,6 +88,13 @@ class Rig:
     def build(self, out: Path, *more: str | Path) -> Path:
         printed = rigforge("build-iso", "--stack", self.stack, *self.site, "--out", out, *more)
         return Path(printed.removeprefix("iso: ").rstrip("\n"))
+
+    def changed(self, name: str, text: str) -> Rig:
+        """Locks a stack of another name, with other values."""
+        stack = self.stack.with_name(f"{name}.toml")
+        stack.write_text(f'extends = "{self.stack.stem}"\n{text}')
+        rigforge("lock", "--stack", stack)
+        return replace(self, stack=stack)
 
 
 @pytest.fixture(scope="module")
@@ -166,6 +174,26 @@ def test_the_document_is_accepted_and_names_the_kernel_of_the_layers(rig: Rig, i
     assert "error" not in levels
     kernel = read(rig.stack.with_suffix(".lock")).versions["kernel"]
     assert f'package: "linux-image-{kernel}"' in document.read_text()
+
+
+def test_one_file_of_all_layers_starts_as_well(rig: Rig, tmp_path: Path) -> None:
+    image = rig.changed("one-file", '[medium]\nsource = "fsimage"\n').build(tmp_path)
+    named = ["-name", "rigforge*.squashfs"]
+    listed = subprocess.check_output(["xorriso", "-indev", image, "-find", "/casper", *named], text=True)
+    assert sorted(listed.split()) == ["'/casper/rigforge.medium.squashfs'", "'/casper/rigforge.squashfs'"]
+    text = told(image, "bios", tmp_path, ENTER)
+    kernel = read(rig.stack.with_suffix(".lock")).versions["kernel"]
+    assert f"layers hold debian with kernel {kernel}" in text
+
+
+def test_the_container_image_has_the_base_s_packages_and_no_others(rig: Rig, tmp_path: Path) -> None:
+    label, _, digest, layout = rigforge("build-images", "--stack", rig.stack, "--out", tmp_path).split()
+    assert label == "image:"
+    assert [entry["digest"] for entry in read_index(Path(layout))] == [digest]
+    (listed,) = tmp_path.glob("*.cdx.json")
+    components = json.loads(listed.read_text())["components"]
+    found = {part["name"] for part in components if part["purl"].startswith("pkg:deb/")}
+    assert found == {file.name for file in read(rig.stack.with_suffix(".lock")).part("base")}
 
 
 def test_an_iso_of_the_users_own_gives_the_same_bytes_without_a_network(rig: Rig, image: Path, tmp_path: Path) -> None:
