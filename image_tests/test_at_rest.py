@@ -19,7 +19,7 @@ pytestmark = pytest.mark.needs("machine")
 
 
 @pytest.fixture(scope="module", autouse=True)
-def settled(host: Host) -> None:
+def reported(host: Host, settled: None) -> None:
     """The machine after the doctor's first look at it, which is to leave it at rest."""
     end, ended = time.monotonic() + PATIENCE, "0"
     while ended == "0" and time.monotonic() < end:
