@@ -62,7 +62,7 @@ def main() -> None:
         server = min(servers(), key=lambda one: (one["port"] != preferred, one["port"]), default=None)
         if server and not server["version"]:
             wake(server["port"])
-        elif server or service() not in ("active", "activating"):
+        elif server or service() not in ("active", "activating", "deactivating"):
             break
         time.sleep(1)
     about = {name: server[name] for name in ABOUT} if server else None
