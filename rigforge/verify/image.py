@@ -47,8 +47,7 @@ def injection(engine: Engine, stack: Stack, lock: Lock, mirrors: Mirrors, store:
         request = DeviceRequest(count=-1, capabilities=[["gpu"]])
         yield Injection("GPUs", {"device_requests": [request]}, gpu=True)
     elif access == "cdi":
-        request = DeviceRequest(driver="cdi", device_ids=[gpus.CDI_NAME])
-        yield Injection("GPUs", {"device_requests": [request]}, gpu=True)
+        yield Injection("GPUs", _by_cdi(gpus.CDI_NAME), gpu=True)
     elif "driver" not in lock.versions:
         yield Injection("no driver", {})
     else:
@@ -59,11 +58,16 @@ def injection(engine: Engine, stack: Stack, lock: Lock, mirrors: Mirrors, store:
             driver.unpack(stack, lock, store, mirrors, folder)
             version = lock.versions["driver"]
             with driver.offered(folder, engine.cdi_directories) as name:
-                request = DeviceRequest(driver="cdi", device_ids=[name])
-                mounts = [Mount(target, str(file), "bind", read_only=True) for target, file in driver.mounts(folder)]
-                arguments = {"device_requests": [request]} if name else {"mounts": mounts}
-                how = " by CDI" if name else ""
+                how, arguments = (" by CDI", _by_cdi(name)) if name else ("", _by_mounts(folder))
                 yield Injection(f"files of driver {version}{how}, no GPU", arguments, driver=version)
+
+
+def _by_cdi(name: str) -> dict[str, Any]:
+    return {"device_requests": [DeviceRequest(driver="cdi", device_ids=[name])]}
+
+
+def _by_mounts(root: Path) -> dict[str, Any]:
+    return {"mounts": [Mount(target, str(file), "bind", read_only=True) for target, file in driver.mounts(root)]}
 
 
 def verify_image(reference: str, description: Description, lock: Lock, injected: Injection, out: Path) -> ImageReport:

@@ -48,18 +48,13 @@ class Machine:
         """Starts a server that has written down where it is, as Jupyter does."""
         server = ThreadingHTTPServer(("127.0.0.1", 0), Jupyter)
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        about = {"pid": os.getpid(), "port": server.server_port, "token": token, "secure": False, "base_url": "/"}
-        new = self.folder / "runtime/new"
-        new.write_text(json.dumps({**about, "version": "2.21.1"}))
-        new.replace(self.folder / "runtime/jpserver-1.json")
+        self._write_down(server.server_port, token, "2.21.1")
         return server
 
     def has_jupyter_that_sleeps(self) -> None:
         """Adds a server that its first connection starts, and that then listens on another port than it said."""
         listener = socket.create_server(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-        about = {"pid": os.getpid(), "port": port, "token": "asleep", "secure": False, "base_url": "/", "version": ""}
-        (self.folder / "runtime/jpserver-1.json").write_text(json.dumps(about))
+        self._write_down(listener.getsockname()[1], "asleep", "")
 
         def start() -> None:
             with listener:
@@ -67,6 +62,13 @@ class Machine:
             self.runs_jupyter(token="awake")
 
         threading.Thread(target=start, daemon=True).start()
+
+    def _write_down(self, port: int, token: str, version: str) -> None:
+        """Says where a server is, in one step, as whoever reads it may do so at any time."""
+        about = {"pid": os.getpid(), "port": port, "token": token, "secure": False, "base_url": "/"}
+        new = self.folder / "runtime/new"
+        new.write_text(json.dumps({**about, "version": version}))
+        new.replace(self.folder / "runtime/jpserver-1.json")
 
     def configure(self, **options: str) -> None:
         """Adds options of ssh_config(5) to the laptop's, before those that are there: the first one counts."""

@@ -20,8 +20,7 @@ from rigforge.errors import RigforgeError
 from rigforge.layers import conda
 from rigforge.layers.root import Root, interfaces, settle
 from rigforge.process import run
-from tests.sources.conda_channel import PLACEHOLDER_LENGTH, CondaChannel
-from tests.sources.conda_channel import PREFIX as TOKEN
+from tests.sources.conda_channel import PLACEHOLDER_LENGTH, TOKEN, CondaChannel
 
 EPOCH = 1_700_000_000
 PREFIX = "/opt/conda/envs/rig"

@@ -15,7 +15,7 @@ from rattler.index import index_fs
 from rattler_build import Stage0Recipe
 
 #: What stands for the prefix in a file of a package; there, rattler-build has a prefix as long as a placeholder is.
-PREFIX = "@PREFIX@"
+TOKEN = "@PREFIX@"
 
 #: Characters of a placeholder, in which any prefix is to fit (docs.conda.io, "Making packages relocatable").
 PLACEHOLDER_LENGTH = 255
@@ -45,12 +45,12 @@ class CondaChannel:
         suffix: str = ".conda",
     ) -> Path:
         """Adds a package of `files`; returns its file."""
-        about = {"number": 0, "string": build, **({"noarch": noarch} if noarch else {})}
+        build_section = {"number": 0, "string": build, **({"noarch": noarch} if noarch else {})}
         if entry_points:
-            about["python"] = {"entry_points": list(entry_points)}
+            build_section["python"] = {"entry_points": list(entry_points)}
         recipe = {
             "package": {"name": name, "version": version},
-            "build": about,
+            "build": build_section,
             "requirements": {"run": list(depends)},
             "about": {"license": "BSD-3-Clause"},
         }
@@ -92,7 +92,7 @@ def _built(recipe: str, suffix: str, *files: tuple[str, str | bytes]) -> bytes:
         whole = json.loads(recipe)
         whole["build"]["script"] = [
             f"cp -r {shlex.quote(directory)}/. $PREFIX/",
-            f"grep -rlZ {PREFIX} $PREFIX | xargs -0r sed -i s#{PREFIX}#$PREFIX#",
+            f"grep -rlZ {TOKEN} $PREFIX | xargs -0r sed -i s#{TOKEN}#$PREFIX#",
         ]
         kind = suffix.removeprefix(".").replace(".", "-")
         (built,) = Stage0Recipe.from_dict(whole).run_build(output_dir=place, channels=[], package_format=kind)
