@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 
 from rigforge import distributions
@@ -28,7 +29,8 @@ def resolve(
 ) -> Lock:
     """Returns the lock of a stack, from what the archives have now.
 
-    A `previous` lock of the same stack, unchanged, is returned as it is. For a changed stack its
+    A `previous` lock of the same stack, unchanged, keeps its files, and is decided on anew: what is known of
+    versions changes too. For a changed stack its
     wheels' versions and its conda packages are kept where they still fit. With `upgrade` it counts for nothing.
     `forced` has the reason to lock what cannot work.
 
@@ -38,7 +40,8 @@ def resolve(
         previous = None
     as_asked = asked(stack)
     if previous and previous.stack_sha256 == as_asked:
-        return previous
+        forced = forced or (previous.decision.forced if previous.decision else "")
+        return replace(previous, decision=decide(stack, previous.versions, forced))
     stack = settle(stack)
     archives = [
         apt.Archive(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from rigforge.errors import RigforgeError
-from rigforge.lock.model import Lock, read, write
+from rigforge.lock.model import Decision, Lock, read, write
 from rigforge.lock.resolve import resolve
 from tests.lock.workshop import GPU, Workshop
 from tests.sources.wheel_index import WheelIndex
@@ -44,6 +45,19 @@ def test_forced_it_is_locked_with_the_reason(workshop: Workshop, tmp_path: Path)
     assert lock.decision.forced == "the driver comes from elsewhere"
     write(lock, tmp_path / "rig.lock")
     assert read(tmp_path / "rig.lock") == lock
+
+
+def test_of_an_unchanged_lock_it_is_decided_by_the_tables_of_today(workshop: Workshop) -> None:
+    stack = workshop.stack(GPU, CARDS)
+    lock = workshop.lock(stack)
+    older = replace(lock, decision=Decision("unknown", ("PyTorch 2.10.0 is not in the tables of 2025",)))
+    assert workshop.lock(stack, previous=older) == lock
+
+
+def test_an_unchanged_lock_that_was_forced_keeps_its_reason(workshop: Workshop) -> None:
+    stack = workshop.stack(GPU, BLACKWELL)
+    lock = resolve(stack, workshop.mirrors, forced="the driver comes from elsewhere")
+    assert workshop.lock(stack, previous=lock) == lock
 
 
 def test_of_a_version_that_no_table_has_it_is_said_that_nothing_is_known(

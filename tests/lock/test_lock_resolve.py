@@ -178,7 +178,7 @@ def test_a_lock_of_the_stack_as_it_is_is_returned_without_asking_anybody(worksho
     stack = workshop.stack(GPU)
     lock = workshop.lock(stack)
     workshop.mirrors = Mirrors(dict.fromkeys(("debian", "debian-security", "pypi"), NOBODY))
-    assert workshop.lock(stack, previous=lock) is lock
+    assert workshop.lock(stack, previous=lock) == lock
 
 
 def test_a_changed_stack_keeps_the_versions_of_wheels_and_an_upgrade_takes_new_ones(
