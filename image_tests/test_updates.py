@@ -1,4 +1,4 @@
-"""Security updates: they come by themselves, and leave kernel and driver alone."""
+"""Archives and security updates: those come by themselves, and leave kernel and driver alone."""
 
 from __future__ import annotations
 
@@ -9,9 +9,18 @@ from typing import Any
 import pytest
 from testinfra.host import Host
 
-pytestmark = pytest.mark.needs("machine", "unattended-upgrades")
+from rigforge.verify.expectations import Expectations
 
+UPDATES = ("machine", "unattended-upgrades")
 PROBE = Path(__file__).parent / "probes" / "updates.py"
+
+
+@pytest.mark.needs("machine", "archives")
+def test_the_archives_are_those_of_the_stack(host: Host, expected: Expectations) -> None:
+    """The driver's newer versions are in one of them."""
+    lines = [line.split() for line in host.file("/etc/apt/sources.list").content_string.splitlines()]
+    known = [f"{line[2]} {component}" for line in lines if line and line[0] == "deb" for component in line[3:]]
+    assert known == list(expected.archives)
 
 
 @pytest.fixture(scope="module")
@@ -30,17 +39,20 @@ def answer(host: Host) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.needs(*UPDATES)
 def test_updates_come_by_themselves(host: Host, setting: dict[str, str]) -> None:
     assert setting["APT::Periodic::Update-Package-Lists"] == "1"
     assert setting["APT::Periodic::Unattended-Upgrade"] == "1"
     assert host.check_output("systemctl is-enabled apt-daily-upgrade.timer") == "enabled"
 
 
+@pytest.mark.needs(*UPDATES)
 def test_nothing_reboots_the_machine_and_no_kernel_is_removed(setting: dict[str, str]) -> None:
     assert setting["Unattended-Upgrade::Automatic-Reboot"] == "false"
     assert setting["Unattended-Upgrade::Remove-Unused-Kernel-Packages"] == "false"
 
 
+@pytest.mark.needs(*UPDATES)
 def test_what_is_held_is_not_updated_though_a_newer_one_is_offered(answer: dict[str, Any]) -> None:
     assert set(answer["held"]) <= set(answer["offered"])
     assert answer["taken"] == ["netbase"]

@@ -36,6 +36,9 @@ class Distribution(Protocol):
     def medium_packages(self, stack: Stack) -> tuple[str, ...]:
         """Returns boot loaders, live system and the tools that the installer drives."""
 
+    def sources_list(self, stack: Stack) -> str:
+        """Returns the machine's sources.list(5) as cloud-init fills it in; "" where another installer writes it."""
+
     def live_server(self, stack: Stack) -> str:
         """Returns the release whose live-server ISO the medium is made from; "" where it is all our own."""
 

@@ -58,6 +58,9 @@ DRIVER = (
 #: The same as NVIDIA's own archive has it (NVIDIA Driver Installation Guide, Debian, Compute-only System).
 NVIDIA_DRIVER = (*(name for name in DRIVER if name != "nvidia-smi"), "nvidia-driver-cuda")
 
+#: What cloud-init puts its mirrors in for (Apt Configure, `sources_list`), by role.
+HOSTS = {"debian": "$MIRROR", "debian-security": "$SECURITY"}
+
 #: What compiles the kernel module, by archive and kind of module.
 MODULES = {
     ("apt", "open"): "nvidia-kernel-dkms",
@@ -105,6 +108,19 @@ def kernel_module(stack: Stack) -> Module:
 def module_support(stack: Stack) -> str:
     """Returns the package with what the kernel module needs beside it."""
     return "nvidia-kernel-support"
+
+
+def sources_list(stack: Stack) -> str:
+    """Returns the stack's archives, for cloud-init's own template has only `main`, where no driver is.
+
+    A role that cloud-init knows no host of is left out.
+    """
+    lines = [
+        f"deb {HOSTS[archive.role]} {archive.suite} {' '.join(archive.components)}\n"
+        for archive in stack.archives
+        if archive.role in HOSTS
+    ]
+    return "".join(lines)
 
 
 def live_server(stack: Stack) -> str:

@@ -101,6 +101,11 @@ def medium_packages(stack: Stack) -> tuple[str, ...]:
     return (*BOOT, *LIVE, *INSTALLER)
 
 
+def sources_list(stack: Stack) -> str:
+    """Returns nothing: Canonical's installer writes it, with all components."""
+    return ""
+
+
 def live_server(stack: Stack) -> str:
     """Returns the release whose live-server ISO the medium is made from."""
     return stack.system.suite

@@ -75,8 +75,6 @@ def _user_data(document: Document) -> dict[str, Any]:
         "locale": document.locale,
         "timezone": document.timezone,
         "write_files": _files(document),
-        # The image names no archive's host; cloud-init knows the distribution's own.
-        "apt": {"preserve_sources_list": False},
         # The disk was laid out by the installer.
         "growpart": {"mode": "off"},
         "resize_rootfs": False,

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from rigforge import distributions
 from rigforge.autoinstall import access
 from rigforge.images.description import Description
 from rigforge.layers.plan import environment
@@ -28,8 +29,8 @@ class Expectations(BaseModel):
     `firmware` is "bios", "uefi" or "secureboot" for a machine, `image` the name of a container image; the other is "".
     `installer` is who installed the machine: "rigforge", or "subiquity", Canonical's. `layers` are names, bottom first.
     With `gpu` there is a GPU to compute on. `debs` and `wheels` are versions by name, of all that is installed from
-    the lock; empty where that is not known. `open_ports` are those besides SSH's, as "8888/tcp", `wireguard` names of
-    interfaces.
+    the lock; empty where that is not known. `archives` are suite and component, as "bookworm main". `open_ports` are
+    those besides SSH's, as "8888/tcp", `wireguard` names of interfaces.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -49,6 +50,7 @@ class Expectations(BaseModel):
     gpu: bool = False
     versions: Mapping[str, str] = {}
     services: tuple[str, ...] = ()
+    archives: tuple[str, ...] = ()
     open_ports: tuple[str, ...] = ()
     wireguard: tuple[str, ...] = ()
     layers: tuple[str, ...] = ()
@@ -59,7 +61,7 @@ class Expectations(BaseModel):
     def parts(self) -> frozenset[str]:
         """Returns what there is to test: versions, layers, kind of system, installer, and what the fields name."""
         kind = {"machine", self.installer} if self.firmware else {"container"}
-        given = {name for name in ("gpu", "debs", "wheels", "wireguard") if getattr(self, name)}
+        given = {name for name in ("gpu", "debs", "wheels", "archives", "wireguard") if getattr(self, name)}
         # The wheels for CUDA 12, which have a suffix, are without the compiler itself; NVIDIA's own archive has it.
         of_archive = any(re.fullmatch(r"cuda-nvcc-\d+-\d+", name) for name in self.debs)
         nvcc = {"nvcc"} if of_archive or "nvidia-cuda-nvcc" in self.wheels else set()
@@ -87,6 +89,7 @@ def expectations(stack: Stack, lock: Lock, firmware: str, medium: Mapping[str, A
         module_signed=bool(stack.secure_boot.certificate) or "base" in medium,
         versions=dict(lock.versions),
         services=tuple(stack.services.enable),
+        archives=_archives(distributions.of(stack).sources_list(stack)),
         open_ports=access.open_ports(stack),
         wireguard=tuple(name for name, _ in access.wireguard(stack.network)),
         layers=layers,
@@ -109,6 +112,12 @@ def of_image(description: Description, lock: Lock, driver: str, *, gpu: bool) ->
         debs=_installed(lock, "deb", layers),
         wheels=_installed(lock, "wheel", layers),
     )
+
+
+def _archives(sources_list: str) -> tuple[str, ...]:
+    """Returns suite and component of each line, sources.list(5)."""
+    lines = [line.split() for line in sources_list.splitlines()]
+    return tuple(f"{suite} {component}" for _, _, suite, *components in lines for component in components)
 
 
 def _installed(lock: Lock, kind: str, layers: Collection[str]) -> dict[str, str]:

@@ -94,10 +94,6 @@ def test_nothing_is_fetched_and_no_disk_changed() -> None:
     assert (config["growpart"], config["resize_rootfs"]) == ({"mode": "off"}, False)
 
 
-def test_the_machine_gets_its_distributions_archives_on_the_first_boot() -> None:
-    assert user_data()["apt"] == {"preserve_sources_list": False}
-
-
 def test_the_network_is_that_of_the_document() -> None:
     network = {"version": 2, "ethernets": {"eno1": {"addresses": ["192.0.2.7/24"], "mtu": 9000}}}
     assert yaml.safe_load(files(network={"network": network})["network-config"]) == network
@@ -109,7 +105,7 @@ def test_the_documents_own_user_data_is_merged_in() -> None:
             "users": [{"name": "second"}],
             "write_files": [{"path": "/etc/motd", "content": "hello\n"}],
             "runcmd": [["touch", "/ran"]],
-            "apt": {"conf": "x"},
+            "growpart": {"devices": ["/data"]},
             "resize_rootfs": True,
             "ssh_genkeytypes": ["ed25519"],
         }
@@ -117,7 +113,7 @@ def test_the_documents_own_user_data_is_merged_in() -> None:
     assert [user["name"] for user in config["users"]] == ["rig", "second"]
     assert {"/etc/motd", "/etc/hosts"} <= set(written(config))
     assert config["runcmd"] == [["touch", "/ran"]]
-    assert config["apt"] == {"preserve_sources_list": False, "conf": "x"}
+    assert config["growpart"] == {"mode": "off", "devices": ["/data"]}
     assert config["resize_rootfs"] is True
     assert config["ssh_genkeytypes"] == ["ed25519"]
 

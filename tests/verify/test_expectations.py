@@ -31,6 +31,7 @@ def test_what_is_expected_comes_from_stack_lock_and_medium() -> None:
     assert found.layers == ("base", "host")
     assert found.versions == LOCK.versions
     assert "ssh" in found.services
+    assert {"bookworm non-free", "bookworm-security non-free"} < set(found.archives)
 
 
 def test_tunnels_and_open_ports_are_installed_and_tested_but_no_network_of_the_sites_own() -> None:
@@ -46,10 +47,10 @@ def test_tunnels_and_open_ports_are_installed_and_tested_but_no_network_of_the_s
 
 def test_parts_are_what_there_is_to_test() -> None:
     smoke = expectations(stack(), LOCK, "bios", MEDIUM)
-    assert smoke.parts == {"kernel", "base", "host", "machine", "rigforge"}
+    assert smoke.parts == {"kernel", "base", "host", "machine", "archives", "rigforge"}
     assert smoke.env == ""
     full = expectations(stack(), replace(LOCK, versions={"python": "3.11.2", "driver": "535"}), "uefi", MEDIUM)
-    assert full.parts == {"python", "driver", "base", "host", "machine", "rigforge"}
+    assert full.parts == {"python", "driver", "base", "host", "machine", "archives", "rigforge"}
     assert full.env == ENVIRONMENT
 
 

@@ -26,6 +26,7 @@ SMOKE = Expectations(
     module_signed=False,
     versions={"kernel": "6.1.0-56-amd64"},
     layers=("base", "host"),
+    archives=("bookworm main",),
 )
 GPU = {"driver": "535", "cuda": "12.8.90", "cudnn": "9.10.2.21", "pytorch": "2.10.0", "python": "3.11.2"}
 FULL = SMOKE.model_copy(
@@ -68,7 +69,7 @@ def collected(folder: Path, expected: Expectations) -> tuple[set[str], str]:
 
 def test_a_stack_without_gpu_software_is_tested_without_it(tmp_path: Path) -> None:
     tests, last = collected(tmp_path, SMOKE)
-    subjects = ("at_rest", "boot", "disk", "doctor", "firewall", "network", "report", "ssh", "system")
+    subjects = ("at_rest", "boot", "disk", "doctor", "firewall", "network", "report", "ssh", "system", "updates")
     assert {test.split("::")[0] for test in tests} == {f"test_{subject}.py" for subject in subjects}
     assert "test_boot.py::test_kernel_is_the_locked_one_and_the_only_one" in tests
     assert "deselected" in last
