@@ -72,7 +72,16 @@ def _of_stack(stack: Stack, component: Component) -> Wish | None:
 
 
 def _cards(stack: Stack) -> tuple[Gpu, ...]:
+    named = f"stack {stack.name}: [gpu] models"
     try:
-        return tuple(find(text) for text in stack.gpu.models)
+        cards = tuple(find(text) for text in stack.gpu.models)
     except RigforgeError as error:
-        raise RigforgeError(f"stack {stack.name}: [gpu] models: {error.message}", error.hint) from error
+        raise RigforgeError(f"{named}: {error.message}", error.hint) from error
+    for card in cards:
+        if card.processor not in ("", stack.system.architecture):
+            raise RigforgeError(
+                f"{named}: {card.name} is built together with a processor of {card.processor}, "
+                f"and the stack is for {stack.system.architecture}",
+                f"take it out; its machine starts nothing that is made for {stack.system.architecture}",
+            )
+    return cards

@@ -22,7 +22,10 @@ _PCI = re.compile(r"(?:10de:|0x)(?P<device>[0-9a-f]{4})")
 
 @dataclass(frozen=True)
 class Gpu:
-    """A card. `power` (watts), `memory` (GB) and `slots` are the reference board's; 0 where it is not known."""
+    """A card. `power` (watts), `memory` (GB) and `slots` are the reference board's; 0 where it is not known.
+
+    `processor` is the architecture of the one that it is built together with; empty for a card of its own.
+    """
 
     name: str
     compute_capability: str
@@ -32,6 +35,7 @@ class Gpu:
     power: int = 0
     memory: float = 0
     slots: int = 0
+    processor: str = ""
 
     @property
     def capability(self) -> tuple[int, int]:
@@ -52,6 +56,7 @@ def cards() -> tuple[Gpu, ...]:
             row.get("power", 0),
             row.get("memory", 0),
             row.get("slots", 0),
+            row.get("processor", ""),
         )
         for row in read("gpus")["gpu"]
     )
@@ -99,7 +104,8 @@ def _family(found: tuple[Gpu, ...]) -> Gpu:
         return found[0]
     words = zip(*(re.split("[ -]", card.name) for card in found), strict=False)
     common = " ".join(same[0] for same in takewhile(lambda same: len(set(same)) == 1, words))
-    return Gpu(common or found[0].name, found[0].compute_capability, found[0].architecture)
+    first = found[0]
+    return Gpu(common or first.name, first.compute_capability, first.architecture, processor=first.processor)
 
 
 def _named(key: str) -> tuple[Gpu, ...]:

@@ -98,6 +98,7 @@ def _alternatives(answer: Answer) -> Table:
 def _card(gpu: Gpu) -> str:
     known = [f"compute capability {gpu.compute_capability}", gpu.architecture]
     known += [f"{gpu.memory:g} GB" if gpu.memory else "", f"{gpu.power} W" if gpu.power else ""]
+    known += [f"with a processor of {gpu.processor}: the choice below is for amd64"] if gpu.processor else []
     return ", ".join(filter(None, known))
 
 

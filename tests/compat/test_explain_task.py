@@ -73,6 +73,11 @@ def test_people_get_the_chain_with_its_reasons() -> None:
         assert part in done.stdout
 
 
+def test_of_a_chip_beside_an_arm_processor_it_is_said_for_whom_the_answer_is() -> None:
+    out = explain("--gpu", "DGX Spark").stdout
+    assert "with a processor of arm64: the choice below is for amd64" in " ".join(out.split())
+
+
 def test_people_get_what_would_work_instead() -> None:
     done = explain("--gpu", "4090", "--pytorch", "2.15", "--driver", "535")
     assert done.returncode == 1

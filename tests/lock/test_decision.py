@@ -116,5 +116,11 @@ def test_an_unknown_card_in_a_stack_is_told_with_the_stack(workshop: Workshop) -
         workshop.lock(workshop.stack(GPU, '[gpu]\nmodels = ["RTX 5O90"]\n'))
 
 
+@pytest.mark.parametrize("card", ["DGX Spark", "GH200", "GB300"])
+def test_a_chip_beside_an_arm_processor_is_in_no_amd64_machine(workshop: Workshop, card: str) -> None:
+    with pytest.raises(RigforgeError, match=r"stack rig: \[gpu\] models: G.* processor of arm64.* is for amd64"):
+        workshop.lock(workshop.stack(GPU, f'[gpu]\nmodels = ["RTX 4090", "{card}"]\n'))
+
+
 def _chosen(lock: Lock) -> tuple[str, str]:
     return lock.versions["pytorch"], lock.versions["cuda"]
