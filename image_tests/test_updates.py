@@ -18,9 +18,8 @@ PROBE = Path(__file__).parent / "probes" / "updates.py"
 @pytest.mark.needs("machine", "archives")
 def test_the_archives_are_those_of_the_stack(host: Host, expected: Expectations) -> None:
     """The driver's newer versions are in one of them."""
-    lines = [line.split() for line in host.file("/etc/apt/sources.list").content_string.splitlines()]
-    known = [f"{line[2]} {component}" for line in lines if line and line[0] == "deb" for component in line[3:]]
-    assert known == list(expected.archives)
+    words = host.check_output("cat /etc/apt/sources.list /etc/apt/sources.list.d/*.sources 2>/dev/null || true").split()
+    assert {word for archive in expected.archives for word in archive.split()} <= set(words)
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from rigforge.errors import RigforgeError
 if TYPE_CHECKING:
     from rigforge.compat.tables import Module
     from rigforge.stack.model import Stack
+    from rigforge.stack.sections import Archive
 
 
 class Distribution(Protocol):
@@ -36,8 +37,11 @@ class Distribution(Protocol):
     def medium_packages(self, stack: Stack) -> tuple[str, ...]:
         """Returns boot loaders, live system and the tools that the installer drives."""
 
-    def sources_list(self, stack: Stack) -> str:
-        """Returns the machine's sources.list(5) as cloud-init fills it in; "" where another installer writes it."""
+    def mirror(self, archive: Archive) -> str:
+        """Returns what cloud-init and curtin put the archive's mirror in for; "" where they know none."""
+
+    def sources_file(self, sources_list: str) -> tuple[str, str]:
+        """Returns the file, path and text, from which the installed machine's sources.list is made."""
 
     def live_server(self, stack: Stack) -> str:
         """Returns the release whose live-server ISO the medium is made from; "" where it is all our own."""
@@ -55,3 +59,13 @@ def of(stack: Stack) -> Distribution:
             f"stack {stack.name}: [system] distribution = {stack.system.distribution!r} is not known",
             f"distributions that are: {', '.join(sorted(_DISTRIBUTIONS))}",
         ) from None
+
+
+def sources_list(stack: Stack) -> str:
+    """Returns the machine's sources.list(5), as cloud-init and curtin take it and fill in mirrors (Apt Configure).
+
+    An archive that they know no mirror of is left out.
+    """
+    distribution = of(stack)
+    known = [(distribution.mirror(archive), archive) for archive in stack.archives]
+    return "".join(f"deb {mirror} {it.suite} {' '.join(it.components)}\n" for mirror, it in known if mirror)

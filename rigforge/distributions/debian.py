@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rigforge.compat.tables import Module
     from rigforge.stack.model import Stack
+    from rigforge.stack.sections import Archive
 
 #: Boot loaders for both firmwares. The -bin packages, because grub-pc and grub-efi-amd64 exclude each other.
 BOOT = (
@@ -58,9 +60,6 @@ DRIVER = (
 #: The same as NVIDIA's own archive has it (NVIDIA Driver Installation Guide, Debian, Compute-only System).
 NVIDIA_DRIVER = (*(name for name in DRIVER if name != "nvidia-smi"), "nvidia-driver-cuda")
 
-#: What cloud-init puts its mirrors in for (Apt Configure, `sources_list`), by role.
-HOSTS = {"debian": "$MIRROR", "debian-security": "$SECURITY"}
-
 #: What compiles the kernel module, by archive and kind of module.
 MODULES = {
     ("apt", "open"): "nvidia-kernel-dkms",
@@ -110,17 +109,15 @@ def module_support(stack: Stack) -> str:
     return "nvidia-kernel-support"
 
 
-def sources_list(stack: Stack) -> str:
-    """Returns the stack's archives, for cloud-init's own template has only `main`, where no driver is.
+def mirror(archive: Archive) -> str:
+    """Returns the variable of an archive of Debian's own."""
+    return {"debian": "$MIRROR", "debian-security": "$SECURITY"}.get(archive.role, "")
 
-    A role that cloud-init knows no host of is left out.
-    """
-    lines = [
-        f"deb {HOSTS[archive.role]} {archive.suite} {' '.join(archive.components)}\n"
-        for archive in stack.archives
-        if archive.role in HOSTS
-    ]
-    return "".join(lines)
+
+def sources_file(sources_list: str) -> tuple[str, str]:
+    """Returns cloud-init's configuration: its own template has only the component `main`, where no driver is."""
+    apt = {"preserve_sources_list": False, "sources_list": sources_list}
+    return "etc/cloud/cloud.cfg.d/90-rigforge-apt.cfg", json.dumps({"apt": apt}, indent=2) + "\n"
 
 
 def live_server(stack: Stack) -> str:

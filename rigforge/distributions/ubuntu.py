@@ -10,6 +10,7 @@ from rigforge.errors import RigforgeError
 if TYPE_CHECKING:
     from rigforge.compat.tables import Module
     from rigforge.stack.model import Stack
+    from rigforge.stack.sections import Archive
 
 #: Boot loaders for both firmwares; Canonical's installer brings the same packages.
 BOOT = (
@@ -101,9 +102,16 @@ def medium_packages(stack: Stack) -> tuple[str, ...]:
     return (*BOOT, *LIVE, *INSTALLER)
 
 
-def sources_list(stack: Stack) -> str:
-    """Returns nothing: Canonical's installer writes it, with all components."""
-    return ""
+def mirror(archive: Archive) -> str:
+    """Returns one variable for security updates, and one for the rest of the archive."""
+    if archive.role != "ubuntu":
+        return ""
+    return "$SECURITY" if archive.suite.endswith("-security") else "$MIRROR"
+
+
+def sources_file(sources_list: str) -> tuple[str, str]:
+    """Returns the list itself: curtin fills in the one that it finds, and ends where that names no archive."""
+    return "etc/apt/sources.list", sources_list
 
 
 def live_server(stack: Stack) -> str:

@@ -133,7 +133,7 @@ def plan(stack: Stack, lock: Lock) -> tuple[Layer, ...]:
         "kernel": lock.versions["kernel"],
         "driver": lock.versions.get("driver", ""),
         "jupyter": _jupyter(lock),
-        "sources_list": distributions.of(stack).sources_list(stack),
+        "sources_file": list(distributions.of(stack).sources_file(distributions.sources_list(stack))),
         "enable": list(stack.services.enable),
         "disable": list(stack.services.disable),
     }

@@ -89,7 +89,7 @@ def expectations(stack: Stack, lock: Lock, firmware: str, medium: Mapping[str, A
         module_signed=bool(stack.secure_boot.certificate) or "base" in medium,
         versions=dict(lock.versions),
         services=tuple(stack.services.enable),
-        archives=_archives(distributions.of(stack).sources_list(stack)),
+        archives=_archives(distributions.sources_list(stack)),
         open_ports=access.open_ports(stack),
         wireguard=tuple(name for name, _ in access.wireguard(stack.network)),
         layers=layers,

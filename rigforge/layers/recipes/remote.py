@@ -5,8 +5,6 @@ Who may log in and which ports are open besides SSH's, only a machine's own docu
 
 from __future__ import annotations
 
-import json
-
 from rigforge.layers.recipes import target
 from rigforge.layers.root import Root
 
@@ -75,9 +73,7 @@ def build(root: Root) -> None:
     """Sets up what the installed packages need for it, and adds units and programs of `rigforge.target`."""
     root.write("etc/ssh/sshd_config.d/rigforge.conf", SSH)
     root.write("etc/apt/apt.conf.d/52rigforge", UPGRADES)
-    if sources := root.options["sources_list"]:
-        apt = {"preserve_sources_list": False, "sources_list": sources}
-        root.write("etc/cloud/cloud.cfg.d/90-rigforge-apt.cfg", json.dumps({"apt": apt}, indent=2) + "\n")
+    root.write(*root.options["sources_file"])
     root.write("etc/systemd/system/unattended-upgrades.service.d/rigforge.conf", UPGRADES_AT_SHUTDOWN)
     root.write("etc/update-motd.d/50-rigforge", MOTD, 0o755)
     root.write("etc/issue.d/rigforge.issue", ISSUE)
