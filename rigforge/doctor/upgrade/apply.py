@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from rigforge.doctor.kernels import has_module
 from rigforge.doctor.upgrade import kept
-from rigforge.doctor.upgrade.back import put_back
+from rigforge.doctor.upgrade.back import make_menu, put_back
 from rigforge.doctor.upgrade.doing import Doing, Failed
 from rigforge.doctor.upgrade.module import compile_for, verify
 from rigforge.doctor.upgrade.packages import OPTIONS, Packages
@@ -79,12 +79,7 @@ def _boot(doing: Doing, before: Pair, after: Pair, say: Callable[[str], None]) -
             continue
         there = (machine.root / f"boot/initrd.img-{kernel}").exists()
         doing.run("update-initramfs", "-u" if there else "-c", "-k", kernel)
-    if machine.has("update-grub") and (machine.root / "boot/grub/grub.cfg").exists():
-        doing.run("update-grub")
-        menu = machine.text("boot/grub/grub.cfg")
-        for kernel in (before.kernel, after.kernel):
-            if f"vmlinuz-{kernel}" not in menu:
-                raise Failed(f"kernel {kernel} is not in the boot menu")
+    make_menu(doing, before.kernel, after.kernel)
 
 
 def _hold(doing: Doing, before: Iterable[str], changed: Iterable[str]) -> None:

@@ -39,14 +39,25 @@ def put_back(doing: Doing, record: kept.Record, say: Callable[[str], None]) -> N
         compile_for(doing, record.kernel, record.driver, say)  # what DKMS made is in no package
     doing.run("depmod", "-a", record.kernel)
     doing.run("update-initramfs", "-u", "-k", record.kernel)
-    if machine.has("update-grub") and (machine.root / "boot/grub/grub.cfg").exists():
-        doing.run("update-grub")
     if record.holds:
         doing.run("apt-mark", "hold", *record.holds)
     if broken := doing.run("dpkg", "--audit").strip():
         raise Failed(f"dpkg finds packages that are not as they should be: {broken}")
     doing.run("apt-get", "check")
+    make_menu(doing, record.kernel)
     kept.forget(machine)
+
+
+def make_menu(doing: Doing, *kernels: str) -> None:
+    """Makes the boot menu. Raises Failed where one of the kernels is not in it, so that nobody reboots into nothing."""
+    menu = "boot/grub/grub.cfg"
+    if not (doing.machine.has("update-grub") and (doing.machine.root / menu).exists()):
+        return
+    doing.run("update-grub")
+    made = doing.machine.text(menu)
+    for kernel in kernels:
+        if f"vmlinuz-{kernel}" not in made:
+            raise Failed(f"kernel {kernel} is not in the boot menu that update-grub makes (/{menu})")
 
 
 def _free(installed: Mapping[str, Package], added: set[str], replaced: set[str]) -> list[str]:

@@ -159,6 +159,22 @@ def test_the_previous_kernel_must_not_lose_its_module(security: Box, capsys: Cap
     boots(security, KERNEL, DRIVER)
 
 
+def test_a_boot_menu_without_kernels_is_told_until_it_has_them(security: Box, capsys: Capture) -> None:
+    """As grub-mkconfig makes it where it does not know what the root lies on."""
+    tool = security.root / "usr/sbin/update-grub"
+    works = tool.read_text()
+    tool.write_text('#!/bin/sh\n: > "$DPKG_ROOT/boot/grub/grub.cfg"\n')
+    held = security.held()
+    assert security.upgrade("--apply") == 2
+    told = capsys.readouterr().err
+    assert f"the way back failed as well: kernel {KERNEL} is not in the boot menu" in told
+    assert security.held() == held
+    assert security.plan(capsys)[1]["status"] == "unfinished"
+    tool.write_text(works)
+    assert security.upgrade("--back") == 0
+    boots(security, KERNEL, DRIVER)
+
+
 def test_an_archive_that_is_gone_changes_nothing(security: Box, capsys: Capture) -> None:
     for deb in (security.archive.path / "pool").rglob("nvidia-kernel-dkms*.deb"):
         deb.unlink()
