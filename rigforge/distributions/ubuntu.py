@@ -12,16 +12,10 @@ if TYPE_CHECKING:
     from rigforge.stack.model import Stack
     from rigforge.stack.sections import Archive
 
-#: Boot loaders for both firmwares; Canonical's installer brings the same packages.
-BOOT = (
-    "efibootmgr",
-    "grub-efi-amd64-bin",
-    "grub-efi-amd64-signed",
-    "grub-pc-bin",
-    "grub2-common",
-    "mokutil",
-    "shim-signed",
-)
+#: What goes with any boot loader. GRUB is not in the layers: Canonical's installer takes grub-pc or grub-efi-amd64, by
+#: the firmware, from its medium's pool, and either wants the rest of GRUB in exactly its own version (curtin,
+#: curthooks.py, install_missing_packages).
+BOOT = ("efibootmgr", "mokutil")
 
 #: What makes the layers a live system as well.
 LIVE = ("casper",)
@@ -98,7 +92,7 @@ def module_support(stack: Stack) -> str:
 
 
 def medium_packages(stack: Stack) -> tuple[str, ...]:
-    """Returns boot loaders, live system and what the installer runs in the installed system."""
+    """Returns live system, and what the installer runs in the installed system."""
     return (*BOOT, *LIVE, *INSTALLER)
 
 

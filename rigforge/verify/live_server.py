@@ -30,11 +30,14 @@ NEEDED = (
     "usr/bin/setupcon",
     "usr/sbin/sshd",
     "usr/bin/efibootmgr",
-    "usr/sbin/grub-install",
     "usr/sbin/lvm",
     "usr/sbin/cryptsetup",
     "usr/share/initramfs-tools/scripts/casper",
 )
+
+#: What the installer takes from the medium's pool (rigforge/distributions/ubuntu.py says why).
+POOL = ("grub-efi-amd64", "grub-efi-amd64-signed", "grub-pc", "shim-signed")
+GRUB = "usr/sbin/grub-install"
 
 #: Where merged and unmerged releases have the same program.
 _FOLDERS = re.compile(r"^(usr/)?s?bin/")
@@ -137,6 +140,10 @@ def _content(medium: _Medium) -> Iterator[str]:
         yield f"kernels are {', '.join(kernels) or 'not there'}, the lock has {medium.about['kernel']}"
     programs = {_FOLDERS.sub("bin/", file) for file in files}
     yield from (f"/{file} is missing" for file in NEEDED if _FOLDERS.sub("bin/", file) not in programs)
+    if _FOLDERS.sub("bin/", GRUB) in programs:
+        yield f"/{GRUB} is there, of a version that the pool's boot loaders need not fit"
+    pool = {Path(place).name.partition("_")[0] for place in medium.extents if place.startswith("pool/")}
+    yield from (f"{name} is not in the pool" for name in POOL if name not in pool)
     if "cdrom" in files:
         yield "/cdrom is there, which the installer makes itself"
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import yaml
 
+from rigforge.verify.live_server import POOL
+
 INFO = 'Ubuntu-Server {release} LTS "Stand-in" - Release amd64 (20260210)'
 
 MENU = """\
@@ -73,6 +75,7 @@ def make(folder: Path, boot: Path, release: str = "24.04") -> Path:
         "casper/ubuntu-server-minimal.ubuntu-server.installer.squashfs": "installer",
         "dists/stable/Release": "Suite: noble\n",
         "pool/main/h/hello/hello_1_amd64.deb": "a package",
+        **{f"pool/main/g/grub/{name}_2.12_amd64.deb": "a package" for name in POOL},
     }
     for place, text in files.items():
         (tree / place).parent.mkdir(parents=True, exist_ok=True)

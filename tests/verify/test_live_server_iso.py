@@ -19,7 +19,7 @@ from rigforge.stack.load import load
 from rigforge.store.checksums import sha256
 from rigforge.tasks.verify import verify_iso
 from rigforge.verify.iso import read_medium
-from rigforge.verify.live_server import NEEDED, examine
+from rigforge.verify.live_server import GRUB, NEEDED, examine
 from rigforge.verify.report import ImageTestsError, MediumReport
 from tests.images.live_server_medium import boot_files, make
 
@@ -120,6 +120,33 @@ def test_each_fault_is_named(
     with pytest.raises(ImageTestsError) as caught:
         examined(stock, replace(medium, texts=texts), tmp_path)
     assert failure in " ".join(caught.value.report.failures)
+
+
+def test_a_boot_loader_in_the_layers_is_told(
+    stock: Path, medium: Medium, boot: Path, layers: Sequence[Squashfs], tmp_path: Path
+) -> None:
+    for file in (GRUB, f"boot/vmlinuz-{KERNEL}"):
+        (tmp_path / "host" / file).parent.mkdir(parents=True)
+        (tmp_path / "host" / file).touch()
+    image = tmp_path / "grub.squashfs"
+    subprocess.run(["mksquashfs", tmp_path / "host", image, "-quiet", "-no-progress"], check=True)
+    base, host, top = layers
+    stacked = (base, replace(host, path=image, sha256=sha256(image)), top)
+    stack = load("ubuntu-24.04", sets=[f"ssh_key={KEY}"])
+    server = live_server.read(stock, sha256(stock))
+    laid_out = live_server.lay_out(stack, server, stacked, boot, medium.texts["autoinstall.yaml"], KERNEL, EPOCH)
+    with pytest.raises(ImageTestsError) as caught:
+        examined(stock, laid_out, tmp_path)
+    assert f"/{GRUB} is there" in " ".join(caught.value.report.failures)
+
+
+def test_a_boot_loader_that_the_pool_has_not_is_told(
+    stock: Path, medium: Medium, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rigforge.verify.live_server.POOL", ("grub-pc", "grub-xen"))
+    with pytest.raises(ImageTestsError) as caught:
+        examined(stock, medium, tmp_path)
+    assert [failure.rpartition(": ")[2] for failure in caught.value.report.failures] == ["grub-xen is not in the pool"]
 
 
 def test_a_changed_byte_is_found_wherever_it_is(stock: Path, medium: Medium, tmp_path: Path) -> None:
