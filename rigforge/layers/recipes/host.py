@@ -58,6 +58,8 @@ def build(root: Root) -> None:
         target.add_units(root, "rigforge-docker.service")
     jupyter.add(root)
     _hold(root)
+    # Not before, for apt cannot read a list whose mirrors the installer has yet to fill in.
+    root.write(*root.options["sources_file"])
     for verb in ("enable", "disable"):
         if units := root.options[verb]:
             root.chroot(["systemctl", verb, *units])

@@ -1,4 +1,4 @@
-"""How a machine is reached, and what it says of itself: SSH, firewall, WireGuard's keys, archives and updates, report.
+"""How a machine is reached, and what it says of itself: SSH, firewall, WireGuard's keys, security updates, report.
 
 Who may log in and which ports are open besides SSH's, only a machine's own document says.
 """
@@ -73,7 +73,6 @@ def build(root: Root) -> None:
     """Sets up what the installed packages need for it, and adds units and programs of `rigforge.target`."""
     root.write("etc/ssh/sshd_config.d/rigforge.conf", SSH)
     root.write("etc/apt/apt.conf.d/52rigforge", UPGRADES)
-    root.write(*root.options["sources_file"])
     root.write("etc/systemd/system/unattended-upgrades.service.d/rigforge.conf", UPGRADES_AT_SHUTDOWN)
     root.write("etc/update-motd.d/50-rigforge", MOTD, 0o755)
     root.write("etc/issue.d/rigforge.issue", ISSUE)
