@@ -143,6 +143,19 @@ def image(rig: Rig) -> Path:
     return rig.build(OUT / "ubuntu")
 
 
+@pytest.fixture(scope="module")
+def host(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The squashfs with kernel, driver and what is set up for a machine."""
+    layer = tmp_path_factory.mktemp("host") / "host.squashfs"
+    place = "/casper/rigforge.host.squashfs"
+    subprocess.run(["xorriso", "-osirrox", "on", "-indev", image, "-extract", place, layer], check=True)
+    return layer
+
+
+def content(layer: Path, file: str) -> str:
+    return subprocess.run(["unsquashfs", "-cat", layer, file], stdout=subprocess.PIPE, text=True, check=True).stdout
+
+
 def test_the_iso_starts_and_its_layers_are_the_stacks(rig: Rig, image: Path, tmp_path: Path) -> None:
     text = told(image, "bios", tmp_path, ENTER)
     kernel = read(rig.stack.with_suffix(".lock")).versions["kernel"]
@@ -150,15 +163,14 @@ def test_the_iso_starts_and_its_layers_are_the_stacks(rig: Rig, image: Path, tmp
     assert f"layers hold debian with kernel {kernel}" in text
 
 
-def test_kernel_modules_and_user_space_are_of_one_lock_and_held_together(rig: Rig, image: Path, tmp_path: Path) -> None:
+def test_the_layers_name_their_archives_for_the_installer_to_fill_in(host: Path) -> None:
+    assert content(host, "etc/apt/sources.list").startswith("deb $MIRROR noble ")
+
+
+def test_kernel_modules_and_user_space_are_of_one_lock_and_held_together(rig: Rig, host: Path) -> None:
     lock = read(rig.stack.with_suffix(".lock"))
     assert lock.versions["driver"] == DRIVER
-    layer = tmp_path / "host.squashfs"
-    place = "/casper/rigforge.host.squashfs"
-    subprocess.run(["xorriso", "-osirrox", "on", "-indev", image, "-extract", place, layer], check=True)
-    status = subprocess.run(
-        ["unsquashfs", "-cat", layer, "var/lib/dpkg/status"], capture_output=True, check=True
-    ).stdout
+    status = content(host, "var/lib/dpkg/status")
     held = {stanza["Package"] for stanza in Deb822.iter_paragraphs(status) if stanza["Status"].startswith("hold ")}
     kernel = lock.versions["kernel"]
     assert held >= {*USER_SPACE, f"linux-image-{kernel}", f"linux-modules-nvidia-580-server-open-{kernel}"}
