@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from debian.deb822 import Deb822
 from testinfra.host import Host
 
 from rigforge.verify.expectations import Expectations
@@ -18,8 +19,13 @@ PROBE = Path(__file__).parent / "probes" / "updates.py"
 @pytest.mark.needs("machine", "archives")
 def test_the_archives_are_those_of_the_stack(host: Host, expected: Expectations) -> None:
     """The driver's newer versions are in one of them."""
-    words = host.check_output("cat /etc/apt/sources.list /etc/apt/sources.list.d/*.sources 2>/dev/null || true").split()
-    assert {word for archive in expected.archives for word in archive.split()} <= set(words)
+    printed = host.check_output("cat /etc/apt/sources.list /etc/apt/sources.list.d/*.sources 2>/dev/null || true")
+    lines = [line.split() for line in printed.splitlines()]
+    known = {f"{line[2]} {part}" for line in lines if line[:1] == ["deb"] for part in line[3:]}
+    for stanza in Deb822.iter_paragraphs(printed):
+        suites, components = stanza.get("Suites", "").split(), stanza.get("Components", "").split()
+        known |= {f"{suite} {part}" for suite in suites for part in components}
+    assert set(expected.archives) <= known
 
 
 @pytest.fixture(scope="module")

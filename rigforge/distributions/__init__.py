@@ -61,11 +61,12 @@ def of(stack: Stack) -> Distribution:
         ) from None
 
 
-def sources_list(stack: Stack) -> str:
-    """Returns the machine's sources.list(5), as cloud-init and curtin take it and fill in mirrors (Apt Configure).
+def own_archives(stack: Stack) -> tuple[Archive, ...]:
+    """Returns the stack's archives that cloud-init and curtin know a mirror of."""
+    return tuple(archive for archive in stack.archives if of(stack).mirror(archive))
 
-    An archive that they know no mirror of is left out.
-    """
-    distribution = of(stack)
-    known = [(distribution.mirror(archive), archive) for archive in stack.archives]
-    return "".join(f"deb {mirror} {it.suite} {' '.join(it.components)}\n" for mirror, it in known if mirror)
+
+def sources_list(stack: Stack) -> str:
+    """Returns the machine's sources.list(5), as cloud-init and curtin take it and fill in mirrors (Apt Configure)."""
+    mirror = of(stack).mirror
+    return "".join(f"deb {mirror(it)} {it.suite} {' '.join(it.components)}\n" for it in own_archives(stack))

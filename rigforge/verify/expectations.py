@@ -89,7 +89,7 @@ def expectations(stack: Stack, lock: Lock, firmware: str, medium: Mapping[str, A
         module_signed=bool(stack.secure_boot.certificate) or "base" in medium,
         versions=dict(lock.versions),
         services=tuple(stack.services.enable),
-        archives=_archives(distributions.sources_list(stack)),
+        archives=tuple(f"{it.suite} {part}" for it in distributions.own_archives(stack) for part in it.components),
         open_ports=access.open_ports(stack),
         wireguard=tuple(name for name, _ in access.wireguard(stack.network)),
         layers=layers,
@@ -112,12 +112,6 @@ def of_image(description: Description, lock: Lock, driver: str, *, gpu: bool) ->
         debs=_installed(lock, "deb", layers),
         wheels=_installed(lock, "wheel", layers),
     )
-
-
-def _archives(sources_list: str) -> tuple[str, ...]:
-    """Returns suite and component of each line, sources.list(5)."""
-    lines = [line.split() for line in sources_list.splitlines()]
-    return tuple(f"{suite} {component}" for _, _, suite, *components in lines for component in components)
 
 
 def _installed(lock: Lock, kind: str, layers: Collection[str]) -> dict[str, str]:
