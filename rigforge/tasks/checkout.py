@@ -8,7 +8,7 @@ from rigforge.cli import task
 from rigforge.state import PROJECT, home
 
 
-@task(help={"full": "build, install and test the whole debian-12 stack as well (over an hour)"})
+@task(help={"full": "build, install and test the whole debian-12 stack as well (hours without KVM)"})
 def test(context: Context, full: bool = False) -> None:
     """
     Run the unit tests and linters, then build, install and test the small stack and its container image.
