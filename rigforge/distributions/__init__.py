@@ -37,6 +37,9 @@ class Distribution(Protocol):
     def medium_packages(self, stack: Stack) -> tuple[str, ...]:
         """Returns boot loaders, live system and the tools that the installer drives."""
 
+    def pool_loaders(self, stack: Stack) -> tuple[tuple[str, ...], ...]:
+        """Returns the sets of boot loaders of which the installer takes one from its medium's pool."""
+
     def mirror(self, archive: Archive) -> str:
         """Returns what cloud-init and curtin put the archive's mirror in for; "" where they know none."""
 

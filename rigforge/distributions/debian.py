@@ -109,6 +109,11 @@ def module_support(stack: Stack) -> str:
     return "nvidia-kernel-support"
 
 
+def pool_loaders(stack: Stack) -> tuple[tuple[str, ...], ...]:
+    """Returns none: the boot loaders are in the layers."""
+    return ()
+
+
 def mirror(archive: Archive) -> str:
     """Returns the variable of an archive of Debian's own."""
     return {"debian": "$MIRROR", "debian-security": "$SECURITY"}.get(archive.role, "")

@@ -12,25 +12,32 @@ if TYPE_CHECKING:
     from rigforge.stack.model import Stack
     from rigforge.stack.sections import Archive
 
-#: What goes with any boot loader. GRUB is not in the layers: Canonical's installer takes grub-pc or grub-efi-amd64, by
-#: the firmware, from its medium's pool, and either wants the rest of GRUB in exactly its own version (curtin,
-#: curthooks.py, install_missing_packages).
+#: What goes with any boot loader.
 BOOT = ("efibootmgr", "mokutil")
+
+#: What Canonical's installer takes from its medium's pool, by the firmware: BIOS, UEFI (curtin, curthooks.py,
+#: install_missing_packages). GRUB is not in the layers, since either wants the rest of it in exactly its own version.
+#: What else these depend on is: the pool lacks what Canonical's own layers have.
+POOL_LOADERS = (("grub-pc",), ("grub-efi-amd64", "grub-efi-amd64-signed", "shim-signed"))
 
 #: What makes the layers a live system as well.
 LIVE = ("casper",)
 
-#: What Canonical's installer runs in the installed system, which has no network to get it from.
+#: What Canonical's installer runs in the installed system, which has no network to get it from, and what it asks for by
+#: file system and kind of volume (curtin, block/deps.py).
 INSTALLER = (
+    "btrfs-progs",
     "cloud-init",
     "console-setup",
     "cryptsetup",
     "cryptsetup-initramfs",
     "dosfstools",
+    "e2fsprogs",
     "initramfs-tools",
     "keyboard-configuration",
     "lvm2",
     "python3-yaml",
+    "xfsprogs",
 )
 
 #: The driver's user space without a graphical system. Ubuntu's packages have the branch at the end of their names,
@@ -94,6 +101,11 @@ def module_support(stack: Stack) -> str:
 def medium_packages(stack: Stack) -> tuple[str, ...]:
     """Returns live system, and what the installer runs in the installed system."""
     return (*BOOT, *LIVE, *INSTALLER)
+
+
+def pool_loaders(stack: Stack) -> tuple[tuple[str, ...], ...]:
+    """Returns the sets of boot loaders in the pool of Canonical's medium, of which the installer takes one."""
+    return POOL_LOADERS
 
 
 def mirror(archive: Archive) -> str:

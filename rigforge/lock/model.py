@@ -9,7 +9,7 @@ import tempfile
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -176,7 +176,7 @@ def asked(stack: Stack) -> str:
         distribution.kernel_packages(stack),
         distribution.driver_packages(stack),
         distribution.module_packages(stack),
-        distribution.medium_packages(stack),
+        (*distribution.medium_packages(stack), *chain.from_iterable(distribution.pool_loaders(stack))),
         build.DEBS,
         build.WHEELS,
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
@@ -22,6 +23,9 @@ from rigforge.sources.keyring import checked_keyring
 from rigforge.sources.mirrors import Mirrors
 from rigforge.sources.pypi import Index
 from rigforge.stack.model import Stack
+
+#: The source packages of boot loaders: grub2, grub2-signed, grub2-unsigned, shim, shim-signed.
+_OF_LOADERS = re.compile("grub|shim")
 
 
 def resolve(
@@ -118,6 +122,7 @@ def _debs(stack: Stack, distribution: Distribution, root: apt.Root) -> tuple[Loc
     shipped = (*base, *devel)
     wishes = {
         **dict.fromkeys(distribution.medium_packages(stack), "the medium"),
+        **dict.fromkeys(_below_loaders(stack, distribution, root, shipped), "boot loaders of the medium's pool"),
         **dict.fromkeys(driver, "driver.provider"),
         **dict.fromkeys(stack.packages.host, "packages.host"),
         **dict.fromkeys(
@@ -131,6 +136,18 @@ def _debs(stack: Stack, distribution: Distribution, root: apt.Root) -> tuple[Loc
         *root.resolve("module", dict.fromkeys(module, "driver.provider"), shipped),
         *root.resolve("host", wishes, shipped),
     )
+
+
+def _below_loaders(
+    stack: Stack, distribution: Distribution, root: apt.Root, shipped: Collection[LockedFile]
+) -> tuple[str, ...]:
+    """Returns what the boot loaders of the medium's pool depend on, but for packages of their own sources."""
+    needed: set[str] = set()
+    for loaders in distribution.pool_loaders(stack):
+        closure = root.resolve("host", dict.fromkeys(loaders, "the medium's pool"), shipped)
+        own = {each.name for each in root.available(file.name for file in closure) if _OF_LOADERS.match(each.source)}
+        needed |= {file.name for file in closure} - own
+    return tuple(sorted(needed))
 
 
 def _wheels(previous: Lock | None, layers: Collection[str]) -> dict[str, str]:

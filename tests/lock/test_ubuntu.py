@@ -127,6 +127,17 @@ def test_a_full_lock_of_each_release(desk: Callable[[str], Desk], suite: str) ->
     assert {archive.suite for archive in lock.archives} == {suite, f"{suite}-updates", f"{suite}-security"}
 
 
+def test_the_layers_have_what_the_pools_boot_loaders_depend_on_and_no_boot_loader(desk: Callable[[str], Desk]) -> None:
+    here = desk("noble")
+    here.ubuntu.kernel(88)
+    here.ubuntu.driver("580-server")
+    here.ubuntu.modules("580-server-open", 88)
+    host = {file.name for file in here.lock().part("host")}
+    assert host >= {"gettext-base", "libefivar1", "libfreetype6", "libfuse3-3", "libpng16-16", "mokutil"}
+    assert host >= {"btrfs-progs", "e2fsprogs", "xfsprogs"}
+    assert not [name for name in host if name.startswith(("grub", "shim"))]
+
+
 def test_the_medium_is_the_one_of_the_latest_point_release(desk: Callable[[str], Desk]) -> None:
     here = desk("noble")
     here.ubuntu.kernel(88)

@@ -40,8 +40,26 @@ class Ubuntu:
         for name in sorted(named - {"python3"}):
             component = "universe" if name in universe else "main"
             add(suite, name, "1.0-0ubuntu1", component=component)
+        self._loaders()
         add(suite, "placeholder", component="multiverse")
         add(suite, "placeholder-restricted", component="restricted")
+
+    def _loaders(self) -> None:
+        """Adds the boot loaders, as grub2, grub2-unsigned, grub2-signed, shim and shim-signed have them."""
+        add, suite = self.archive.add, self.suite
+        for library in ("gettext-base", "libefivar1", "libfreetype6", "libfuse3-3", "libpng16-16", "mokutil"):
+            add(suite, library)
+        add(suite, "grub-common", "2.12-1ubuntu7", Source="grub2", Depends="gettext-base, libfreetype6, libfuse3-3")
+        add(suite, "grub2-common", "2.12-1ubuntu7", Source="grub2", Depends="grub-common (= 2.12-1ubuntu7), libefivar1")
+        add(suite, "grub-pc-bin", "2.12-1ubuntu7", Source="grub2", Depends="grub-common (= 2.12-1ubuntu7)")
+        pc = "grub2-common (= 2.12-1ubuntu7), grub-pc-bin (= 2.12-1ubuntu7)"
+        add(suite, "grub-pc", "2.12-1ubuntu7", Source="grub2", Depends=pc, Conflicts="grub-efi-amd64")
+        efi = {"Source": "grub2-unsigned", "Depends": "grub2-common (>= 2.02)"}
+        add(suite, "grub-efi-amd64-bin", "2.12-1ubuntu7", **efi)
+        efi |= {"Depends": "grub2-common, grub-efi-amd64-bin (= 2.12-1ubuntu7)", "Conflicts": "grub-pc"}
+        add(suite, "grub-efi-amd64", "2.12-1ubuntu7", **efi)
+        add(suite, "grub-efi-amd64-signed", "1.202+2.12-1ubuntu7", Source="grub2-signed", Depends="grub-efi-amd64")
+        add(suite, "shim-signed", "1.58+15.8-0ubuntu1", Depends="grub-efi-amd64-signed, mokutil, libpng16-16")
 
     def kernel(self, abi: int, pocket: str = "updates") -> None:
         """Adds a kernel and its metapackage, as linux and linux-meta have them."""
