@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from debian.deb822 import Deb822
 from testinfra.host import Host
 
 from rigforge.verify.expectations import Expectations
@@ -81,7 +82,8 @@ def test_kernel_and_driver_are_held_together(host: Host, module: str, expected: 
     libcuda = next(line.split()[-1] for line in libraries if "libcuda.so.1 " in line)
     files = [host.check_output("readlink -f %s", libcuda), module]
     owners = {host.check_output("dpkg-query --search %s", file).split(":")[0] for file in files}
-    held = {name.split(":")[0] for name in host.check_output("apt-mark showhold").split()}
+    pins = host.check_output("cat /etc/apt/preferences.d/rigforge-held")
+    held = {stanza["Package"] for stanza in Deb822.iter_paragraphs(pins)}
     assert {f"linux-image-{expected.versions['kernel']}", *owners} <= held
 
 

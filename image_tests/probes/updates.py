@@ -13,6 +13,9 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+#: What holds a package in its version: a pin, which the second apt is kept from reading.
+HELD = Path("/etc/apt/preferences.d/rigforge-held")
+
 #: On every machine, and never held.
 FREE = "netbase"
 
@@ -72,16 +75,17 @@ def archive(folder: Path, names: list[str]) -> None:
 
 
 def main() -> None:
-    held = output("apt-mark", "showhold").split()
+    held = re.findall(r"^Package: (\S+)$", HELD.read_text() if HELD.exists() else "", re.MULTILINE)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
         archive(folder, [*held, FREE])
         environment = {"APT_CONFIG": str(folder / "apt.conf"), "LC_ALL": "C.UTF-8"}
         output("apt-get", "update", **environment)
-        offered = re.findall(
-            r"^Inst (\S+)", output("apt-get", "--simulate", "dist-upgrade", "--ignore-hold", **environment), re.M
+        freely = output(
+            "apt-get", "--simulate", "-o", "Dir::Etc::PreferencesParts=/dev/null", "dist-upgrade", **environment
         )
+        offered = re.findall(r"^Inst (\S+)", freely, re.MULTILINE)
         said = output("unattended-upgrade", "--dry-run", "--debug", **environment)
     taken = re.findall(r"^Packages that will be upgraded: ?(.*)$", said, re.MULTILINE)
     found = {"held": held, "offered": offered, "taken": " ".join(taken).split()}

@@ -46,6 +46,7 @@ SHARED = {
     ),
     "doctor": ("layers/bytecode.py", "layers/wheels.py", *SOURCES),
     "host": (
+        "doctor/holds.py",
         "layers/recipes/jupyter.py",
         "layers/recipes/remote.py",
         "layers/recipes/target.py",

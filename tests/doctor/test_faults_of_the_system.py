@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from machines import GIB, KERNEL, Examine, program, write
 
+from rigforge.doctor import holds
 from rigforge.doctor.checks import containers, storage
 from rigforge.doctor.machine import Machine
 from rigforge.doctor.nvml import Nvml
@@ -42,6 +43,14 @@ def test_what_the_system_says(
     found = examine(told)["checks"][check]
     assert found["status"] == "warning"
     assert measured in found["measured"]
+
+
+def test_what_a_pin_holds_is_held(examine: Examine, healthy: Callable[[int], str], root: Path) -> None:
+    told = healthy(1)
+    program(root, "apt-mark", "true")
+    write(root / holds.FILE, holds.pins({f"linux-image-{KERNEL}": "6.1.1-1", "libcuda1": "580.95.05-1"}))
+    found = examine(told)["checks"]["held-packages"]
+    assert (found["status"], found["measured"]) == ("ok", f"2 packages, linux-image-{KERNEL} among them")
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rigforge.compat import machine as installed
+from rigforge.doctor import holds
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.kernels import has_module, order
 from rigforge.doctor.machine import Machine
@@ -94,8 +95,8 @@ def _held(machine: Machine) -> Check:
     told = machine.ask("apt-mark", "showhold")
     if not told or told.code:
         return HELD.not_applicable("no apt on this machine")
-    held = told.said.split()
-    kernel = [package for package in held if package.startswith("linux-image-")]
+    held = {*told.said.split(), *holds.pinned(machine)}
+    kernel = [package for package in sorted(held) if package.startswith("linux-image-")]
     if not kernel:
         return HELD.warning(
             "no kernel is held",

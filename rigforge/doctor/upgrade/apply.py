@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from rigforge.doctor.kernels import has_module
 from rigforge.doctor.upgrade import kept
-from rigforge.doctor.upgrade.back import make_menu, put_back
+from rigforge.doctor.upgrade.back import hold, make_menu, put_back
 from rigforge.doctor.upgrade.doing import Doing, Failed
 from rigforge.doctor.upgrade.module import compile_for, verify
 from rigforge.doctor.upgrade.packages import OPTIONS, Packages
@@ -46,8 +46,8 @@ def apply(doing: Doing, plan: Plan, say: Callable[[str], None]) -> None:
     kept.write(machine, record)
     had_module = has_module(machine, before.kernel)
     try:
-        if held := sorted({*replaced} & {*plan.held}):
-            doing.run("apt-mark", "unhold", *held)
+        if plan.held:
+            doing.run("apt-mark", "unhold", *plan.held)  # what was not held by a pin is from now on
         say(f"installing {len(plan.packages)} packages" + (", and compiling the module" if plan.compiled else ""))
         doing.run("apt-get", *_APT, *OPTIONS, "--no-download", "install", *plan.arguments)
         for kernel in plan.kernels:
@@ -89,4 +89,4 @@ def _hold(doing: Doing, before: Iterable[str], changed: Iterable[str]) -> None:
         for name in changed
         if name in installed and (_PAIR.match(name) or installed[name].source.startswith("nvidia-graphics-drivers"))
     ]
-    doing.run("apt-mark", "hold", *sorted({*pair, *(name for name in before if name in installed)}))
+    hold(doing, {*pair, *before})

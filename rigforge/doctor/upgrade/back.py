@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
+from rigforge.doctor import holds
 from rigforge.doctor.machine import Machine
 from rigforge.doctor.upgrade import kept
 from rigforge.doctor.upgrade.debian import COMPILERS
@@ -39,13 +40,20 @@ def put_back(doing: Doing, record: kept.Record, say: Callable[[str], None]) -> N
         compile_for(doing, record.kernel, record.driver, say)  # what DKMS made is in no package
     doing.run("depmod", "-a", record.kernel)
     doing.run("update-initramfs", "-u", "-k", record.kernel)
-    if record.holds:
-        doing.run("apt-mark", "hold", *record.holds)
+    hold(doing, record.holds)
     if broken := doing.run("dpkg", "--audit").strip():
         raise Failed(f"dpkg finds packages that are not as they should be: {broken}")
     doing.run("apt-get", "check")
     make_menu(doing, record.kernel)
     kept.forget(machine)
+
+
+def hold(doing: Doing, names: Iterable[str]) -> None:
+    """Holds what is installed of these packages in its present version, and nothing else."""
+    installed = Packages(doing.machine).installed
+    file = doing.machine.root / holds.FILE
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(holds.pins({name: installed[name].version for name in names if name in installed}))
 
 
 def make_menu(doing: Doing, *kernels: str) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from rigforge.doctor import holds
 from rigforge.doctor.machine import Machine
 
 #: Seconds; apt reads all of its lists anew when they have changed.
@@ -88,13 +89,13 @@ class Packages:
         """What is unpacked or configured, by name; packages of another architecture have it in their name."""
         form = "\\t".join(f"${{{field}}}" for field in _FIELDS) + "\\n"
         told = self.machine.ask("dpkg-query", "--show", "--showformat", form, seconds=PATIENCE)
-        found = {}
+        found, pinned = {}, holds.pinned(self.machine)
         for line in told.said.splitlines() if told else ():
             name, version, source, before, depends, want, status = line.split("\t")
             name = name.removesuffix(":amd64")
             if status not in ("not-installed", "config-files"):
                 needs = ", ".join(filter(None, (before, depends)))
-                found[name] = Package(name, version, source, needs, held=want == "hold")
+                found[name] = Package(name, version, source, needs, held=want == "hold" or name in pinned)
         return found
 
     @cached_property
@@ -111,7 +112,8 @@ class Packages:
     def offered(self, names: Iterable[str]) -> Mapping[str, Offered]:
         """Returns what the archives have of each package."""
         wanted = sorted(set(names))
-        policy = self.machine.ask("apt-cache", "policy", *wanted, seconds=PATIENCE)
+        with holds.ignored(self.machine) as options:
+            policy = self.machine.ask("apt-cache", *options, "policy", *wanted, seconds=PATIENCE)
         candidates = dict(re.findall(r"^(\S+):\n.*\n  Candidate: (\S+)", policy.said if policy else "", re.MULTILINE))
         shown = self.machine.ask("apt-cache", "show", *wanted, seconds=PATIENCE)
         found: dict[str, list[Package]] = {name: [] for name in wanted}

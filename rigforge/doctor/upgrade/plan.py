@@ -138,7 +138,7 @@ def as_text(plan: Plan) -> str:
 
 def _steps(plan: Plan) -> list[str]:
     steps = ["fetch all packages", "keep the present ones for the way back (/var/lib/rigforge/upgrade/previous)"]
-    steps.append("unhold, install")
+    steps.append("install")
     if plan.compiled:
         cores = os.cpu_count() or 1
         steps.append(

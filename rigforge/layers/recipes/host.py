@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from rigforge.doctor import holds
 from rigforge.doctor.build import PROGRAM
 from rigforge.layers.recipes import jupyter, remote, target
 from rigforge.layers.root import Root
@@ -83,12 +84,12 @@ def _hold(root: Root) -> None:
     if not root.options["driver"]:
         return
     driver = root.options["driver"]
+    versions = {}
     listed = root.chroot(["dpkg-query", "--show", "--showformat", "${Package} ${source:Package} ${Version}\\n"])
-    held = []
     for line in listed.splitlines():
         package, source, version = line.split()
         # The packages of NVIDIA's own archive are built from several sources, all in the driver's version.
         of_driver = source.startswith("nvidia-graphics-drivers") or version.startswith(f"{driver}-")
         if of_driver or package.startswith(("linux-image-", "linux-modules-", "nvidia-modules-")):
-            held.append(package)
-    root.chroot(["apt-mark", "hold", *sorted(held)])
+            versions[package] = version
+    root.write(holds.FILE, holds.pins(versions))

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from debian.deb822 import Deb822
 
-from rigforge.doctor import upgrade
+from rigforge.doctor import holds, upgrade
 from rigforge.doctor.machine import Machine
 from rigforge.doctor.nvml import Nvml
 from tests.sources.signed_archive import Key, SignedArchive
@@ -88,7 +89,8 @@ class Box:
         self.run("dpkg", "--install", *sorted((self.old.path / "pool/old/main").glob("*.deb")))
         self.run("update-initramfs", "-c", "-k", kernel)
         self.run("update-grub")
-        self.run("apt-mark", "hold", *held)
+        versions = {name: self.run("dpkg-query", "--show", "--showformat", "${Version}", name) for name in held}
+        self.write(holds.FILE, holds.pins(versions))
         self.write("proc/sys/kernel/osrelease", f"{kernel}\n")
 
     def publish(self) -> None:
@@ -119,7 +121,12 @@ class Box:
         return seen
 
     def held(self) -> set[str]:
-        return set(self.run("apt-mark", "showhold").split())
+        """Returns what is held, each in the version that is installed."""
+        installed = dict(line.split() for line in self.run("dpkg-query", "--show").splitlines())
+        stanzas = [dict(stanza) for stanza in Deb822.iter_paragraphs((self.root / holds.FILE).read_text())]
+        assert all(stanza["Pin"] == f"version {installed[stanza['Package']]}" for stanza in stanzas)
+        assert not self.run("apt-mark", "showhold")
+        return {stanza["Package"] for stanza in stanzas}
 
     def module(self, kernel: str) -> str:
         """Returns the driver that a kernel's module is of; "" without one."""

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from rigforge.doctor import holds
 from tests.doctor.upgrade import debian_box, ubuntu_box
 from tests.doctor.upgrade.box import Box
 from tests.doctor.upgrade.debian_box import DRIVER, KERNEL, KERNEL_VERSION, NEXT, NEXT_DRIVER, NEXT_VERSION
@@ -61,6 +62,20 @@ def test_a_security_update_of_the_kernel_there_and_back(security: Box, capsys: C
     boots(security, KERNEL, DRIVER)
     assert security.upgrade("--back") == 2
     assert "there is nothing to go back to" in capsys.readouterr().err
+
+
+def test_an_ordinary_upgrade_leaves_the_pair_alone(security: Box) -> None:
+    assert "Inst" not in security.run("apt-get", "--simulate", "dist-upgrade")
+    assert security.upgrade("--apply") == 0
+    assert "Inst" not in security.run("apt-get", "--simulate", "dist-upgrade")
+
+
+def test_what_somebody_holds_with_apt_mark_goes_on_too_and_is_held_by_us_then(security: Box) -> None:
+    held = security.held()
+    security.write(holds.FILE, "")
+    security.run("apt-mark", "hold", *held)
+    assert security.upgrade("--apply") == 0
+    assert held < security.held()
 
 
 def test_a_new_driver_is_compiled_for_both_kernels(both: Box) -> None:
