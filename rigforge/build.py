@@ -20,7 +20,7 @@ from rigforge.images.container import Container
 from rigforge.images.medium import lay_out
 from rigforge.layers import whole
 from rigforge.layers.build import Cache, Squashfs, build, missing, squash
-from rigforge.layers.plan import Layer, plan
+from rigforge.layers.plan import Layer, plan, with_pool
 from rigforge.lock.model import Lock, LockedFile
 from rigforge.sources.live_server import check
 from rigforge.sources.mirrors import Mirrors
@@ -46,9 +46,11 @@ def build_iso(
     if stack.medium.source == "fsimage" and not base:
         raise UsageError(f"stack {stack.name}: medium.source is for Canonical's installer", "leave it out")
     text = rendered(stack, lock)
-    layers = plan(stack, lock)
     cache = Cache(home())
     server = _live_server(base, base_iso, Store(cache.directory / "store"), mirrors, offline=offline) if base else None
+    layers = plan(stack, lock)
+    if server and server.pool_source:
+        layers = with_pool(layers, server.sha256, server.pool_source)
     images = _images(stack, layers, cache, mirrors, offline=offline)
     boot = cache.rootfs(next(layer for layer in layers if layer.name == "boot")) / "medium"
     epoch = lock.source_date_epoch

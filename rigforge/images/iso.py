@@ -64,9 +64,12 @@ def extract(image: Path, place: str, target: Path) -> bool:
     return target.exists()
 
 
-def extents(image: Path) -> dict[str, list[tuple[int, int]]]:
-    """Returns where the parts of each file of an ISO begin and how long they are, in bytes; most have one."""
-    listing = run(["xorriso", "-indev", image, "-find", "/", "-type", "f", "-exec", "report_lba", "--"]).stdout
+def extents(image: Path, folder: str = "/") -> dict[str, list[tuple[int, int]]]:
+    """Returns where the parts of each file below a folder of an ISO begin and how long they are; most have one.
+
+    All in bytes, by the file's place.
+    """
+    listing = run(["xorriso", "-indev", image, "-find", folder, "-type", "f", "-exec", "report_lba", "--"]).stdout
     found = re.findall(r"^File data lba: +\d+ , +(\d+) , +(\d+) , +(\d+) , '/(.*)'$", listing, flags=re.MULTILINE)
     parts: dict[str, list[tuple[int, int]]] = {}
     for block, blocks, size, place in found:

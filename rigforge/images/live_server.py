@@ -23,6 +23,8 @@ from rigforge.errors import RigforgeError
 from rigforge.images import iso
 from rigforge.images.medium import Medium, padded, target_disk
 from rigforge.layers.build import Squashfs
+from rigforge.layers.recipes.pool import FILE as POOL_SOURCE
+from rigforge.process import run
 from rigforge.stack.model import Stack
 from rigforge.store.checksums import sha256
 
@@ -37,6 +39,8 @@ class LiveServer:
     """A medium of Canonical's: its file and that file's sha256 (hex), and what it says of itself.
 
     `release` is Ubuntu's, as "24.04"; `sources` is install-sources.yaml, `md5sums` has the MD5 (hex) of its files.
+    `pool_source` is apt's source (deb822) of the medium's pool, with the key that signs it; "" where Ubuntu's keyring
+    has that key, as until 25.10.
     """
 
     path: Path
@@ -44,6 +48,7 @@ class LiveServer:
     release: str
     sources: Any
     md5sums: Mapping[str, str]
+    pool_source: str
 
 
 def read(path: Path, digest: str) -> LiveServer:
@@ -62,7 +67,36 @@ def read(path: Path, digest: str) -> LiveServer:
     if not release:
         raise RigforgeError(f"{path} is no Ubuntu Server: it calls itself {found[_INFO].strip()}")
     sums = {name: md5 for md5, name in re.findall(r"^([0-9a-f]{32})  \./(.+)$", found[_SUMS], re.MULTILINE)}
-    return LiveServer(path, digest, release[1], yaml.safe_load(found[_SOURCES]), sums)
+    sources = yaml.safe_load(found[_SOURCES])
+    return LiveServer(path, digest, release[1], sources, sums, _pool_source(path, sources))
+
+
+def _pool_source(path: Path, sources: Any) -> str:
+    """Returns apt's source of the pool as the layers of the medium's own default source have it; "" for none."""
+    default = next((each for each in listed(sources) if each.get("default")), {"path": ""})
+    places = iso.extents(path, "/casper")
+    for name in reversed(mounted(default["path"])):
+        if place := places.get(f"casper/{name}"):
+            found = run(["unsquashfs", "-o", str(place[0][0]), "-cat", path, POOL_SOURCE], check=False)
+            if found.returncode == 0:
+                return found.stdout
+    return ""
+
+
+def listed(sources: Any) -> list[dict[str, Any]]:
+    """Returns the sources of an install-sources.yaml: a list until 24.04, a mapping that has one from 25.04 on."""
+    found: list[dict[str, Any]] = sources["sources"] if isinstance(sources, dict) else sources
+    return found
+
+
+def mounted(path: str) -> list[str]:
+    """Returns the files that the installer mounts over each other for a source's path, bottom first.
+
+    >>> mounted("minimal.server.squashfs")
+    ['minimal.squashfs', 'minimal.server.squashfs']
+    """
+    parts = path.removesuffix(".squashfs").split(".")
+    return [".".join(parts[:number]) + ".squashfs" for number in range(1, len(parts) + 1)]
 
 
 def lay_out(
@@ -129,8 +163,7 @@ def with_source(sources: Any, source: Mapping[str, Any]) -> str:
 
     `sources` is a list, as until 24.04, or a mapping that has one, as from 25.04 on.
     """
-    known = sources["sources"] if isinstance(sources, dict) else sources
-    others = [{**each, "default": False} for each in known if each["id"] != source["id"]]
+    others = [{**each, "default": False} for each in listed(sources) if each["id"] != source["id"]]
     merged = [dict(source), *others]
     whole = {**sources, "sources": merged} if isinstance(sources, dict) else merged
     return yaml.safe_dump(whole, sort_keys=False, allow_unicode=True)

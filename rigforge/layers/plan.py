@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from functools import cached_property
@@ -142,6 +142,18 @@ def plan(stack: Stack, lock: Lock) -> tuple[Layer, ...]:
     loaders = not distributions.of(stack).live_server(stack)
     boot = Layer("boot", machine, (), {**epoch, "kernel": lock.versions["kernel"], "loaders": loaders}, shipped=False)
     return (*layers, machine, boot, Layer("medium", machine, (), epoch, (boot,)))
+
+
+def with_pool(layers: Sequence[Layer], iso: str, sources: str) -> tuple[Layer, ...]:
+    """Returns the layers with one on the machine's that makes apt trust the pool of Canonical's medium.
+
+    `iso` is the medium's sha256 (hex), `sources` the deb822 source with the pool's key.
+    """
+    machine = next(layer for layer in layers if layer.name == "host")
+    epoch = machine.options["source_date_epoch"]
+    pool = Layer("pool", machine, (), {"source_date_epoch": epoch, "iso": iso, "sources": sources})
+    above = layers.index(machine) + 1
+    return (*layers[:above], pool, *layers[above:])
 
 
 def environment(lock: Lock) -> str:

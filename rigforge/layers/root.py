@@ -20,7 +20,6 @@ DEVICES = ("full", "null", "random", "tty", "urandom", "zero")
 LEFTOVERS = (
     "dev/*",
     "etc/apt/apt.conf.d/99mmdebstrap",
-    "etc/apt/sources.list.d/*",
     "etc/.pwd.lock",
     "etc/*-",
     "etc/nvme/host*",

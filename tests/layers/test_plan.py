@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rigforge.errors import RigforgeError
-from rigforge.layers.plan import Layer, plan, recipe_digest
+from rigforge.layers.plan import Layer, plan, recipe_digest, with_pool
 from rigforge.lock.model import Lock, LockedArchive, LockedFile
 from rigforge.stack.load import load
 from rigforge.stack.model import Stack
@@ -48,6 +48,15 @@ def test_layers_stand_on_each_other_in_order(stack: Stack) -> None:
     host = next(layer for layer in plan(stack, WHOLE) if layer.name == "host")
     assert [layer.name for layer in host.chain()] == ["base", "cuda", "python", "devel", "host"]
     assert [layer.name for layer in host.uses] == ["doctor", "module"]
+
+
+def test_the_mediums_pool_is_a_layer_on_the_machines_and_rebuilds_no_other(stack: Stack) -> None:
+    layers = plan(stack, WHOLE)
+    first, other = (with_pool(layers, iso, "Types: deb\n") for iso in ("1" * 64, "2" * 64))
+    names = [layer.name for layer in first if layer.shipped]
+    assert names == ["base", "cuda", "python", "devel", "host", "pool", "medium"]
+    assert {name for name, key in keys(first).items() if keys(other)[name] != key} == {"pool"}
+    assert keys(layers).items() < keys(first).items()
 
 
 def test_what_only_serves_the_build_is_not_shipped(stack: Stack) -> None:

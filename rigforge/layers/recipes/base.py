@@ -32,6 +32,8 @@ def build(root: Root) -> None:
         + [suite, root.path, f"deb [trusted=yes] copy://{archive} ./"],
         env={"SOURCE_DATE_EPOCH": str(root.options["source_date_epoch"])},
     )
+    for source in (root.path / "etc/apt/sources.list.d").iterdir():
+        source.unlink()
     # The last two are copies of the building machine's.
     for leftover in ("etc/dpkg/dpkg.cfg.d/99mmdebstrap", "etc/hostname", "etc/resolv.conf"):
         (root.path / leftover).unlink(missing_ok=True)
