@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from rigforge.autoinstall.ubuntu import render
 from rigforge.errors import RigforgeError
 from rigforge.stack.load import load
 from rigforge.stack.model import Stack
+from rigforge.verify import serial
 
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE2yTkv1Pbd0SHS0iWBn3GIiRXT8YmYBWkSrzMNv4hXK me"
 KEY = f"machine.ssh_authorized_keys=['{PUBLIC_KEY}']"
@@ -48,7 +50,20 @@ def test_nothing_is_fetched_and_the_kernel_is_the_one_of_the_layers() -> None:
     assert made["source"] == {"id": "rigforge", "search_drivers": False}
     assert [made[name] for name in ("drivers", "oem", "codecs")] == [{"install": False}] * 3
     assert (made["packages"], made["snaps"]) == ([], [])
-    assert made["apt"] == {"fallback": "offline-install", "geoip": False}
+    # With no mirror to try there is none that could answer.
+    offline = {"mirror-selection": {"primary": []}, "fallback": "offline-install", "geoip": False}
+    assert made["apt"] == offline
+
+
+def test_a_failed_installation_keeps_its_logs_before_it_says_so_in_words_that_verify_iso_knows(tmp_path: Path) -> None:
+    keep, say = document()["error-commands"]  # type: ignore[misc]
+    assert keep.startswith("mount -L CIDATA")
+    log, line = tmp_path / "debug.log", tmp_path / "console"
+    log.write_text("finish: subiquity/Install: FAIL: first\nfinish: subiquity/Install: FAIL: no 'grub-pc' there\n")
+    here = say.replace("/var/log/installer/subiquity-server-debug.log", str(log)).replace("test -c", "test -n")
+    subprocess.run(["sh", "-c", here.replace("/dev/tty0 /dev/ttyS0", str(line))], check=True)
+    (said,) = filter(serial.fatal, line.read_text().splitlines())
+    assert said == "rigforge: FAILED: FAIL: no 'grub-pc' there"
 
 
 def test_only_the_machines_user_logs_in_over_ssh() -> None:
