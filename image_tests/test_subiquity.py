@@ -26,6 +26,13 @@ def test_no_other_kernel_was_installed(host: Host, expected: Expectations) -> No
     assert installed == [f"linux-image-{expected.versions['kernel']}"]
 
 
+def test_nothing_of_the_medium_s_pool_is_left(host: Host) -> None:
+    """From 26.04 on it is signed with a key that was made for this medium alone."""
+    assert not host.file("/etc/apt/sources.list.d/cdrom.sources").exists
+    assert not host.file("/cdrom").exists
+    assert "file:" not in host.check_output("apt-get indextargets --format '$(URI)'")
+
+
 @pytest.mark.needs("driver")
 def test_nvidia_smi_works_where_there_is_a_gpu(host: Host, has_gpu: bool) -> None:
     assert (host.run("nvidia-smi").rc == 0) == has_gpu

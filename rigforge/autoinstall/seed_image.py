@@ -51,14 +51,17 @@ def _instance_id(document_text: str) -> str:
     return f"rigforge-{hashlib.sha256(document_text.encode()).hexdigest()[:16]}"
 
 
-def write_volume(files: dict[str, str], path: Path) -> None:
-    """Writes the files of a seed into a FAT image that only the owner may read: it holds the password's hash."""
+def write_volume(files: dict[str, str], path: Path, size: int = SIZE) -> None:
+    """Writes the files of a seed into a FAT image that only the owner may read: it holds the password's hash.
+
+    `size` is the image's, in KiB.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     # Beside the result, so that putting it in its place is one step.
     with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
         image = Path(folder) / "cidata.img"
         fixed = {"SOURCE_DATE_EPOCH": str(EPOCH)}
-        run(["mkfs.vfat", "--invariant", "-i", VOLUME_NUMBER, "-n", "CIDATA", "-C", image, str(SIZE)], env=fixed)
+        run(["mkfs.vfat", "--invariant", "-i", VOLUME_NUMBER, "-n", "CIDATA", "-C", image, str(size)], env=fixed)
         for name, text in files.items():
             source = Path(folder) / name
             source.write_text(text, encoding="utf-8")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from pydantic import BaseModel, ConfigDict
 
@@ -29,7 +31,8 @@ class Expectations(BaseModel):
     `firmware` is "bios", "uefi" or "secureboot" for a machine, `image` the name of a container image; the other is "".
     `installer` is who installed the machine: "rigforge", or "subiquity", Canonical's. `layers` are names, bottom first.
     With `gpu` there is a GPU to compute on. `debs` and `wheels` are versions by name, of all that is installed from
-    the lock; empty where that is not known. `archives` are suite and component, as "bookworm main". `open_ports` are
+    the lock; empty where that is not known. `pool` are the packages on Canonical's medium, as "grub-pc 2.12-1ubuntu7",
+    without epochs. `archives` are suite and component, as "bookworm main". `open_ports` are
     those besides SSH's, as "8888/tcp", `wireguard` names of interfaces.
     """
 
@@ -55,6 +58,7 @@ class Expectations(BaseModel):
     wireguard: tuple[str, ...] = ()
     layers: tuple[str, ...] = ()
     debs: Mapping[str, str] = {}
+    pool: tuple[str, ...] = ()
     wheels: Mapping[str, str] = {}
 
     @property
@@ -71,8 +75,13 @@ class Expectations(BaseModel):
         return frozenset(self.versions) | frozenset(self.layers) | kind | given | nvcc | named | driver
 
 
-def expectations(stack: Stack, lock: Lock, firmware: str, medium: Mapping[str, Any]) -> Expectations:
-    """Returns what a machine installed from `medium` (its rigforge/medium.json) must be like."""
+def expectations(
+    stack: Stack, lock: Lock, firmware: str, medium: Mapping[str, Any], pool: Iterable[str] = ()
+) -> Expectations:
+    """Returns what a machine installed from `medium` (its rigforge/medium.json) must be like.
+
+    `pool` are the paths of the medium's packages.
+    """
     layers = tuple(layer.removesuffix(".squashfs") for layer in medium["layers"])
     return Expectations(
         stack=stack.name,
@@ -94,6 +103,7 @@ def expectations(stack: Stack, lock: Lock, firmware: str, medium: Mapping[str, A
         wireguard=tuple(name for name, _ in access.wireguard(stack.network)),
         layers=layers,
         debs=_installed(lock, "deb", layers),
+        pool=tuple(sorted(" ".join(unquote(Path(deb).name).split("_")[:2]) for deb in pool)),
         wheels=_installed(lock, "wheel", layers),
     )
 

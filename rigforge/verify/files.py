@@ -43,6 +43,11 @@ class Files:
         return self.out / "packer.log"
 
     @property
+    def installer_logs(self) -> Path:
+        """What cloud-init/ubuntu.yaml.j2 has put on the seed's volume, by that name, where the installation failed."""
+        return self.out / "rigforge-logs.tar.gz"
+
+    @property
     def results(self) -> Path:
         return self.out / "tests.xml"
 
@@ -63,7 +68,8 @@ class Files:
         self.out.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(self.disk.parent, ignore_errors=True)
         public = self.private_key.with_suffix(".pub")
-        for old in (self.private_key, public, self.cidata, self.serial_log, self.packer_log, self.results, self.report):
+        logs = (self.serial_log, self.packer_log, self.installer_logs)
+        for old in (self.private_key, public, self.cidata, *logs, self.results, self.report):
             old.unlink(missing_ok=True)
         process.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "rigforge verify", "-f", self.private_key])
         return public.read_text().strip()

@@ -15,7 +15,7 @@ from rigforge import console, process
 from rigforge.autoinstall import seed_image
 from rigforge.autoinstall.rendered import rendered
 from rigforge.errors import RigforgeError
-from rigforge.images.iso import extract
+from rigforge.images.iso import extents, extract
 from rigforge.lock.model import Lock
 from rigforge.stack.model import Stack
 from rigforge.verify import firmware as uefi
@@ -27,6 +27,9 @@ from rigforge.verify.watch import Watch, watching
 
 _GIB = 1 << 30
 _SMALLEST_DISK = 12 * _GIB
+
+#: The volume with the document has room for the logs of an installation that fails (KiB).
+_SEED_KIB = 64 << 10
 
 _SSH_CONFIG = """\
 Host *
@@ -66,8 +69,10 @@ def verify_iso(
         )
     files = Files(out.absolute())
     installed = stand_in(stack, files.prepare())
-    files.expectations.write_text(expectations(installed, lock, firmware, medium).model_dump_json(indent=2))
-    seed_image.write_volume(seed_image.nocloud(rendered(installed, lock), TEST_HOSTNAME), files.cidata)
+    pool = extents(iso, "/pool") if "base" in medium else {}
+    files.expectations.write_text(expectations(installed, lock, firmware, medium, pool).model_dump_json(indent=2))
+    seed = seed_image.nocloud(rendered(installed, lock), TEST_HOSTNAME)
+    seed_image.write_volume(seed, files.cidata, _SEED_KIB)
     # The path of a socket may have 107 characters.
     with tempfile.TemporaryDirectory(prefix="rigforge-") as sockets:
         machine = qemu.Machine(
@@ -198,12 +203,20 @@ def _test_command(files: Files, host: str, ssh_config: Path) -> str:
 
 def _not_up(watch: Watch, files: Files, timeout_minutes: int) -> RigforgeError:
     where = f"the whole serial console is in {files.serial_log}, what Packer said in {files.packer_log}"
+    if _brought_home(files):
+        where += f", the installer's logs in {files.installer_logs}"
     if watch.fatal is None and "Timeout waiting for SSH" not in files.packer_log.read_text(errors="replace"):
         return RigforgeError(f"Packer could not run the machine:\n{serial.tail(files.packer_log)}", where)
     reason = watch.fatal or f"it did not answer over SSH within {timeout_minutes} minutes"
     return RigforgeError(
         f"the machine could not be tested: {reason}\nThe last it said:\n{serial.tail(files.serial_log)}", where
     )
+
+
+def _brought_home(files: Files) -> bool:
+    """Takes the logs that the document's error-commands left on the seed's volume; tells whether there are any."""
+    logs = files.installer_logs
+    return process.run(["mcopy", "-n", "-i", files.cidata, f"::{logs.name}", logs], check=False).returncode == 0
 
 
 def _free_port() -> int:

@@ -108,7 +108,7 @@ def _layers(medium: _Medium) -> Iterator[str]:
         yield f"the default source is {source['id']}, of type {source['type']}"
     if source["size"] != medium.about["rootfs_bytes"]:
         yield f"install-sources.yaml says {source['size']} bytes, medium.json {medium.about['rootfs_bytes']}"
-    for name in _chain(source["path"]):
+    for name in live_server.mounted(source["path"]):
         if f"casper/{name}" not in medium.extents:
             yield f"/casper/{name} is missing"
 
@@ -116,7 +116,7 @@ def _layers(medium: _Medium) -> Iterator[str]:
 def _document(medium: _Medium) -> Iterator[str]:
     text = _text(medium, "autoinstall.yaml")
     release = asked(medium.server.release)
-    known = {str(source["id"]) for source in _sources(medium)}
+    known = {str(source["id"]) for source in live_server.listed(medium.server.sources)}
     yield from (f"{each.key}: {each.message}" for each in findings(text, release, known) if each.level == "error")
     package = (yaml.safe_load(text).get("kernel") or {}).get("package")
     if package != f"linux-image-{medium.about['kernel']}":
@@ -125,7 +125,7 @@ def _document(medium: _Medium) -> Iterator[str]:
 
 def _content(medium: _Medium) -> Iterator[str]:
     files: set[str] = set()
-    for name in _chain(_default_source(medium)["path"]):
+    for name in live_server.mounted(_default_source(medium)["path"]):
         if f"casper/{name}" not in medium.extents:
             continue
         start = medium.extents[f"casper/{name}"][0][0]
@@ -192,20 +192,8 @@ def _described(image: Path) -> list[str]:
     return [re.sub(r"\d+$", "", line) if line.startswith("El Torito boot img") else line for line in kept]
 
 
-def _sources(medium: _Medium) -> list[dict[str, Any]]:
-    whole = medium.server.sources
-    found: list[dict[str, Any]] = whole["sources"] if isinstance(whole, dict) else whole
-    return found
-
-
 def _default_source(medium: _Medium) -> dict[str, Any]:
-    return next(source for source in _sources(medium) if source.get("default"))
-
-
-def _chain(path: str) -> list[str]:
-    """Returns the files that are mounted over each other for a source, bottom first."""
-    parts = path.removesuffix(".squashfs").split(".")
-    return [".".join(parts[:number]) + ".squashfs" for number in range(1, len(parts) + 1)]
+    return next(source for source in live_server.listed(medium.server.sources) if source.get("default"))
 
 
 def _text(medium: _Medium, place: str) -> str:

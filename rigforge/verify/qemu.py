@@ -117,7 +117,7 @@ def arguments(machine: Machine) -> list[list[str]]:
         ["-drive", f"if=none,id=target,format=qcow2,cache=unsafe,discard=unmap,file={_path(machine.disk)}"],
         ["-device", f"virtio-blk-pci,drive=target,serial=rigforge-target,bootindex={disk_index}"],
         ["-drive", f"if=none,id=medium,format=raw,readonly=on,file={_path(machine.iso)}"],
-        ["-drive", f"if=none,id=seed,format=raw,readonly=on,file={_path(machine.cidata)}"],
+        ["-drive", f"if=none,id=seed,format=raw,file={_path(machine.cidata)}"],
         *_medium(machine.firmware, medium_index),
         *_flash(machine),
     ]

@@ -16,6 +16,8 @@ _STAGE = re.compile(r"^(?:\[ *\d+\.\d+\] )?rigforge: (?P<text>.+)$")
 _BEGINS = re.compile(r"\[\d+/\d+\] (?!.*(?:\d+/\d+ MB|\d s)$)")
 _FATAL = re.compile(
     r"\brigforge: FAILED\b|Kernel panic - not syncing|^error: you need to load the kernel first|^grub rescue>"
+    # An initramfs that does not find its root (initramfs-tools, casper).
+    r"|\bDropping to a shell\b|^\(initramfs\)"
 )
 
 _WIDTH = 160
@@ -85,7 +87,11 @@ def _read_lines(log: Path, hear: Callable[[str], None], interval: float, done: t
                 data = file.read()
             offset += len(data)
             *lines, pending = (pending + data).split(b"\n")
-            for line in lines + ([pending] if last and pending else []):
+            # A prompt is a line that nobody ends.
+            if pending and (last or fatal(plain(pending.decode(errors="replace")))):
+                lines.append(pending)
+                pending = b""
+            for line in lines:
                 hear(plain(line.decode(errors="replace")))
         if last:
             return

@@ -49,6 +49,8 @@ def test_a_new_stage_is_told_from_what_else_the_installer_says() -> None:
         "[    3.1] Kernel panic - not syncing: VFS: Unable to mount root fs",
         "error: you need to load the kernel first.",
         "grub rescue>",
+        "(initramfs) ",
+        "ALERT!  UUID=6b2c does not exist.  Dropping to a shell!",
     ],
 )
 def test_after_a_fatal_line_there_is_nothing_to_wait_for(line: str) -> None:
@@ -70,6 +72,17 @@ def test_lines_are_heard_as_they_come_even_before_the_file_exists(tmp_path: Path
         assert heard == ["one"]
         console.write(b"o\r\nlogin: ")
     assert heard == ["one", "two", "login:"]
+
+
+def test_a_prompt_after_which_nothing_comes_is_heard_although_its_line_does_not_end(tmp_path: Path) -> None:
+    log, heard = tmp_path / "serial.log", []
+    log.write_bytes(b"Dropping\r\n(initramfs) ")
+    with serial.follow(log, heard.append, interval=0.01):
+        end = time.monotonic() + 5
+        while len(heard) < 2 and time.monotonic() < end:
+            time.sleep(0.01)
+        assert heard == ["Dropping", "(initramfs)"]
+    assert len(heard) == 2
 
 
 def test_tail_is_the_last_lines_that_say_something(tmp_path: Path) -> None:

@@ -99,6 +99,18 @@ def test_the_installers_own_error_is_the_message(tmp_path: Path, a_packer: Calla
         verified(tmp_path)
 
 
+def test_the_logs_that_the_installer_left_on_the_seed_come_home(
+    tmp_path: Path, a_packer: Callable[[str], None]
+) -> None:
+    put = "echo why >rigforge-logs.tar.gz; mcopy -i cidata.img rigforge-logs.tar.gz ::; rm rigforge-logs.tar.gz"
+    a_packer(f"{put}; echo 'rigforge: FAILED: FAIL: installing grub' >serial.log; sleep 0.5; exit 1")
+    with pytest.raises(RigforgeError, match="FAIL: installing grub") as caught:
+        verified(tmp_path)
+    logs = tmp_path / "out/rigforge-logs.tar.gz"
+    assert logs.read_text() == "why\n"
+    assert str(logs) in caught.value.hint
+
+
 def test_what_packer_itself_trips_over_is_shown(tmp_path: Path, a_packer: Callable[[str], None]) -> None:
     a_packer("echo 'Failed creating Qemu driver: exec: qemu-img: not found'; exit 1")
     with pytest.raises(RigforgeError, match="qemu-img: not found"):
