@@ -22,8 +22,11 @@ from rigforge.verify.iso import read_medium
 from rigforge.verify.live_server import GRUB, NEEDED, examine
 from rigforge.verify.report import ImageTestsError, MediumReport
 from tests.images.live_server_medium import boot_files, make
+from tests.sources.signed_archive import Key, key
+from tests.verify.stub_pool import INSTALLED, KERNEL, VERSION, lay_tree, stub_pool
 
-KERNEL = "6.8.0-88-generic"
+__all__ = ["key"]
+
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE2yTkv1Pbd0SHS0iWBn3GIiRXT8YmYBWkSrzMNv4hXK me"
 EPOCH = 1_780_000_000
 
@@ -34,14 +37,16 @@ def boot(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def stock(boot: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make(tmp_path_factory.mktemp("stock"), boot)
+def stock(boot: Path, key: Key, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pool = stub_pool(tmp_path_factory.mktemp("pool"), "24.04", key)
+    return make(tmp_path_factory.mktemp("stock"), boot, "24.04", pool)
 
 
 @pytest.fixture(scope="module")
-def layers(tmp_path_factory: pytest.TempPathFactory) -> Sequence[Squashfs]:
-    """Layers with empty files in the places that are looked at."""
+def layers(key: Key, tmp_path_factory: pytest.TempPathFactory) -> Sequence[Squashfs]:
+    """Layers with empty files in the places that are looked at, and dpkg's list of packages."""
     folder, made = tmp_path_factory.mktemp("layers"), []
+    lay_tree(folder / "host", INSTALLED, key)
     for layer, files in {"base": NEEDED, "host": (f"boot/vmlinuz-{KERNEL}",), "medium": ("etc/motd",)}.items():
         for file in files:
             (folder / layer / file).parent.mkdir(parents=True, exist_ok=True)
@@ -68,8 +73,8 @@ def examined(stock: Path, medium: Medium, folder: Path, *, compared: bool = True
 
 def test_a_good_one_has_nothing_wrong(stock: Path, medium: Medium, tmp_path: Path) -> None:
     report = examined(stock, medium, tmp_path)
-    assert (report.passed, report.failed, report.skipped) == (6, 0, 0)
-    assert report.summary.count("ok: ") == 6
+    assert (report.passed, report.failed, report.skipped) == (7, 0, 0)
+    assert report.summary.count("ok: ") == 7
     assert report.log.exists()
 
 
@@ -88,13 +93,13 @@ def test_the_task_prints_each_check_and_starts_nothing(
     monkeypatch.chdir(tmp_path)
     verify_iso(Context(), iso=str(image), firmware="none", base_iso=str(stock), out="out")
     *checks, last = capsys.readouterr().out.splitlines()
-    assert [line.partition(":")[0] for line in checks] == ["ok"] * 6
-    assert last == "medium: 6 passed, 0 failed, 0 skipped"
+    assert [line.partition(":")[0] for line in checks] == ["ok"] * 7
+    assert last == "medium: 7 passed, 0 failed, 0 skipped"
 
 
 def test_without_canonicals_iso_the_rest_is_looked_at(stock: Path, medium: Medium, tmp_path: Path) -> None:
     report = examined(stock, medium, tmp_path, compared=False)
-    assert (report.passed, report.skipped) == (4, 2)
+    assert (report.passed, report.skipped) == (5, 2)
 
 
 @pytest.mark.parametrize(
@@ -152,11 +157,12 @@ def test_a_boot_loader_that_the_pool_has_not_is_told(
 def test_a_changed_byte_is_found_wherever_it_is(stock: Path, medium: Medium, tmp_path: Path) -> None:
     examined(stock, medium, tmp_path)
     image = tmp_path / "rigforge.iso"
-    ((start, _),) = iso.extents(image)["pool/main/h/hello/hello_1_amd64.deb"]
-    for place, failure in ((start, "/pool/main/h/hello/hello_1_amd64.deb has another"), (100, "MBR is another")):
+    package = f"pool/main/g/grub-pc/grub-pc_{VERSION}_amd64.deb"
+    ((start, _),) = iso.extents(image)[package]
+    for place, failure in ((start, f"/{package} has another"), (100, "MBR is another")):
         with image.open("r+b") as content:
             content.seek(place)
-            content.write(b"!")
+            content.write(b"?")
         with pytest.raises(ImageTestsError) as caught:
             examined(stock, medium, tmp_path)
         assert failure in " ".join(caught.value.report.failures)
