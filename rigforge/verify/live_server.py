@@ -78,7 +78,7 @@ def examine(image: Path, about: Mapping[str, Any], stock: Path | None, out: Path
         "layers are complete, in order, and of the size that is told": _layers,
         "the document is accepted, and names the kernel of the layers": _document,
         "layers hold one kernel, and what an installation without a network needs": _content,
-        "apt accepts the pool, and installs what the installer asks for from it alone": _pool,
+        "the installer finds in layers and pool all that it asks for": _pool,
     }
     if stock:
         checks |= {

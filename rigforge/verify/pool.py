@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -56,6 +56,8 @@ Dir::Etc::sourcelist "{sources}";
 Dir::Etc::sourceparts "none";
 APT::Architecture "amd64";
 APT::Architectures {{ "amd64"; }};
+// Debian 13's apt would ask sqv, whose rules for keys change with the date.
+APT::Key::GPGVCommand "gpgv";
 // apt would change to a user that cannot enter the tree.
 APT::Sandbox::User "root";
 Acquire::Languages "none";
@@ -184,28 +186,32 @@ class Apt:
         return run(["apt-get", *words], env={"APT_CONFIG": str(self._configuration)}, check=False)
 
 
-def wishes(document: Mapping[str, Any], installed: Iterable[str]) -> tuple[Wish, ...]:
+def wishes(document: Mapping[str, Any], installed: Collection[str]) -> tuple[Wish, ...]:
     """Returns what the installer asks for with this document, where these packages are `installed`."""
     facts = tomllib.loads(Path(__file__).with_name("curtin.toml").read_text())
-    storage = {package for kind in _kinds(document, facts["layouts"]) for package in facts["storage"].get(kind, ())}
+    kinds = {*facts["any"]["kinds"], *_kinds(document, facts["layouts"])}
     asked = {f"boot loader for {firmware}": loaders for firmware, loaders in facts["loaders"].items()}
-    asked["storage"] = sorted(storage)
-    known = set(installed)
-    missing = {purpose: [name for name in names if name not in known] for purpose, names in asked.items()}
-    # This one it asks for in any case.
+    asked["storage"] = sorted({package for kind in kinds for package in facts["storage"].get(kind, ())})
+    missing = {purpose: [name for name in names if name not in installed] for purpose, names in asked.items()}
+    # These it asks for in any case.
     missing["ssh.install-server"] = ["openssh-server"]
+    if kernel := _mapping(document.get("kernel")).get("package"):
+        missing["kernel.package"] = [str(kernel)]
     return tuple(Wish(tuple(names), purpose) for purpose, names in missing.items() if names)
 
 
 def _kinds(document: Mapping[str, Any], layouts: Mapping[str, list[str]]) -> set[str]:
-    """Returns the kinds of volume and file system of a document's storage, and of what a document may have instead."""
-    # A document on a stick of the user's comes before the medium's.
-    kinds = {kind for name in ("direct", "lvm") for kind in layouts[name]} | {"dm_crypt"}
-    storage = document.get("storage") or {}
-    kinds |= set(layouts.get((storage.get("layout") or {}).get("name", ""), ()))
-    for action in storage.get("config") or ():
-        kinds |= {str(action.get("type")), str(action.get("fstype"))}
-    return kinds
+    """Returns the kinds of volume and file system that a document's storage is made of."""
+    storage = _mapping(document.get("storage"))
+    layout, actions = _mapping(storage.get("layout")), storage.get("config")
+    named = [_mapping(action) for action in actions] if isinstance(actions, list) else []
+    kinds = {str(action.get(key)) for action in named for key in ("type", "fstype")}
+    return {*kinds, *layouts.get(str(layout.get("name")), ())}
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    # Whether the document is one is not asked here.
+    return value if isinstance(value, dict) else {}
 
 
 def kernels(packages: Mapping[str, Mapping[str, str]], name: str) -> Iterator[str]:

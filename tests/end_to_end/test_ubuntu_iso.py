@@ -81,6 +81,11 @@ class Rig:
         printed = rigforge("build-iso", "--stack", self.stack, *self.site, "--out", out, *more)
         return Path(printed.removeprefix("iso: ").rstrip("\n"))
 
+    def look_at(self, image: Path) -> None:
+        """Fails with what an installation from the image would lack."""
+        compared = ("--base-iso", self.stock, "--out", image.parent / "looked-at")
+        rigforge("verify-iso", "--stack", self.stack, *self.site, "--iso", image, "--firmware", "none", *compared)
+
     def changed(self, name: str, text: str) -> Rig:
         """Locks a stack of another name, with other values."""
         stack = self.stack.with_name(f"{name}.toml")
@@ -147,6 +152,14 @@ def image(rig: Rig) -> Path:
 
 
 @pytest.fixture(scope="module")
+def later(workshop: Workshop) -> Iterator[Rig]:
+    """26.04: the pool is signed with a key that only the medium has."""
+    one_time = Key()
+    yield workshop.rig("26.04", one_time)
+    one_time.close()
+
+
+@pytest.fixture(scope="module")
 def host(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The squashfs with kernel, driver and what is set up for a machine."""
     layer = tmp_path_factory.mktemp("host") / "host.squashfs"
@@ -164,6 +177,14 @@ def test_the_iso_starts_and_its_layers_are_the_stacks(rig: Rig, image: Path, tmp
     kernel = read(rig.stack.with_suffix(".lock")).versions["kernel"]
     assert "started with BOOT_IMAGE=/casper/vmlinuz autoinstall " in text
     assert f"layers hold ubuntu with kernel {kernel}" in text
+
+
+def test_the_installer_gets_all_that_it_asks_for_from_layers_and_pool(rig: Rig, image: Path) -> None:
+    rig.look_at(image)
+
+
+def test_26_04_s_installer_does_as_well_by_the_key_of_the_medium(later: Rig, tmp_path: Path) -> None:
+    later.look_at(later.build(tmp_path))
 
 
 def test_the_layers_name_their_archives_for_the_installer_to_fill_in(host: Path) -> None:
@@ -201,6 +222,7 @@ def test_one_file_of_all_layers_starts_as_well(rig: Rig, tmp_path: Path) -> None
     text = told(image, "bios", tmp_path, ENTER)
     kernel = read(rig.stack.with_suffix(".lock")).versions["kernel"]
     assert f"layers hold ubuntu with kernel {kernel}" in text
+    rig.look_at(image)
 
 
 def test_the_container_image_has_the_base_s_packages_and_no_others(rig: Rig, tmp_path: Path) -> None:

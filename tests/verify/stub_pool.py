@@ -29,6 +29,7 @@ LOADERS: Mapping[str, Mapping[str, str]] = {
 #: What layers have that were made for it, with fields of their own.
 INSTALLED: Mapping[str, Mapping[str, str]] = {
     f"linux-image-{KERNEL}": {"Provides": "fuse-module, linux-image"},
+    "btrfs-progs": {},
     "cryptsetup": {},
     "e2fsprogs": {},
     "efibootmgr": {},
@@ -37,6 +38,7 @@ INSTALLED: Mapping[str, Mapping[str, str]] = {
     "lvm2": {},
     "mokutil": {},
     "openssh-server": {},
+    "xfsprogs": {},
 }
 
 

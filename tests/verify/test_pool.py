@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rigforge.verify.pool import SOURCES, Medium, problems, wishes
+from rigforge.verify.pool import SOURCES, TRUSTED, Medium, problems, wishes
 from tests.images.live_server_pool import CODENAMES, Pool, cdrom_sources
 from tests.sources.signed_archive import Key, key
 from tests.verify.stub_pool import INSTALLED, KERNEL, lay_tree, stub_pool
@@ -73,6 +73,13 @@ def test_a_key_that_the_layers_lack_is_told(tmp_path: Path, key: Key, one_time_k
     )
 
 
+def test_layers_without_any_key_are_told(tmp_path: Path, noble: Pool, key: Key) -> None:
+    tree = lay_tree(tmp_path / "tree", INSTALLED, key)
+    (tree / TRUSTED / "a.gpg").unlink()
+    (problem,) = problems(tree, Medium(noble.tree, (), "24.04", None), IMAGE, {})
+    assert ", which no file in etc/apt/trusted.gpg.d of the layers has: name ubuntu-keyring in " in problem
+
+
 def test_layers_without_the_mediums_own_key_are_told(tmp_path: Path, resolute: Pool, key: Key) -> None:
     first, second = found(tmp_path, resolute, key, release="26.04")
     assert first == f"the layers have no {SOURCES}, and nothing else has the key of the pool: build the ISO anew"
@@ -133,6 +140,7 @@ def test_a_package_of_the_layers_that_a_boot_loader_would_remove_is_told(tmp_pat
         ("e2fsprogs", "e2fsprogs (storage)"),
         ("cryptsetup", "cryptsetup (storage)"),
         ("lvm2", "lvm2 (storage)"),
+        ("xfsprogs", "xfsprogs (storage)"),
         ("openssh-server", "openssh-server (ssh.install-server)"),
     ],
 )
@@ -145,9 +153,24 @@ def test_what_the_installer_asks_for_is_told_where_it_is_missing(
 
 
 def test_the_file_systems_of_the_document_are_asked_for(tmp_path: Path, noble: Pool, key: Key) -> None:
-    storage = {"config": [{"type": "disk"}, {"type": "raid"}, {"type": "format", "fstype": "xfs"}]}
+    storage = {"config": [{"type": "disk"}, {"type": "raid"}, {"type": "format", "fstype": "jfs"}]}
     (problem,) = found(tmp_path, noble, key, document={"storage": storage})
-    assert problem.startswith("mdadm xfsprogs (storage) cannot be installed from the medium: ")
+    assert problem.startswith("jfsutils mdadm (storage) cannot be installed from the medium: ")
+
+
+@pytest.mark.parametrize(("pin", "refused"), [("version 1\nPin-Priority: 1000", 0), ("release *\nPin-Priority: -1", 1)])
+def test_a_pin_may_hold_the_kernel_of_the_document_and_not_forbid_it(
+    tmp_path: Path, noble: Pool, key: Key, pin: str, refused: int
+) -> None:
+    (tmp_path / "tree/etc/apt/preferences.d").mkdir(parents=True)
+    (tmp_path / "tree/etc/apt/preferences.d/held").write_text(f"Package: {IMAGE}\nPin: {pin}\n")
+    problems = found(tmp_path, noble, key, document={"kernel": {"package": IMAGE}})
+    assert len(problems) == refused
+    assert all(problem.startswith(f"{IMAGE} (kernel.package) cannot be installed ") for problem in problems)
+
+
+def test_a_document_that_is_none_is_not_looked_at(tmp_path: Path, noble: Pool, key: Key) -> None:
+    assert found(tmp_path, noble, key, document={"storage": ["lvm"], "kernel": "generic"}) == []
 
 
 def test_zfs_is_asked_for_where_the_layout_is_zfs() -> None:
