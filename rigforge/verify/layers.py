@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from rigforge.errors import RigforgeError
 from rigforge.process import CommandFailed, run
@@ -60,5 +60,8 @@ def text(image: Path, start: int, place: str) -> str | None:
     return None if done.returncode else done.stdout
 
 
-def _upwards(path: str) -> Iterable[str]:
-    return (path, *map(str, PurePosixPath(path).parents))
+def _upwards(path: str) -> Iterator[str]:
+    """Yields a path and those of the folders that it is in."""
+    while path:
+        yield path
+        path = path.rpartition("/")[0]

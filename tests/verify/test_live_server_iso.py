@@ -59,8 +59,12 @@ def layers(key: Key, tmp_path_factory: pytest.TempPathFactory) -> Sequence[Squas
 
 @pytest.fixture
 def medium(stock: Path, boot: Path, layers: Sequence[Squashfs]) -> Medium:
+    return laid_out(stock, boot, layers, "24.04")
+
+
+def laid_out(stock: Path, boot: Path, layers: Sequence[Squashfs], release: str) -> Medium:
     stack = load("ubuntu-24.04", sets=[f"ssh_key={KEY}"])
-    document = ubuntu.render(stack, f"linux-image-{KERNEL}", "24.04")
+    document = ubuntu.render(stack, f"linux-image-{KERNEL}", release)
     return live_server.lay_out(stack, live_server.read(stock, sha256(stock)), layers, boot, document, KERNEL, EPOCH)
 
 
@@ -137,11 +141,9 @@ def test_a_boot_loader_in_the_layers_is_told(
     subprocess.run(["mksquashfs", tmp_path / "host", image, "-quiet", "-no-progress"], check=True)
     base, host, top = layers
     stacked = (base, replace(host, path=image, sha256=sha256(image)), top)
-    stack = load("ubuntu-24.04", sets=[f"ssh_key={KEY}"])
-    server = live_server.read(stock, sha256(stock))
-    laid_out = live_server.lay_out(stack, server, stacked, boot, medium.texts["autoinstall.yaml"], KERNEL, EPOCH)
+    laid = laid_out(stock, boot, stacked, "24.04")
     with pytest.raises(ImageTestsError) as caught:
-        examined(stock, laid_out, tmp_path)
+        examined(stock, laid, tmp_path)
     assert f"/{GRUB} is there" in " ".join(caught.value.report.failures)
 
 
@@ -152,6 +154,16 @@ def test_a_boot_loader_that_the_pool_has_not_is_told(
     with pytest.raises(ImageTestsError) as caught:
         examined(stock, medium, tmp_path)
     assert [failure.rpartition(": ")[2] for failure in caught.value.report.failures] == ["grub-xen is not in the pool"]
+
+
+def test_the_key_in_canonicals_lowest_layer_is_looked_for_in_ours(
+    boot: Path, layers: Sequence[Squashfs], key: Key, tmp_path: Path
+) -> None:
+    stock = make(tmp_path / "stock", boot, "26.04", stub_pool(tmp_path / "pool", "26.04", key))
+    with pytest.raises(ImageTestsError) as caught:
+        examined(stock, laid_out(stock, boot, layers, "26.04"), tmp_path)
+    (failure,) = caught.value.report.failures
+    assert "all that it asks for: the layers have no etc/apt/sources.list.d/cdrom.sources, and nothing else " in failure
 
 
 def test_a_changed_byte_is_found_wherever_it_is(stock: Path, medium: Medium, tmp_path: Path) -> None:
