@@ -8,6 +8,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from rigforge import console
 from rigforge.autoinstall.ubuntu import SOURCE, asked, findings
 from rigforge.errors import RigforgeError
 from rigforge.images import iso, live_server
-from rigforge.process import CommandFailed, run
+from rigforge.process import run
+from rigforge.verify import layers, pool
 from rigforge.verify.report import ImageTestsError, MediumReport
 
 #: Files of Canonical's medium in whose place there are ours.
@@ -39,6 +41,9 @@ NEEDED = (
 POOL = ("grub-efi-amd64", "grub-efi-amd64-signed", "grub-pc", "shim-signed")
 GRUB = "usr/sbin/grub-install"
 
+#: Canonical's own lowest layer.
+CANONICALS_LOWEST = "ubuntu-server-minimal.squashfs"
+
 #: Where merged and unmerged releases have the same program.
 _FOLDERS = re.compile(r"^(usr/)?s?bin/")
 
@@ -53,6 +58,13 @@ class _Medium:
     server: live_server.LiveServer
     stock: Path | None
 
+    @cached_property
+    def tree(self) -> layers.Tree:
+        """What is seen of the layers, those of them that are there. Raises RigforgeError where one cannot be read."""
+        places = [f"casper/{name}" for name in live_server.mounted(_default_source(self)["path"])]
+        starts = {f"/{place}": self.extents[place][0][0] for place in places if place in self.extents}
+        return layers.read(self.image, starts)
+
 
 def examine(image: Path, about: Mapping[str, Any], stock: Path | None, out: Path) -> MediumReport:
     """Makes all checks and returns what they found; the same is in a file in the folder `out`.
@@ -66,6 +78,7 @@ def examine(image: Path, about: Mapping[str, Any], stock: Path | None, out: Path
         "layers are complete, in order, and of the size that is told": _layers,
         "the document is accepted, and names the kernel of the layers": _document,
         "layers hold one kernel, and what an installation without a network needs": _content,
+        "the installer finds in layers and pool all that it asks for": _pool,
     }
     if stock:
         checks |= {
@@ -124,17 +137,11 @@ def _document(medium: _Medium) -> Iterator[str]:
 
 
 def _content(medium: _Medium) -> Iterator[str]:
-    files: set[str] = set()
-    for name in live_server.mounted(_default_source(medium)["path"]):
-        if f"casper/{name}" not in medium.extents:
-            continue
-        start = medium.extents[f"casper/{name}"][0][0]
-        try:
-            listed = run(["unsquashfs", "-no-progress", "-o", str(start), "-l", "-d", "", medium.image]).stdout
-        except CommandFailed as error:
-            yield f"/casper/{name} cannot be read: {error.output.strip().splitlines()[-1]}"
-            continue
-        files |= {line.lstrip("/") for line in listed.splitlines()}
+    try:
+        files = medium.tree.files
+    except RigforgeError as error:
+        yield error.message
+        return
     kernels = sorted(file.removeprefix("boot/vmlinuz-") for file in files if file.startswith("boot/vmlinuz-"))
     if kernels != [medium.about["kernel"]]:
         yield f"kernels are {', '.join(kernels) or 'not there'}, the lock has {medium.about['kernel']}"
@@ -144,8 +151,33 @@ def _content(medium: _Medium) -> Iterator[str]:
         yield f"/{GRUB} is there, of a version that the pool's boot loaders need not fit"
     pool = {Path(place).name.partition("_")[0] for place in medium.extents if place.startswith("pool/")}
     yield from (f"{name} is not in the pool" for name in POOL if name not in pool)
-    if "cdrom" in files:
+    if "cdrom" in medium.tree.directories:
         yield "/cdrom is there, which the installer makes itself"
+
+
+def _pool(medium: _Medium) -> Iterator[str]:
+    with tempfile.TemporaryDirectory(prefix="rigforge-") as folder:
+        tree, copy = Path(folder) / "tree", Path(folder) / "medium"
+        try:
+            medium.tree.extract(lambda path: path.startswith(pool.OF_LAYERS), tree)
+        except RigforgeError:
+            return  # The check before has told it.
+        for file in medium.extents:
+            if file.startswith("dists/"):
+                (copy / file).parent.mkdir(parents=True, exist_ok=True)
+                (copy / file).write_bytes(_bytes(medium, file))
+        lowest = medium.extents.get(f"casper/{CANONICALS_LOWEST}")
+        yield from pool.problems(
+            tree,
+            pool.Medium(
+                copy,
+                medium.extents.keys(),
+                medium.server.release,
+                layers.text(medium.image, lowest[0][0], POOL_SOURCE) if lowest else None,
+            ),
+            f"linux-image-{medium.about['kernel']}",
+            yaml.safe_load(_text(medium, "autoinstall.yaml")),
+        )
 
 
 def _boot(medium: _Medium) -> Iterator[str]:
@@ -199,8 +231,12 @@ def _default_source(medium: _Medium) -> dict[str, Any]:
 def _text(medium: _Medium, place: str) -> str:
     if place not in medium.extents:
         raise RigforgeError(f"{medium.image} has no {place}", "build it anew")
+    return _bytes(medium, place).decode()
+
+
+def _bytes(medium: _Medium, place: str) -> bytes:
     with medium.image.open("rb") as content:
-        return b"".join(_read(content, medium.extents[place])).decode()
+        return b"".join(_read(content, medium.extents[place]))
 
 
 def _md5(image: Path, extents: list[tuple[int, int]]) -> str:

@@ -1,6 +1,7 @@
 """An Ubuntu stack from its archive to its ISO, and that ISO started (6 minutes without KVM).
 
-The archive is a stand-in: Debian's packages under Ubuntu's suite, signed with a key of the test; so is the medium.
+The archive is a stand-in: Debian's packages under Ubuntu's suite, signed with a key of the test; so is the medium, with
+a pool of the packages that Canonical's own layers lack.
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ import pytest
 from chain import OUT, make, rigforge, usable
 from debian.deb822 import Deb822
 from test_live_server import ENTER, boot, told
+from ubuntu_archive import DRIVER, USER_SPACE, Debian, debian, fill
 
 from rigforge.doctor import holds
 from rigforge.images.oci import read_index
 from rigforge.lock.model import read
-from rigforge.sources.mirrors import Mirrors
 from rigforge.stack.load import load
-from rigforge.state import home
+from rigforge.stack.model import Stack
 from rigforge.store.checksums import sha256, to_text
-from rigforge.store.store import Store
 from tests.images import live_server_medium
+from tests.images.live_server_pool import CODENAMES, lay
 from tests.sources.serving import served
 from tests.sources.signed_archive import Key, SignedArchive, key
 
@@ -39,11 +40,11 @@ description = "Stand-in for Ubuntu: Debian's packages, and a driver of empty one
 
 [system]
 distribution = "ubuntu"
-suite = "noble"
+suite = "{suite}"
 
 [[archives]]
 role = "ubuntu"
-suite = "noble"
+suite = "{suite}"
 components = ["main"]
 keyring = "{keyring}"
 
@@ -68,16 +69,6 @@ zstd_level = 3
 """
 
 
-DRIVER = "580.178.04"
-USER_SPACE = (
-    "libnvidia-cfg1-580-server",
-    "libnvidia-compute-580-server",
-    "nvidia-compute-utils-580-server",
-    "nvidia-kernel-common-580-server",
-    "nvidia-utils-580-server",
-)
-
-
 @dataclass(frozen=True)
 class Rig:
     """The stack's file, the stock medium, and the options that every task gets."""
@@ -90,6 +81,11 @@ class Rig:
         printed = rigforge("build-iso", "--stack", self.stack, *self.site, "--out", out, *more)
         return Path(printed.removeprefix("iso: ").rstrip("\n"))
 
+    def look_at(self, image: Path) -> None:
+        """Fails with what an installation from the image would lack."""
+        compared = ("--base-iso", self.stock, "--out", image.parent / "looked-at")
+        rigforge("verify-iso", "--stack", self.stack, *self.site, "--iso", image, "--firmware", "none", *compared)
+
     def changed(self, name: str, text: str) -> Rig:
         """Locks a stack of another name, with other values."""
         stack = self.stack.with_name(f"{name}.toml")
@@ -98,36 +94,42 @@ class Rig:
         return replace(self, stack=stack)
 
 
+@dataclass(frozen=True)
+class Workshop:
+    """Where archive, medium and stack of each release are made: of Debian's packages, in a folder that is served."""
+
+    folder: Path
+    boot: Path
+    key: Key
+    smoke: Stack
+    debian: Debian
+    site: tuple[str, ...]
+
+    def rig(self, release: str, of_pool: Key) -> Rig:
+        """Makes and locks a release's stack; its medium's pool is signed with the key `of_pool`."""
+        suite = CODENAMES[release]
+        fill(SignedArchive(self.folder / "served/ubuntu"), release, self.debian, self.key)
+        pool = lay(self.folder / f"pool-{suite}", release, self.debian.pool, of_pool, live_server_medium.TIME)
+        stock = live_server_medium.make(self.folder / suite, self.boot, release, pool)
+        releases = self.folder / "served/ubuntu-releases" / suite
+        releases.mkdir(parents=True)
+        (releases / stock.name).symlink_to(stock)
+        (releases / "SHA256SUMS").write_text(to_text({stock.name: sha256(stock)}))
+        self.key.sign_list(releases / "SHA256SUMS")
+        values = {"base": self.smoke.packages.base, "host": self.smoke.packages.host}
+        values |= {"enable": self.smoke.services.enable}
+        texts = {name: json.dumps(list(value)) for name, value in values.items()}
+        stack = self.folder / f"ubuntu-stand-in-{suite}.toml"
+        stack.write_text(STACK.format(suite=suite, keyring=self.key.keyring, **texts))
+        rigforge("lock", "--stack", stack)
+        return Rig(stack, stock, self.site)
+
+
 @pytest.fixture(scope="module")
-def rig(boot: Path, key: Key, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+def workshop(boot: Path, key: Key, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
     folder = tmp_path_factory.mktemp("ubuntu")
     smoke = load(usable("smoke", folder))
-    lock = read(smoke.lock_path)
-    store = Store(home() / "store")
-    store.fetch(lock.files, Mirrors.from_environment())
-    archive = SignedArchive(folder / "served/ubuntu")
-    kernel = lock.versions["kernel"]
-    abi = kernel.removesuffix("-amd64")
-    archive.add("noble", "linux-image-generic", f"{abi}.57", Depends=f"linux-image-{kernel}")
-    archive.add("noble", "casper")
-    modules = f"linux-modules-nvidia-580-server-open-{kernel}"
-    archive.add("noble", modules, f"{abi}.57+1", Depends=f"linux-image-{kernel}")
-    archive.add("noble", "linux-modules-nvidia-580-server-open-generic", f"{abi}.57+1", Depends=modules)
-    for name in USER_SPACE:
-        archive.add("noble", name, f"{DRIVER}-0ubuntu0.24.04.1", Source="nvidia-graphics-drivers-580-server")
-    for file in {file.basename: file for file in lock.files if file.kind == "deb"}.values():
-        (archive.path / "pool/noble/main" / file.basename).symlink_to(store.path(file.sha256))
-    archive.publish("noble", key)
-    stock = live_server_medium.make(folder, boot)
-    releases = folder / "served/ubuntu-releases/noble"
-    releases.mkdir(parents=True)
-    (releases / stock.name).symlink_to(stock)
-    (releases / "SHA256SUMS").write_text(to_text({stock.name: sha256(stock)}))
-    key.sign_list(releases / "SHA256SUMS")
-    values = {"base": smoke.packages.base, "host": smoke.packages.host, "enable": smoke.services.enable}
-    texts = {name: json.dumps(list(value)) for name, value in values.items()}
-    stack = folder / "ubuntu-stand-in.toml"
-    stack.write_text(STACK.format(keyring=key.keyring, **texts))
+    packages = debian(smoke, read(smoke.lock_path), folder)
     config = folder / "config"
     (config / "rigforge").mkdir(parents=True)
     public = make("smoke", tmp_path_factory.mktemp("key")).site
@@ -135,13 +137,26 @@ def rig(boot: Path, key: Key, tmp_path_factory: pytest.TempPathFactory) -> Itera
         mirrors = "".join(f'{role} = "{url}/{role}"\n' for role in ("ubuntu", "ubuntu-releases"))
         (config / "rigforge/config.toml").write_text(f"[mirrors]\n{mirrors}")
         patch.setenv("XDG_CONFIG_HOME", str(config))
-        rigforge("lock", "--stack", stack)
-        yield Rig(stack, stock, public)
+        yield Workshop(folder, boot, key, smoke, packages, public)
+
+
+@pytest.fixture(scope="module")
+def rig(workshop: Workshop) -> Rig:
+    """24.04: the pool is signed with a key that ubuntu-keyring brings."""
+    return workshop.rig("24.04", workshop.key)
 
 
 @pytest.fixture(scope="module")
 def image(rig: Rig) -> Path:
     return rig.build(OUT / "ubuntu")
+
+
+@pytest.fixture(scope="module")
+def later(workshop: Workshop) -> Iterator[Rig]:
+    """26.04: the pool is signed with a key that only the medium has."""
+    one_time = Key()
+    yield workshop.rig("26.04", one_time)
+    one_time.close()
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +176,15 @@ def test_the_iso_starts_and_its_layers_are_the_stacks(rig: Rig, image: Path, tmp
     text = told(image, "bios", tmp_path, ENTER)
     kernel = read(rig.stack.with_suffix(".lock")).versions["kernel"]
     assert "started with BOOT_IMAGE=/casper/vmlinuz autoinstall " in text
-    assert f"layers hold debian with kernel {kernel}" in text
+    assert f"layers hold ubuntu with kernel {kernel}" in text
+
+
+def test_the_installer_gets_all_that_it_asks_for_from_layers_and_pool(rig: Rig, image: Path) -> None:
+    rig.look_at(image)
+
+
+def test_26_04_s_installer_does_as_well_by_the_key_of_the_medium(later: Rig, tmp_path: Path) -> None:
+    later.look_at(later.build(tmp_path))
 
 
 def test_the_layers_name_their_archives_for_the_installer_to_fill_in(host: Path) -> None:
@@ -198,7 +221,8 @@ def test_one_file_of_all_layers_starts_as_well(rig: Rig, tmp_path: Path) -> None
     assert sorted(listed.split()) == ["'/casper/rigforge.medium.squashfs'", "'/casper/rigforge.squashfs'"]
     text = told(image, "bios", tmp_path, ENTER)
     kernel = read(rig.stack.with_suffix(".lock")).versions["kernel"]
-    assert f"layers hold debian with kernel {kernel}" in text
+    assert f"layers hold ubuntu with kernel {kernel}" in text
+    rig.look_at(image)
 
 
 def test_the_container_image_has_the_base_s_packages_and_no_others(rig: Rig, tmp_path: Path) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
 
 from rigforge.verify.live_server import POOL
+from tests.images.live_server_pool import CODENAMES, Pool
 
 INFO = 'Ubuntu-Server {release} LTS "Stand-in" - Release amd64 (20260210)'
 
@@ -20,6 +23,17 @@ menuentry "Try or Install Ubuntu Server" {
 	linux	/casper/vmlinuz  ---
 	initrd	/casper/initrd
 }
+"""
+
+OS_RELEASE = """\
+PRETTY_NAME="Ubuntu {release} LTS"
+NAME="Ubuntu"
+VERSION_ID="{release}"
+VERSION="{release} LTS (Stand-in)"
+VERSION_CODENAME={codename}
+ID=ubuntu
+ID_LIKE=debian
+UBUNTU_CODENAME={codename}
 """
 
 #: 2026-02-10, the day of the medium.
@@ -55,10 +69,11 @@ def boot_files(folder: Path) -> Path:
     return folder
 
 
-def make(folder: Path, boot: Path, release: str = "24.04") -> Path:
+def make(folder: Path, boot: Path, release: str = "24.04", pool: Pool | None = None) -> Path:
     """Returns the ISO.
 
     `boot` has vmlinuz and initrd.img, bios.img (El Torito), boot_hybrid.img (MBR) and efi.img (EFI system partition).
+    Without a `pool` there are files in its place that apt could not read.
     """
     tree, iso = folder / "tree", folder / f"ubuntu-{release}-live-server-amd64.iso"
     files = {
@@ -70,18 +85,23 @@ def make(folder: Path, boot: Path, release: str = "24.04") -> Path:
         "boot/grub/loopback.cfg": MENU,
         "casper/filesystem.manifest": "bash\t5.2\n",
         "casper/install-sources.yaml": yaml.safe_dump(sources(release), sort_keys=False),
-        "casper/ubuntu-server-minimal.squashfs": "minimal",
         "casper/ubuntu-server-minimal.ubuntu-server.squashfs": "server",
         "casper/ubuntu-server-minimal.ubuntu-server.installer.squashfs": "installer",
-        "dists/stable/Release": "Suite: noble\n",
-        "pool/main/h/hello/hello_1_amd64.deb": "a package",
-        **{f"pool/main/g/grub/{name}_2.12_amd64.deb": "a package" for name in POOL},
     }
+    if pool:
+        shutil.copytree(pool.tree, tree, symlinks=True)
+    else:
+        files["pool/main/h/hello/hello_1_amd64.deb"] = "a package"
+        files |= {f"pool/main/g/grub/{name}_2.12_amd64.deb": "a package" for name in POOL}
     for place, text in files.items():
         (tree / place).parent.mkdir(parents=True, exist_ok=True)
         (tree / place).write_text(text)
     for place, name in {"casper/vmlinuz": "vmlinuz", "casper/initrd": "initrd.img"}.items():
         (tree / place).write_bytes((boot / name).read_bytes())
+    minimal = {"etc/os-release": OS_RELEASE.format(release=release, codename=CODENAMES[release])}
+    if pool and pool.sources:
+        minimal["etc/apt/sources.list.d/cdrom.sources"] = pool.sources
+    squash(folder / "minimal", minimal, tree / "casper/ubuntu-server-minimal.squashfs")
     (tree / "boot/grub/i386-pc").mkdir()
     (tree / "boot/grub/i386-pc/eltorito.img").write_bytes((boot / "bios.img").read_bytes())
     listed = sorted(file for file in tree.rglob("*") if file.is_file() and file.name != "eltorito.img")
@@ -97,6 +117,15 @@ def make(folder: Path, boot: Path, release: str = "24.04") -> Path:
     command += ["-e", "--interval:appended_partition_2:all::", "-no-emul-boot", tree]
     subprocess.run(command, check=True, env={**os.environ, "SOURCE_DATE_EPOCH": str(TIME)})
     return iso
+
+
+def squash(folder: Path, files: Mapping[str, str], image: Path) -> None:
+    """Makes a squashfs of files that have their text by path, by way of a folder."""
+    for place, text in files.items():
+        (folder / place).parent.mkdir(parents=True, exist_ok=True)
+        (folder / place).write_text(text)
+    command = ["mksquashfs", folder, image, "-noappend", "-all-root", "-quiet", "-no-progress", "-all-time", str(TIME)]
+    subprocess.run([*command, "-mkfs-time", str(TIME)], check=True)
 
 
 def md5(file: Path) -> str:

@@ -22,6 +22,12 @@ class Key:
         self._gpg("--quick-gen-key", "Test Archive <archive@example.org>", "ed25519", "sign", "never")
         self._gpg("--output", str(self.keyring), "--export")
 
+    @property
+    def armored(self) -> str:
+        """The public key as text."""
+        argv = ["gpg", "--batch", "--armor", "--export"]
+        return subprocess.run(argv, env=self._environment(), check=True, capture_output=True, text=True).stdout
+
     def sign(self, release: Path, *, apart: bool = False) -> None:
         """Makes InRelease beside Release, or with `apart` Release.gpg."""
         how, name = ("--armor --detach-sign", "Release.gpg") if apart else ("--clearsign", "InRelease")

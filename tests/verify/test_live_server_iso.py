@@ -22,8 +22,11 @@ from rigforge.verify.iso import read_medium
 from rigforge.verify.live_server import GRUB, NEEDED, examine
 from rigforge.verify.report import ImageTestsError, MediumReport
 from tests.images.live_server_medium import boot_files, make
+from tests.sources.signed_archive import Key, key
+from tests.verify.stub_pool import INSTALLED, KERNEL, VERSION, lay_tree, stub_pool
 
-KERNEL = "6.8.0-88-generic"
+__all__ = ["key"]
+
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE2yTkv1Pbd0SHS0iWBn3GIiRXT8YmYBWkSrzMNv4hXK me"
 EPOCH = 1_780_000_000
 
@@ -34,14 +37,16 @@ def boot(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def stock(boot: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make(tmp_path_factory.mktemp("stock"), boot)
+def stock(boot: Path, key: Key, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pool = stub_pool(tmp_path_factory.mktemp("pool"), "24.04", key)
+    return make(tmp_path_factory.mktemp("stock"), boot, "24.04", pool)
 
 
 @pytest.fixture(scope="module")
-def layers(tmp_path_factory: pytest.TempPathFactory) -> Sequence[Squashfs]:
-    """Layers with empty files in the places that are looked at."""
+def layers(key: Key, tmp_path_factory: pytest.TempPathFactory) -> Sequence[Squashfs]:
+    """Layers with empty files in the places that are looked at, and dpkg's list of packages."""
     folder, made = tmp_path_factory.mktemp("layers"), []
+    lay_tree(folder / "host", INSTALLED, key)
     for layer, files in {"base": NEEDED, "host": (f"boot/vmlinuz-{KERNEL}",), "medium": ("etc/motd",)}.items():
         for file in files:
             (folder / layer / file).parent.mkdir(parents=True, exist_ok=True)
@@ -54,8 +59,12 @@ def layers(tmp_path_factory: pytest.TempPathFactory) -> Sequence[Squashfs]:
 
 @pytest.fixture
 def medium(stock: Path, boot: Path, layers: Sequence[Squashfs]) -> Medium:
+    return laid_out(stock, boot, layers, "24.04")
+
+
+def laid_out(stock: Path, boot: Path, layers: Sequence[Squashfs], release: str) -> Medium:
     stack = load("ubuntu-24.04", sets=[f"ssh_key={KEY}"])
-    document = ubuntu.render(stack, f"linux-image-{KERNEL}", "24.04")
+    document = ubuntu.render(stack, f"linux-image-{KERNEL}", release)
     return live_server.lay_out(stack, live_server.read(stock, sha256(stock)), layers, boot, document, KERNEL, EPOCH)
 
 
@@ -68,8 +77,8 @@ def examined(stock: Path, medium: Medium, folder: Path, *, compared: bool = True
 
 def test_a_good_one_has_nothing_wrong(stock: Path, medium: Medium, tmp_path: Path) -> None:
     report = examined(stock, medium, tmp_path)
-    assert (report.passed, report.failed, report.skipped) == (6, 0, 0)
-    assert report.summary.count("ok: ") == 6
+    assert (report.passed, report.failed, report.skipped) == (7, 0, 0)
+    assert report.summary.count("ok: ") == 7
     assert report.log.exists()
 
 
@@ -88,13 +97,13 @@ def test_the_task_prints_each_check_and_starts_nothing(
     monkeypatch.chdir(tmp_path)
     verify_iso(Context(), iso=str(image), firmware="none", base_iso=str(stock), out="out")
     *checks, last = capsys.readouterr().out.splitlines()
-    assert [line.partition(":")[0] for line in checks] == ["ok"] * 6
-    assert last == "medium: 6 passed, 0 failed, 0 skipped"
+    assert [line.partition(":")[0] for line in checks] == ["ok"] * 7
+    assert last == "medium: 7 passed, 0 failed, 0 skipped"
 
 
 def test_without_canonicals_iso_the_rest_is_looked_at(stock: Path, medium: Medium, tmp_path: Path) -> None:
     report = examined(stock, medium, tmp_path, compared=False)
-    assert (report.passed, report.skipped) == (4, 2)
+    assert (report.passed, report.skipped) == (5, 2)
 
 
 @pytest.mark.parametrize(
@@ -132,11 +141,9 @@ def test_a_boot_loader_in_the_layers_is_told(
     subprocess.run(["mksquashfs", tmp_path / "host", image, "-quiet", "-no-progress"], check=True)
     base, host, top = layers
     stacked = (base, replace(host, path=image, sha256=sha256(image)), top)
-    stack = load("ubuntu-24.04", sets=[f"ssh_key={KEY}"])
-    server = live_server.read(stock, sha256(stock))
-    laid_out = live_server.lay_out(stack, server, stacked, boot, medium.texts["autoinstall.yaml"], KERNEL, EPOCH)
+    laid = laid_out(stock, boot, stacked, "24.04")
     with pytest.raises(ImageTestsError) as caught:
-        examined(stock, laid_out, tmp_path)
+        examined(stock, laid, tmp_path)
     assert f"/{GRUB} is there" in " ".join(caught.value.report.failures)
 
 
@@ -149,14 +156,25 @@ def test_a_boot_loader_that_the_pool_has_not_is_told(
     assert [failure.rpartition(": ")[2] for failure in caught.value.report.failures] == ["grub-xen is not in the pool"]
 
 
+def test_the_key_in_canonicals_lowest_layer_is_looked_for_in_ours(
+    boot: Path, layers: Sequence[Squashfs], key: Key, tmp_path: Path
+) -> None:
+    stock = make(tmp_path / "stock", boot, "26.04", stub_pool(tmp_path / "pool", "26.04", key))
+    with pytest.raises(ImageTestsError) as caught:
+        examined(stock, laid_out(stock, boot, layers, "26.04"), tmp_path)
+    (failure,) = caught.value.report.failures
+    assert "all that it asks for: the layers have no etc/apt/sources.list.d/cdrom.sources, and nothing else " in failure
+
+
 def test_a_changed_byte_is_found_wherever_it_is(stock: Path, medium: Medium, tmp_path: Path) -> None:
     examined(stock, medium, tmp_path)
     image = tmp_path / "rigforge.iso"
-    ((start, _),) = iso.extents(image)["pool/main/h/hello/hello_1_amd64.deb"]
-    for place, failure in ((start, "/pool/main/h/hello/hello_1_amd64.deb has another"), (100, "MBR is another")):
+    package = f"pool/main/g/grub-pc/grub-pc_{VERSION}_amd64.deb"
+    ((start, _),) = iso.extents(image)[package]
+    for place, failure in ((start, f"/{package} has another"), (100, "MBR is another")):
         with image.open("r+b") as content:
             content.seek(place)
-            content.write(b"!")
+            content.write(b"?")
         with pytest.raises(ImageTestsError) as caught:
             examined(stock, medium, tmp_path)
         assert failure in " ".join(caught.value.report.failures)
