@@ -18,6 +18,7 @@ from rigforge import console
 from rigforge.autoinstall.ubuntu import SOURCE, asked, findings
 from rigforge.errors import RigforgeError
 from rigforge.images import iso, live_server
+from rigforge.layers.recipes.pool import FILE as POOL_SOURCE
 from rigforge.process import run
 from rigforge.verify import layers, pool
 from rigforge.verify.report import ImageTestsError, MediumReport
