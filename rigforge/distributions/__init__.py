@@ -46,6 +46,9 @@ class Distribution(Protocol):
     def sources_file(self, sources_list: str) -> tuple[str, str]:
         """Returns the file, path and text, from which the installed machine's sources.list is made."""
 
+    def pockets(self) -> tuple[str, ...]:
+        """Returns what may follow the release in the name of a suite; () where suites of several may be mixed."""
+
     def live_server(self, stack: Stack) -> str:
         """Returns the release whose live-server ISO the medium is made from; "" where it is all our own."""
 
@@ -67,6 +70,25 @@ def of(stack: Stack) -> Distribution:
 def own_archives(stack: Stack) -> tuple[Archive, ...]:
     """Returns the stack's archives that cloud-init and curtin know a mirror of."""
     return tuple(archive for archive in stack.archives if of(stack).mirror(archive))
+
+
+def check_suites(stack: Stack) -> None:
+    """Checks that the distribution's own archives are of the stack's release, and of what has been released of it.
+
+    Raises RigforgeError that names the one that is not.
+    """
+    suites = [f"{stack.system.suite}{pocket}" for pocket in of(stack).pockets()]
+    for archive in own_archives(stack) if suites else ():
+        if archive.suite not in suites:
+            proposed = archive.suite.endswith("-proposed")
+            tested = (
+                "packages are tested there, and taken away again: a kernel may have no modules, or a driver no kernel"
+            )
+            other = f'[system] suite is "{stack.system.suite}", and two releases have kernel modules of the same names'
+            raise RigforgeError(
+                f'{stack.path.name}: [[archives]] suite = "{archive.suite}": {tested if proposed else other}',
+                f"suites of {stack.system.suite}: {', '.join(suites)}",
+            )
 
 
 def sources_list(stack: Stack) -> str:

@@ -125,6 +125,11 @@ def sources_file(sources_list: str) -> tuple[str, str]:
     return "etc/cloud/cloud.cfg.d/90-rigforge-apt.cfg", json.dumps({"apt": apt}, indent=2) + "\n"
 
 
+def pockets() -> tuple[str, ...]:
+    """Returns none: releases may be mixed, modules are compiled for the kernel that there is."""
+    return ()
+
+
 def live_server(stack: Stack) -> str:
     """Returns nothing: the medium is all our own."""
     return ""

@@ -120,6 +120,11 @@ def sources_file(sources_list: str) -> tuple[str, str]:
     return "etc/apt/sources.list", sources_list
 
 
+def pockets() -> tuple[str, ...]:
+    """Returns the pockets of a release, without -proposed."""
+    return ("", "-updates", "-security", "-backports")
+
+
 def live_server(stack: Stack) -> str:
     """Returns the release whose live-server ISO the medium is made from."""
     return stack.system.suite

@@ -10,10 +10,10 @@ from email.utils import parsedate_to_datetime
 from rigforge import distributions
 from rigforge.console import step
 from rigforge.distributions import Distribution
-from rigforge.lock import doctor, target
+from rigforge.lock import doctor, prebuilt, target
 from rigforge.lock.conda import ROLE, conda_versions, resolve_conda, virtual_packages
 from rigforge.lock.decision import decide, settle
-from rigforge.lock.driver import driver_version, pin_driver, pin_kernel
+from rigforge.lock.driver import driver_version, pin_driver
 from rigforge.lock.model import Lock, LockedFile, asked, in_order
 from rigforge.lock.toolkit import check_toolkit
 from rigforge.lock.wheels import resolve_wheels, wheel_versions
@@ -46,6 +46,7 @@ def resolve(
     if previous and previous.stack_sha256 == as_asked:
         forced = forced or (previous.decision.forced if previous.decision else "")
         return replace(previous, decision=decide(stack, previous.versions, forced))
+    distributions.check_suites(stack)
     stack = settle(stack)
     archives = [
         apt.Archive(
@@ -66,6 +67,8 @@ def resolve(
         with step(f"resolving the packages of {stack.name}"):
             files = _debs(stack, distribution, root)
     check_toolkit(stack, files)
+    if distribution.prebuilt_modules(stack):
+        prebuilt.check(stack, files)
     versions = _versions(stack, distribution, files)
     if release := distribution.live_server(stack):
         system = next(archive for archive in stack.archives if archive.suite == stack.system.suite)
@@ -113,7 +116,7 @@ def _debs(stack: Stack, distribution: Distribution, root: apt.Root) -> tuple[Loc
         of_nvidia = stack.driver.provider == "nvidia"
         pin_driver(root, (*driver, *module), stack.driver.version, of_nvidia=of_nvidia)
     if modules := distribution.prebuilt_modules(stack):
-        pin_kernel(root, stack.kernel.package, modules)
+        prebuilt.pin_set(stack, root, modules, [name for name in driver if name != modules])
     base = root.resolve(
         "base",
         {**dict.fromkeys(apt.MINIMAL, "the minimal system"), **dict.fromkeys(stack.packages.base, "packages.base")},

@@ -90,13 +90,14 @@ class Archive:
 class Available:
     """A version of a package that the archives have, and the source package that it was built from.
 
-    `flat`: in an archive that has all in one folder, as NVIDIA's are.
+    `flat`: in an archive that has all in one folder, as NVIDIA's are. `depends` is the field as it is in the index.
     """
 
     name: str
     version: str
     source: str
     flat: bool = False
+    depends: str = ""
 
 
 class Root:
@@ -141,21 +142,27 @@ class Root:
                 stanza["Version"],
                 stanza.get("Source", stanza["Package"]).split(" ")[0],
                 stanza["Filename"].removeprefix("./").count("/") == 0,
+                stanza.get("Depends", ""),
             )
             for stanza in Deb822.iter_paragraphs(shown, use_apt_pkg=False)
         )
 
+    def names(self, prefix: str) -> tuple[str, ...]:
+        """Returns the names of all packages that begin with `prefix`."""
+        return tuple(sorted(self._apt("apt-cache", "pkgnames", prefix).stdout.split()))
+
     def pin(self, source: str, version: str) -> None:
         """Lets only versions matching a glob be chosen of all packages built from one source package."""
-        (self._path / f"etc/preferences.d/{source}").write_text(
-            f"Package: src:{source}\nPin: version {version}\nPin-Priority: 1001\n"
-        )
+        self._prefer(f"src:{source}", version)
 
     def pin_package(self, name: str, version: str) -> None:
         """Lets only versions matching a glob be chosen of one package."""
-        (self._path / f"etc/preferences.d/{name}").write_text(
-            f"Package: {name}\nPin: version {version}\nPin-Priority: 1001\n"
-        )
+        self._prefer(name, version)
+
+    def _prefer(self, package: str, version: str) -> None:
+        # apt passes over a file with another extension, and what follows the last dot of a kernel's name is one.
+        file = self._path / f"etc/preferences.d/{package.replace(':', '-')}.pref"
+        file.write_text(f"Package: {package}\nPin: version {version}\nPin-Priority: 1001\n")
 
     def resolve(
         self, layer: str, wishes: Mapping[str, str], below: Iterable[LockedFile] = ()
@@ -207,8 +214,7 @@ class Root:
         suites = " and ".join(sorted({archive.suite for archive in self._archives}))
         if missing := _MISSING.search(output):
             name = missing[1] or missing[2]
-            known = self._apt("apt-cache", "pkgnames", name[0]).stdout.split()
-            near = difflib.get_close_matches(name, known, n=4)
+            near = difflib.get_close_matches(name, self.names(name[0]), n=4)
             return RigforgeError(
                 f"package {name} (asked for by {wishes.get(name, 'another package')}) is not in {suites}",
                 f"did you mean {' or '.join(near)}?" if near else "correct the name, or add the archive that has it",

@@ -13,7 +13,7 @@ from rigforge.distributions import debian, ubuntu
 from rigforge.errors import RigforgeError
 from rigforge.lock.model import Lock
 from rigforge.sources.mirrors import Mirrors
-from tests.lock.test_ubuntu import Desk, desk
+from tests.lock.ubuntu_desk import Desk, desk
 from tests.lock.workshop import GPU, Workshop
 from tests.sources.serving import served
 from tests.sources.signed_archive import FlatArchive, Key
@@ -128,10 +128,7 @@ def test_a_second_cuda_in_another_layer_is_refused(with_nvidia: Workshop) -> Non
 
 def test_the_driver_on_ubuntu_in_place_of_canonicals(desk: Callable[[str], Desk]) -> None:
     here = desk("noble")
-    here.ubuntu.kernel(88)
-    here.ubuntu.archive.add("noble-updates", "linux-headers-generic", "6.8.0-88.89")
-    here.ubuntu.driver("580-server")
-    here.ubuntu.modules("580-server-open", 88)
+    here.ubuntu.together()
     archive = FlatArchive(here.folder / "served/nvidia")
     driver(archive, "580.178.04", (*ubuntu.DRIVER, "nvidia-dkms-open", "nvidia-dkms"), "-1ubuntu1")
     archive.publish(here.key)

@@ -141,6 +141,18 @@ def test_a_pinned_source_brings_its_version_of_everything_built_from_it(
         assert {file.version for file in root.resolve("host", {"libcuda1": ""})} == {"535.261.03-1"}
 
 
+def test_a_pinned_package_may_have_dots_in_its_name(debian: Archive, pool: SignedArchive, key: Key) -> None:
+    """As kernels have: to apt, what follows the last dot of a file with preferences is its extension."""
+    name = "linux-image-6.8.0-88-generic"
+    for version in ("6.8.0-88.89", "6.8.0-88.90"):
+        pool.add("bookworm", name, version)
+    pool.publish("bookworm", key)
+    with private_root("amd64", [debian]) as root:
+        root.update()
+        root.pin_package(name, "6.8.0-88.89")
+        assert [file.version for file in root.resolve("host", {name: ""})] == ["6.8.0-88.89"]
+
+
 def test_available_are_all_versions_with_their_source(debian: Archive, pool: SignedArchive, key: Key) -> None:
     pool.add("bookworm", "libcuda1", "535.261.03-1", Source="nvidia-graphics-drivers")
     pool.add("bookworm", "libcuda1", "535.309.01-1+b1", Source="nvidia-graphics-drivers (535.309.01-1)")
