@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from rigforge.doctor.kernels import flavour, order
 from rigforge.doctor.upgrade.packages import Package
 from rigforge.doctor.upgrade.pair import MODULE, Offer, Pair, System, newest_kernel
+
+#: A package that has its branch in its name: of the modules before the kernel, of user space at the end.
+_BRANCH = re.compile(
+    r"(?P<stem>linux-modules-nvidia|(lib)?nvidia-[a-z0-9-]+?)-(?P<branch>\d{3}(-server)?(-open)?)(?![.\w])"
+)
 
 
 def offered(system: System) -> Offer:
@@ -21,18 +27,22 @@ def offered(system: System) -> Offer:
     newest, leading = newest_kernel(system, offers, metapackages)
 
     leader = next((package for name in leaders if (package := offers[name].candidate)), None)
+    user_space = [offers[name].versions[0] for name in system.user_space if offers[name].versions]
+    if later := _later_branch([leader, *user_space] if leader else user_space):
+        ended = f"branch {branch} has ended, in the archive its packages lead to {later}: that takes a new installation"
+        if newest == here.kernel:
+            return Offer(here, notes=(ended,))
+        return Offer(_alone(system, newest), why_not=(ended,))
     found = re.search(rf"linux-modules-nvidia-{branch}-(\d\S*)", leader.depends if leader else "")
     kernel = found[1] if found and order(found[1]) > order(here.kernel) else here.kernel
     module_name, image_name = f"linux-modules-nvidia-{branch}-{kernel}", f"linux-image-{kernel}"
-    offers |= system.packages.offered([module_name, image_name, f"linux-image-{newest}"])
+    offers |= system.packages.offered([module_name, image_name])
     module, image = offers[module_name].candidate, offers[image_name].candidate
     version = (_driver_of(module) if module else "") or here.driver
     pair = Pair(kernel, image.version if image else here.kernel_version, version)
     behind = f"kernel {newest} is offered, but no module of {branch} for it yet" if newest != kernel else ""
     if pair == here:
-        ahead = offers[f"linux-image-{newest}"].candidate
-        alone = Pair(newest, ahead.version if ahead else "", here.driver)
-        return Offer(alone, why_not=(behind,)) if behind else Offer(pair)
+        return Offer(_alone(system, newest), why_not=(behind,)) if behind else Offer(pair)
 
     why_not = []
     install = {package.name: package.version for package in (module, image, leader) if package}
@@ -65,6 +75,27 @@ def offered(system: System) -> Offer:
         no_fallback=no_fallback,
         notes=(behind,) if behind else (),
     )
+
+
+def _alone(system: System, kernel: str) -> Pair:
+    """Returns a kernel that is offered without a module, beside the present driver."""
+    image = system.packages.offered([f"linux-image-{kernel}"])[f"linux-image-{kernel}"].candidate
+    return Pair(kernel, image.version if image else "", system.pair.driver)
+
+
+def _later_branch(packages: Iterable[Package]) -> str:
+    """Returns the branch that packages of an ended one lead to; "" where they stand for themselves.
+
+    >>> _later_branch([Package("nvidia-utils-570-server", "570.211.01-0ubuntu1", depends="nvidia-utils-580-server")])
+    '580-server'
+    """
+    for package in packages:
+        own = _BRANCH.match(package.name)
+        for need in re.split(r"[,|]\s*", package.depends) if own else ():
+            other = _BRANCH.match(need)
+            if own and other and other["stem"] == own["stem"] and other["branch"] != own["branch"]:
+                return other["branch"]
+    return ""
 
 
 def _driver_of(module: Package) -> str:

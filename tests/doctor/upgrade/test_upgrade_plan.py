@@ -160,6 +160,22 @@ def test_ubuntus_module_and_user_space_must_be_of_one_version(ubuntu: Box, capsy
     assert f"is of driver {ubuntu_box.NEXT_DRIVER}" in plan["why_not"][0]
 
 
+def test_ubuntus_branch_that_has_ended_is_told_with_the_one_that_it_leads_to(ubuntu: Box, capsys: Capture) -> None:
+    ubuntu_box.ended(ubuntu.archive, "stable", "595-server")
+    ubuntu.publish()
+    code, plan = ubuntu.plan(capsys)
+    assert (code, plan["status"]) == (0, "nothing")
+    assert "branch 580-server-open has ended, in the archive its packages lead to 595-server" in plan["notes"][0]
+    ubuntu_box.kernel(ubuntu.archive, "stable", 90)
+    ubuntu.publish()
+    code, plan = ubuntu.plan(capsys)
+    assert (code, plan["status"], plan["packages"]) == (1, "apart", [])
+    assert plan["why_not"] == [
+        "branch 580-server-open has ended, in the archive its packages lead to 595-server-open: "
+        "that takes a new installation"
+    ]
+
+
 def test_a_machine_without_a_driver_has_no_pair(box: Box, capsys: Capture) -> None:
     box.old.add("old", "linux-image-6.1.0-50-amd64")
     box.run("dpkg", "--install", *(box.old.path / "pool/old/main").glob("*.deb"))

@@ -50,6 +50,17 @@ def module(archive: SignedArchive, suite: str, abi: int, number: str, *, build: 
         archive.add(suite, meta, version, component=component, Depends=f"{package} (= {version}), {pair}", **source)
 
 
+def ended(archive: SignedArchive, suite: str, later: str) -> None:
+    """Adds user space and leading package of the branch as they are when it has ended: they lead to a later one."""
+    version = "580.199.01-0ubuntu1.24.04.1"
+    for package in _DRIVER:
+        depends = package.replace(BRANCH, later)
+        archive.add(suite, package, version, Depends=depends, Source=f"nvidia-graphics-drivers-{BRANCH}")
+        archive.add(suite, depends)
+    leads = "linux-modules-nvidia-{}-open-generic"
+    archive.add(suite, leads.format(BRANCH), "6.8.0-90.91+1", Depends=leads.format(later))
+
+
 def installed(box: Box) -> None:
     """Installs kernel 88, driver A and Canonical's module, all held."""
     kernel(box.old, "old", 88)
