@@ -184,7 +184,8 @@ def test_the_installer_gets_all_that_it_asks_for_from_layers_and_pool(rig: Rig, 
 
 
 def test_26_04_s_installer_does_as_well_by_the_key_of_the_medium(later: Rig, tmp_path: Path) -> None:
-    later.look_at(later.build(tmp_path))
+    later.look_at(later.build(tmp_path / "layered"))
+    later.look_at(later.changed("one-file-later", '[medium]\nsource = "fsimage"\n').build(tmp_path / "one-file"))
 
 
 def test_the_layers_name_their_archives_for_the_installer_to_fill_in(host: Path) -> None:
