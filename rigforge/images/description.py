@@ -11,6 +11,7 @@ from rigforge import __version__
 from rigforge.compat.cuda import OLDEST_DRIVER, major
 from rigforge.images import oci
 from rigforge.images.blob import Blob
+from rigforge.layers.conda import activated
 from rigforge.layers.plan import CONDA, CUDA_ROOT, ENVIRONMENT, Layer
 from rigforge.lock.model import Lock, digest
 from rigforge.stack.model import Stack
@@ -20,7 +21,7 @@ IMAGES = {"base": ("base", "cuda"), "runtime": ("base", "cuda", "python"), "dev"
 
 #: What the lock knows of the machine only, and of the layer python.
 _OF_THE_MACHINE = {"driver", "kernel", "kernel_package_version"}
-_OF_PYTHON = {"jupyterlab", "python", "pytorch"}
+_OF_PYTHON = {"conda", "jupyterlab", "python", "pytorch"}
 
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _PREFIX = "io.rigforge"
@@ -63,9 +64,10 @@ class Description:
         """
         env = {"PATH": _SYSTEM_PATH}
         if "python" in self.versions:
-            conda = environment != ENVIRONMENT
-            path = f"{environment}/bin:{CONDA}/condabin" if conda else f"{environment}/bin"
-            env |= {"PATH": f"{path}:{_SYSTEM_PATH}", "CONDA_PREFIX" if conda else "VIRTUAL_ENV": environment}
+            if environment == ENVIRONMENT:
+                env |= {"PATH": f"{environment}/bin:{_SYSTEM_PATH}", "VIRTUAL_ENV": environment}
+            else:
+                env |= {"PATH": f"{environment}/bin:{CONDA}/condabin:{_SYSTEM_PATH}", **activated(environment)}
         if "cuda" in self.versions:
             # The driver's own CUDA may be of any minor version: that is CUDA's minor-version compatibility.
             require = f"cuda>={major(self.versions['cuda'])}.0"

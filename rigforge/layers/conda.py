@@ -14,11 +14,12 @@ from rigforge.process import run
 
 #: What conda, its own environment protected (CEP 22), tells those who would change it.
 FROZEN = {
-    "message": "This environment has conda alone. Install into the environment {name} (`conda activate {name}`), "
-    "or make your own: conda create --name NAME PACKAGE"
+    "message": "This environment has conda alone. Install into the environment {name} (`conda activate {name}`; "
+    "with sudo: conda install --name {name} PACKAGE), or make your own: conda create --name NAME PACKAGE"
 }
 
-CONDARC = "channels:\n  - {role}\n"
+#: The channel, and what `conda activate` and `conda init` take for the environment where none is named.
+CONDARC = "channels:\n  - {role}\ndefault_activation_env: {name}\n"
 
 
 def install(root: Root) -> None:
@@ -39,7 +40,15 @@ def protect(root: Root, prefix: str, name: str, role: str) -> None:
     """Protects conda's own environment, in favour of the one called `name`, and tells conda its channel."""
     message = {key: text.format(name=name) for key, text in FROZEN.items()}
     root.write(f"{prefix}/conda-meta/frozen", json.dumps(message) + "\n")
-    root.write(f"{prefix}/.condarc", CONDARC.format(role=role))
+    root.write(f"{prefix}/.condarc", CONDARC.format(role=role, name=name))
+
+
+def activated(environment: str) -> dict[str, str]:
+    """Returns the variables by which conda knows that an environment is active: `conda install` is then meant for it.
+
+    `environment` is its prefix, of one that has a name.
+    """
+    return {"CONDA_PREFIX": environment, "CONDA_DEFAULT_ENV": environment.rpartition("/")[2], "CONDA_SHLVL": "1"}
 
 
 def modules(prefix: Path, packages: Iterable[str]) -> list[Path]:

@@ -35,11 +35,11 @@ CUDA_ROOT = "/usr/local/cuda"
 
 #: Sources besides its own that decide what a recipe makes, as patterns within the package.
 SHARED = {
-    "cuda": ("layers/bytecode.py", "layers/conda*.py", "layers/cuda_tree.py", "layers/wheels.py"),
-    "python": ("layers/bytecode.py", "layers/conda*.py", "layers/wheels.py"),
+    "cuda": ("layers/bytecode.py", "layers/conda*", "layers/cuda_tree.py", "layers/wheels.py"),
+    "python": ("layers/bytecode.py", "layers/conda*", "layers/wheels.py"),
     "devel": (
         "layers/bytecode.py",
-        "layers/conda*.py",
+        "layers/conda*",
         "layers/cuda_tree.py",
         "layers/toolkit.py",
         "layers/wheels.py",

@@ -90,6 +90,12 @@ def test_a_stack_has_the_images_whose_layers_it_has() -> None:
 
 def test_an_environment_of_conda_is_active_and_conda_is_found() -> None:
     config = describe("runtime").config(EPOCH, "/opt/conda/envs/rig")["Env"]
-    assert "CONDA_PREFIX=/opt/conda/envs/rig" in config
+    assert {"CONDA_PREFIX=/opt/conda/envs/rig", "CONDA_DEFAULT_ENV=rig", "CONDA_SHLVL=1"} <= set(config)
     assert any(entry.startswith("PATH=/opt/conda/envs/rig/bin:/opt/conda/condabin:") for entry in config)
     assert not any(entry.startswith("VIRTUAL_ENV=") for entry in config)
+
+
+def test_conda_is_of_the_python_layer() -> None:
+    lock = replace(LOCK, versions={**VERSIONS, "conda": "26.7.1"})
+    assert "conda" in describe("runtime", lock).versions
+    assert "conda" not in describe("base", lock).versions

@@ -38,7 +38,18 @@ OTHERS = [
     "conda-forge:noarch/tool-1.0-0.conda",
     "conda-forge:linux-64/config-2.0-0.tar.bz2",
 ]
-BASE = {"/opt/conda": ["conda-forge:linux-64/python-3.12.11-0.conda"]}
+BASE = {
+    "/opt/conda": ["conda-forge:linux-64/python-3.12.11-0.conda", "conda-forge:linux-64/conda-26.7.1-0.conda"],
+}
+
+CONDARC = "channels:\n  - conda-forge\ndefault_activation_env: rig\n"
+
+#: As conda's own conda.sh does: a function, and PATH where no shell above has been here.
+FUNCTION = f"""\
+conda() {{ echo "function $*"; }}
+if [ -z "${{CONDA_SHLVL+x}}" ]; then export CONDA_SHLVL=0 PATH="{TOKEN}/condabin:$PATH"; fi
+"""
+PYTHON_RECIPE = ["rigforge.layers.recipes.python"]
 
 SCRIPT = '#!/bin/sh\nset -e\necho "$PREFIX" > "$PREFIX/linked"\n'
 
@@ -71,6 +82,11 @@ def channel(tmp_path_factory: pytest.TempPathFactory) -> CondaChannel:
         },
         suffix=".tar.bz2",
     )
+    made.add(
+        "conda",
+        "26.7.1",
+        files={"etc/profile.d/conda.sh": FUNCTION, "bin/conda": "#!/bin/sh\necho program\n"},
+    )
     made.add("angry", "1.0", files={"bin/.angry-post-link.sh": "#!/bin/sh\nexit 3\n"})
     return made
 
@@ -83,6 +99,7 @@ def link_into_a_root(request: Mapping[str, Any]) -> None:
     for name in ("bin", "sbin", "lib", "lib64"):
         (path / name).symlink_to(f"usr/{name}")
     run(["mount", "-o", "bind,ro", "/usr", path / "usr"])
+    run(["mount", "-t", "tmpfs", "programs", path / "usr/local/bin"])
     for step, recipe in zip(request["steps"], request["recipes"], strict=True):
         root = Root(path, Path(request["files"]), {}, {**OPTIONS, "conda": step})
         with interfaces(path, root.files):
@@ -199,11 +216,11 @@ def test_what_conda_is_told_names_the_channel_and_nothing_of_the_build(installed
 
 
 def test_the_base_environment_is_protected_and_says_for_what(installed: Installed) -> None:
-    root = installed({PREFIX: OTHERS, **BASE}, recipes=["rigforge.layers.recipes.python"])
+    root = installed({PREFIX: OTHERS, **BASE}, recipes=PYTHON_RECIPE)
     message = json.loads((root / "opt/conda/conda-meta/frozen").read_text())["message"]
     assert "conda activate rig" in message
     assert not (root / PREFIX[1:] / "conda-meta/frozen").exists()
-    assert (root / "opt/conda/.condarc").read_text() == "channels:\n  - conda-forge\n"
+    assert (root / "opt/conda/.condarc").read_text() == CONDARC
 
 
 def test_cuda_is_there_once_and_its_tree_links_to_the_environment(installed: Installed) -> None:
@@ -219,8 +236,39 @@ def test_cuda_is_there_once_and_its_tree_links_to_the_environment(installed: Ins
 
 def test_a_login_shell_has_the_environment_active(installed: Installed) -> None:
     shell = ("sh", "-c", ". /etc/profile.d/rigforge.sh; echo $CONDA_DEFAULT_ENV; command -v tool")
-    root = installed({PREFIX: OTHERS, **BASE}, recipes=["rigforge.layers.recipes.python"], say=shell)
+    root = installed({PREFIX: OTHERS, **BASE}, recipes=PYTHON_RECIPE, say=shell)
     assert (root / "said").read_text().splitlines()[:2] == ["rig", f"{PREFIX}/bin/tool"]
+
+
+def test_path_names_no_place_twice_in_a_shell_within_a_shell(installed: Installed) -> None:
+    """`conda deactivate` takes the environment's programs out of one place."""
+    login = ". /etc/profile.d/rigforge.sh"
+    shell = ("sh", "-c", f". /etc/environment; export PATH; {login}; {login}; echo $PATH")
+    root = installed({PREFIX: OTHERS, **BASE}, recipes=PYTHON_RECIPE, say=shell)
+    path = (root / "said").read_text().strip().split(":")
+    assert path[:2] == [f"{PREFIX}/bin", "/opt/conda/condabin"]
+    assert path[-1] == "/opt/cuda/bin"
+    assert len(path) == len(set(path))
+
+
+def test_without_a_login_shell_the_environment_is_active_too(installed: Installed) -> None:
+    """As `ssh machine conda install …` gets it from PAM: it would change conda's own environment otherwise."""
+    root = installed({PREFIX: OTHERS, **BASE}, recipes=PYTHON_RECIPE)
+    variables = dict(line.split("=", 1) for line in (root / "etc/environment").read_text().splitlines())
+    assert variables.pop("PATH").startswith(f'"{PREFIX}/bin:/opt/conda/condabin:')
+    assert variables == {"CONDA_PREFIX": f'"{PREFIX}"', "CONDA_DEFAULT_ENV": '"rig"', "CONDA_SHLVL": '"1"'}
+
+
+def test_conda_is_a_function_in_every_interactive_shell(installed: Installed) -> None:
+    shell = ("bash", "-ic", "conda activate other")
+    root = installed({PREFIX: OTHERS, **BASE}, recipes=PYTHON_RECIPE, say=shell)
+    assert (root / "said").read_text() == "function activate other\n"
+
+
+def test_sudo_and_cron_find_conda(installed: Installed) -> None:
+    """In the PATH that sudo has by default, secure_path."""
+    root = installed({PREFIX: OTHERS, **BASE}, recipes=PYTHON_RECIPE, say=("/usr/local/bin/conda",))
+    assert (root / "said").read_text() == "program\n"
 
 
 def test_bytecode_is_not_checked_against_times_and_tests_have_none(installed: Installed) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rigforge.layers import conda, toolkit, wheels
+from rigforge.layers import conda, conda_pins, toolkit, wheels
 from rigforge.layers.cuda_tree import link_tree
 from rigforge.layers.root import Root
 
@@ -18,5 +18,6 @@ def build(root: Root) -> None:
         conda.install(root)
     if any(root.files.glob("*.whl")):
         wheels.install(root)
+    conda_pins.pin(root)
     if of_cuda or (root.options["cuda_version"] and ("conda" in root.options or any(root.files.glob("*.whl")))):
         link_tree(root, development=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rigforge.layers import conda, wheels
+from rigforge.layers import conda, conda_pins, wheels
 from rigforge.layers.plan import CONDA
 from rigforge.layers.root import Root
 from rigforge.lock.conda import ROLE
@@ -13,34 +13,60 @@ export CUDA_HOME={cuda_root}
 export PATH="$VIRTUAL_ENV/bin:$PATH:$CUDA_HOME/bin"
 """
 
-#: What `conda activate` does, without starting conda at each login; conda.sh makes conda a command of the shell.
+#: What `conda activate` does, without starting conda at each login. PATH is that of /etc/environment already where
+#: /etc/profile does not set it (Ubuntu's), and in a shell within a shell; `conda deactivate` takes out one place.
 CONDA_PROFILE = """\
-if [ -r {conda}/etc/profile.d/conda.sh ]; then . {conda}/etc/profile.d/conda.sh; fi
-export CONDA_PREFIX={environment} CONDA_DEFAULT_ENV={name} CONDA_SHLVL=1
+export {active}
 export CUDA_HOME={cuda_root}
-export PATH="$CONDA_PREFIX/bin:{conda}/condabin:$PATH:$CUDA_HOME/bin"
+case "$PATH" in "$CONDA_PREFIX/bin:"*) ;; *) PATH="$CONDA_PREFIX/bin:{conda}/condabin:$PATH" ;; esac
+case "$PATH" in *":$CUDA_HOME/bin"*) ;; *) PATH="$PATH:$CUDA_HOME/bin" ;; esac
+export PATH
+{function}
 for script in "$CONDA_PREFIX"/etc/conda/activate.d/*.sh; do
     if [ -r "$script" ]; then . "$script"; fi
 done
 unset script
 """
 
+#: Makes `conda activate` work in a shell.
+FUNCTION = f"if [ -r {CONDA}/etc/profile.d/conda.sh ]; then . {CONDA}/etc/profile.d/conda.sh; fi"
+
+SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
+
 
 def build(root: Root) -> None:
     """Installs conda packages and wheels, into an environment that is there already or made now."""
     environment = root.options["environment"]
-    path = f"{environment}/bin:/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
-    profile = PROFILE
     if "conda" in root.options:
-        name = environment.rpartition("/")[2]
         conda.install(root)
-        conda.protect(root, CONDA, name, ROLE)
-        profile = CONDA_PROFILE.replace("{name}", name).replace("{conda}", CONDA)
-        path = f"{path}:{CONDA}/condabin"
+        conda.protect(root, CONDA, environment.rpartition("/")[2], ROLE)
     elif not (root.path / environment.lstrip("/")).exists():
         root.chroot(["python3", "-m", "venv", "--without-pip", environment])
     if any(root.files.glob("*.whl")):
         wheels.install(root)
-    root.write("etc/profile.d/rigforge.sh", profile.format(**root.options))
-    # Read by PAM, so that `ssh machine python …`, which starts no login shell, finds the environment too.
-    root.write("etc/environment", f'PATH="{path}"\n')
+    conda_pins.pin(root)
+    if "conda" in root.options:
+        _activate_conda(root)
+    else:
+        root.write("etc/profile.d/rigforge.sh", PROFILE.format(**root.options))
+        # Read by PAM, so that `ssh machine python …`, which starts no login shell, finds the environment too.
+        root.write("etc/environment", f'PATH="{environment}/bin:{SYSTEM_PATH}"\n')
+
+
+def _activate_conda(root: Root) -> None:
+    """Has the environment active, and conda at hand, in login shells, in others, and where there is none."""
+    environment = root.options["environment"]
+    active = conda.activated(environment)
+    assignments = " ".join(f"{name}={value}" for name, value in active.items())
+    cuda = root.options["cuda_root"]
+    profile = CONDA_PROFILE.format(active=assignments, cuda_root=cuda, conda=CONDA, function=FUNCTION)
+    root.write("etc/profile.d/rigforge.sh", profile)
+    # Read by PAM, for `ssh machine conda …`. Where conda is comes second: so it is after `conda activate` as well.
+    variables = {"PATH": f"{environment}/bin:{CONDA}/condabin:{SYSTEM_PATH}", **active}
+    root.write("etc/environment", "".join(f'{name}="{value}"\n' for name, value in variables.items()))
+    # Interactive shells that are no login shells: in containers, in an editor's terminal, after `sudo -s`.
+    bashrc = root.path / "etc/bash.bashrc"
+    root.write("etc/bash.bashrc", f"{bashrc.read_text() if bashrc.exists() else ''}\n{FUNCTION}\n")
+    # sudo has a PATH of its own, and cron and units of systemd have.
+    for program in ("conda", "mamba"):
+        (root.path / "usr/local/bin" / program).symlink_to(f"{CONDA}/bin/{program}")

@@ -1,0 +1,60 @@
+"""What conda leaves as it is in the environment that is active: PyTorch, and all that is there as a wheel."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from importlib.metadata import Distribution
+from pathlib import Path
+
+from packaging.utils import canonicalize_name
+
+from rigforge.layers.root import Root
+
+#: conda-meta/pinned, which conda and mamba heed (docs.conda.io, "Preventing packages from updating (pinning)"). Whoever
+#: is refused a package is told of the pins, and finds the reason here.
+PINNED = """\
+# conda brings no other build of these into this environment. Those of build pypi_0 are wheels, which it does not see:
+# it would write its own over them. What depends on them is installed with pip (rigforge-python -m pip install NAME),
+# or into an environment of your own (conda create --name NAME PACKAGE). On purpose: conda install --no-pin PACKAGE.
+{pins}
+"""
+
+#: The build that `conda list` shows of a wheel, and that no package of a channel has.
+WHEEL = "pypi_0"
+
+#: Packages that stay as they were locked, also where conda itself has installed them.
+HELD = {"pytorch"}
+
+
+def pin(root: Root) -> None:
+    """Pins what is in the environment that is active on the machine, if that is conda's."""
+    environment = root.options["environment"]
+    here = root.path / environment.lstrip("/")
+    if (here / "conda-meta").is_dir():
+        found = pins(here, root.path / root.options["site_packages"].lstrip("/"))
+        root.write(f"{environment}/conda-meta/pinned", PINNED.format(pins="\n".join(found)))
+
+
+def pins(prefix: Path, site_packages: Path) -> list[str]:
+    """Returns match specs, sorted, of what conda may neither replace nor install over what is there.
+
+    A wheel is pinned by every name that conda may have for it, but for those that conda itself has installed.
+    """
+    records = [json.loads(file.read_text(encoding="utf-8")) for file in prefix.glob("conda-meta/*.json")]
+    installed = {known["name"] for known in records}
+    files = {prefix / file for known in records for file in known["files"]}
+    found = {f"{known['name']} =={known['version']} {known['build']}" for known in records if known["name"] in HELD}
+    for info in site_packages.glob("*.dist-info"):
+        if info / "METADATA" not in files:
+            wheel = Distribution.at(info)
+            names = set(conda_names(wheel.metadata["Name"])) - installed
+            found |= {f"{name} =={wheel.version} {WHEEL}" for name in names}
+    return sorted(found)
+
+
+def conda_names(wheel: str) -> tuple[str, ...]:
+    """Returns the names that conda-forge may have for a package of PyPI: it writes hyphens, underscores or dots."""
+    name = canonicalize_name(wheel)
+    table = tomllib.loads(Path(__file__).with_name("conda_names.toml").read_text(encoding="utf-8"))
+    return tuple(table.get(name, (name, name.replace("-", "_"), wheel.lower())))
