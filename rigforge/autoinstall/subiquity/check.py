@@ -6,18 +6,28 @@ from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
+from rigforge.autoinstall.subiquity import way as ways
 from rigforge.autoinstall.subiquity.accepted import Release, errors
+from rigforge.autoinstall.subiquity.boot import FIRMWARES, Firmware
 from rigforge.autoinstall.subiquity.document import Document, Finding, read
 from rigforge.autoinstall.subiquity.lint import warnings
+from rigforge.autoinstall.subiquity.way import Way
 
 
-def check(path: Path, release: Release, sources: Collection[str] | None = None) -> tuple[Finding, ...]:
+def check(
+    path: Path,
+    release: Release,
+    sources: Collection[str] | None = None,
+    firmware: Collection[Firmware] = FIRMWARES,
+    way: Way | None = None,
+) -> tuple[Finding, ...]:
     """Returns why a release's installer refuses a document, and what people will regret of it.
 
-    Raises RigforgeError where it is no document at all.
+    `sources` are the ids of the medium's install sources, `firmware` the kinds that the machines have, `way` tells how
+    the document comes to the installer. Raises RigforgeError where it is no document at all.
     """
     document = read(path)
-    refused = list(errors(document, release, sources))
+    refused = [*ways.findings(document, way), *errors(document, release, sources, firmware)]
     keys = {finding.key for finding in refused}
     doubtful = [finding for finding in warnings(document, release) if finding.key not in keys]
     placed = [replace(finding, line=_line(document, finding.key)) for finding in (*refused, *doubtful)]

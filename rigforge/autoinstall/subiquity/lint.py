@@ -42,11 +42,6 @@ def warnings(document: Document, release: Release) -> Iterator[Finding]:
 def _text(document: Document) -> Iterator[Finding]:
     for key in document.repeated:
         yield _warning(key, "it is there twice, and only the last counts", "keep one")
-    cloud_config = document.text.startswith("#cloud-config")
-    if cloud_config and not document.wrapped:
-        yield _warning("autoinstall", "cloud-init hands on only what is below this key", "put all below `autoinstall:`")
-    if document.wrapped and not cloud_config:
-        yield _warning("autoinstall", "served as user-data it would be ignored", "first line: #cloud-config")
 
 
 def _unknown(sections: dict[str, Any], release: Release) -> Iterator[Finding]:
