@@ -8,7 +8,7 @@ from invoke.context import Context
 
 from rigforge.cli import task
 from rigforge.errors import RigforgeError, UsageError
-from rigforge.tasks.parameters import JSON
+from rigforge.tasks.parameters import JSON, OFFLINE
 
 
 @task(
@@ -20,6 +20,7 @@ from rigforge.tasks.parameters import JSON
         "subiquity.autoinstallpath= names), nocloud (user-data that cloud-init reads)",
         "sources": "casper/install-sources.yaml of the medium, to look the document's source up in",
         "strict": "warnings count as errors",
+        **OFFLINE,
         "json": JSON,
     }
 )
@@ -31,6 +32,7 @@ def validate(
     as_: str = "",
     sources: str = "",
     strict: bool = False,
+    offline: bool = False,
     json: bool = False,
 ) -> None:
     """
@@ -75,20 +77,24 @@ def validate(
             there,
             (firmware,) if firmware else FIRMWARES,  # type: ignore[arg-type]
             as_ or None,  # type: ignore[arg-type]
+            offline=offline,
         )
     except RigforgeError as error:
         if not json:
             raise
         findings = (Finding("error", "", error.message, error.hint),)
     refused = any(finding.level == "error" for finding in findings)
+    unknown = not refused and any(finding.level == "unchecked" for finding in findings)
+    verdict = "refused" if refused else "not known whether accepted" if unknown else "accepted"
     if json:
-        print(to_json.dumps({"accepted": not refused, "findings": [asdict(each) for each in findings]}, indent=2))
+        accepted = None if unknown else not refused
+        print(to_json.dumps({"accepted": accepted, "findings": [asdict(each) for each in findings]}, indent=2))
     else:
         for finding in findings:
             place = f"{file}:{finding.line}" if finding.line else file
             print(f"{place}: {finding.level}: {finding.key}: {finding.message}")
             if finding.hint:
                 print(f"    {finding.hint}")
-        print(f"{'refused' if refused else 'accepted'} by the installer of {release}: {file}")
+        print(f"{verdict} by the installer of {release}: {file}")
     if refused or (strict and findings):
         raise SystemExit(1)

@@ -293,7 +293,6 @@ REGRETTED = {
     "refresh-installer.update": "refresh-installer: {update: true}\n",
     "late-commands[0]": "late-commands: [apt-get update]\n",
     "late-commands[1]": "late-commands: [curtin in-target -- ls, [ls /target]]\n",
-    "user-data.write_files[0].permissions": "user-data: {write_files: [{path: /x, permissions: 0644}]}\n",
     "version": "version: 1\n",
 }
 

@@ -6,7 +6,6 @@ disk match?) is known only there.
 
 from __future__ import annotations
 
-import difflib
 import re
 import zoneinfo
 from collections.abc import Collection, Iterator, Mapping
@@ -62,7 +61,6 @@ def errors(
     # Where it asks its user for anything, it reports as it likes.
     if _sound(sections, "reporting") and not sections.get("interactive-sections"):
         yield from reports.errors(sections["reporting"])
-    yield from _user_data(sections.get("user-data"))
     yield from _source(sections.get("source"), sources)
     # What a user is asked for is not looked at before.
     if isinstance(sections.get("storage"), dict) and not _asks(sections, "storage"):
@@ -174,17 +172,6 @@ def _timezone(timezone: Any) -> Iterator[Finding]:
             yield _error("timezone", f"there is no time zone {timezone!r}", "such as Europe/Berlin, UTC or geoip")
 
 
-def _user_data(data: Any) -> Iterator[Finding]:
-    if not isinstance(data, dict):
-        return
-    properties: dict[str, Any] = table("user_data")["properties"]
-    for name, value in data.items():
-        if name not in properties:
-            near = difflib.get_close_matches(str(name), properties, n=1)
-            hint = f"did you mean {near[0]}?" if near else "see cloud-init's module reference"
-            yield _error(f"user-data.{name}", "cloud-init knows no such key", hint)
-        elif wrong := _wrong(properties[name], value):
-            yield _error(f"user-data.{name}{_path(wrong)}", wrong.message.replace("\n", " "), _cure("", wrong))
 
 
 def _source(source: Any, sources: Collection[str] | None) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
+from rigforge.autoinstall.subiquity import cloud_config
 from rigforge.autoinstall.subiquity import way as ways
 from rigforge.autoinstall.subiquity.accepted import Release, errors
 from rigforge.autoinstall.subiquity.boot import FIRMWARES, Firmware
@@ -20,17 +21,24 @@ def check(
     sources: Collection[str] | None = None,
     firmware: Collection[Firmware] = FIRMWARES,
     way: Way | None = None,
+    *,
+    offline: bool = False,
 ) -> tuple[Finding, ...]:
     """Returns why a release's installer refuses a document, and what people will regret of it.
 
     `sources` are the ids of the medium's install sources, `firmware` the kinds that the machines have, `way` tells how
-    the document comes to the installer. Raises RigforgeError where it is no document at all.
+    the document comes to the installer. With `offline` nothing is downloaded that user-data is looked at with.
+
+    Raises RigforgeError where it is no document at all.
     """
     document = read(path)
-    refused = [*ways.findings(document, way), *errors(document, release, sources, firmware)]
-    keys = {finding.key for finding in refused}
+    found = [*ways.findings(document, way), *errors(document, release, sources, firmware)]
+    data = document.sections.get("user-data")
+    if isinstance(data, dict):
+        found += cloud_config.errors(data, release, offline=offline)
+    keys = {finding.key for finding in found}
     doubtful = [finding for finding in warnings(document, release) if finding.key not in keys]
-    placed = [replace(finding, line=_line(document, finding.key)) for finding in (*refused, *doubtful)]
+    placed = [replace(finding, line=_line(document, finding.key)) for finding in (*found, *doubtful)]
     return tuple(sorted(placed, key=lambda finding: (finding.level, finding.line)))
 
 

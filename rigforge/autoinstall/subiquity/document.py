@@ -17,7 +17,7 @@ from rigforge.errors import RigforgeError
 #: A document has no more bytes, and no more values once aliases are followed: a few lines can stand for billions.
 LARGEST, MOST = 1_000_000, 100_000
 
-Level = Literal["error", "warning"]
+Level = Literal["error", "unchecked", "warning"]
 
 
 @cache
