@@ -1,4 +1,4 @@
-"""All there is to say of a document, in the order of the file."""
+"""All there is to say of a document: errors in the order of the file, then warnings, the most harmful first."""
 
 from __future__ import annotations
 
@@ -39,7 +39,11 @@ def check(
     keys = {finding.key for finding in found}
     doubtful = [finding for finding in warnings(document, release) if finding.key not in keys]
     placed = [replace(finding, line=_line(document, finding.key)) for finding in (*found, *doubtful)]
-    return tuple(sorted(placed, key=lambda finding: (finding.level, finding.line)))
+    return tuple(sorted(placed, key=_order))
+
+
+def _order(finding: Finding) -> tuple[str, int, int]:
+    return finding.level, finding.harm if finding.level == "warning" else 0, finding.line
 
 
 def _line(document: Document, key: str) -> int:

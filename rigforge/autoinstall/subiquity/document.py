@@ -28,13 +28,18 @@ def table(name: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing about a document. `key` is a path such as "storage.layout.match", `line` counts from 1 (0: unknown)."""
+    """One thing about a document.
+
+    `key` is a path such as "storage.layout.match", `line` counts from 1 (0: unknown). `harm` says how bad
+    a warning is, from 1 (nobody can log in) to 5 (doubtful).
+    """
 
     level: Level
     key: str
     message: str
     hint: str = ""
     line: int = 0
+    harm: int = 5
 
 
 @dataclass(frozen=True)
