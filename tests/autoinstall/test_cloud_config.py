@@ -52,6 +52,10 @@ REFUSED = {
         "write_files: [{path: /x, permissions: 0644}]",
         {"write_files[0].permissions": "YAML reads it as the number 420; in quotes: '0644'"},
     ),
+    "a mode without its zero": (
+        "write_files: [{path: /x, permissions: 644}]",
+        {"write_files[0].permissions": "YAML reads it as the number 644; in quotes: '0644'"},
+    ),
     "keys that are none": (
         "users: [{name: a, ssh_authorized_keys: }]",
         {"users[0].ssh_authorized_keys": "it has no value; give it a list, or remove it"},

@@ -24,6 +24,8 @@ from tests.autoinstall.documents import SOUND, findings, warned
         ("source: {search-drivers: false}\n", "source.search-drivers", "did you mean search_drivers?"),
         ("kernel: {flavor: hwe, version: 6.8}\n", "kernel.version", "known are: package, flavor"),
         ("oem: {install: false, kernel: a}\n", "oem.kernel", "known are: install"),
+        ("network: {version: 2, ethernet: {}}\n", "network.ethernet", "netplan does not know it, and sets up nothing"),
+        ("network: {network: {version: 2, ethernet: {}}}\n", "network.network.ethernet", "did you mean ethernets?"),
         ("user-data: {hostname: b}\n", "user-data.hostname", "remove one of them"),
     ],
 )

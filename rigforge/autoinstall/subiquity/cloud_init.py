@@ -58,13 +58,17 @@ def find(wanted: Version, oldest: Version, *, offline: bool = False, root: Path 
 
 
 def _locked(oldest: Version) -> Iterator[LockedFile]:
-    """Yields the cloud-init of every lock there is."""
+    """Yields the cloud-init of every lock there is, each file once."""
+    seen = set()
     for path in sorted((state.PROJECT / "stacks").glob("*.lock")):
         try:
             files = model.read(path).files
         except RigforgeError:  # Building that stack says what is wrong with it.
             continue
-        yield from (file for file in files if file.name in _NAMES and _upstream(file.version) >= oldest)
+        for file in files:
+            if file.name in _NAMES and file.sha256 not in seen and _upstream(file.version) >= oldest:
+                seen.add(file.sha256)
+                yield file
 
 
 def _upstream(version: str) -> Version:

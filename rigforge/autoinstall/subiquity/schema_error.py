@@ -148,8 +148,7 @@ def _no_such_word(value: Any, words: Sequence[Any], types: Sequence[str]) -> tup
         return "it has no value", f"one of: {known}{also}"
     if isinstance(value, bool):
         return f"it is {shown(value)}, as YAML reads yes, no, on and off", f"one of: {known}{also}; words in quotes"
-    near = difflib.get_close_matches(str(value), [str(word) for word in words], n=1)
-    return f"{shown(value)} is none of its values", f"one of: {known}{also}" if not near else f"did you mean {near[0]}?"
+    return f"{shown(value)} is none of its values", f"one of: {known}{also}"
 
 
 def _extra(error: jsonschema.ValidationError, path: tuple[str | int, ...]) -> Iterator[Wrong]:
@@ -186,8 +185,8 @@ def _words(error: jsonschema.ValidationError) -> tuple[str, str]:
     limit: Any = error.validator_value
     match error.validator:
         case "type":
-            if error.absolute_path and error.absolute_path[-1] == "permissions" and isinstance(value, int):
-                return f"YAML reads it as the number {value}", f"in quotes: '0{value:o}'"
+            if error.absolute_path and error.absolute_path[-1] == "permissions" and type(value) is int:
+                return f"YAML reads it as the number {value}", f"in quotes: '{_mode(value)}'"
             return _no_such_type(value, limit if isinstance(limit, list) else [limit])
         case "enum":
             return _no_such_word(value, limit, [])
@@ -211,6 +210,11 @@ def _words(error: jsonschema.ValidationError) -> tuple[str, str]:
             both = sorted({name for name in names if isinstance(value, dict) and name in value})
             return "it is two things at once", f"keep one of: {', '.join(both)}" if both else "keep one of them"
     return error.message.splitlines()[0][:200], "see cloud-init's module reference"
+
+
+def _mode(value: int) -> str:
+    """Returns the file mode that a number stands for: 420 is what YAML makes of 0644, and 644 is written without the 0."""
+    return f"0{value}" if re.fullmatch("[0-7]{3}", str(value)) and value > 0o777 else f"0{value:o}"
 
 
 def shown(value: Any) -> str:

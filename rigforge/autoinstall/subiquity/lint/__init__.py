@@ -48,9 +48,10 @@ def _endings(sections: dict[str, Any]) -> Iterator[Finding]:
     elif fallback == "continue-anyway":
         message = "where no mirror answers, the installation goes on, and ends at the first package"
         yield warning("apt.fallback", message, "fallback: offline-install, which is the default", ENDS)
-    oem = mapping(sections.get("oem")).get("install", "auto")
-    desktop = "desktop" in str(mapping(sections.get("source")).get("id"))
-    if mapping(sections.get("kernel")) and (oem is True or (oem == "auto" and desktop)):
+    oem, source = mapping(sections.get("oem")).get("install"), mapping(sections.get("source")).get("id")
+    # Nothing said is "auto", and that is for desktops alone.
+    asked = oem is True or ("desktop" in str(source) if source else oem == "auto")
+    if mapping(sections.get("kernel")) and asked and oem is not False:
         message = "on certified hardware the installation ends: the maker's packages want a kernel of their own"
         yield warning("kernel", message, "oem: {install: false}", ENDS)
     elif oem is True:

@@ -14,13 +14,12 @@ from rigforge.autoinstall.subiquity.schema_error import nearest
 
 def warnings(sections: dict[str, Any], release: Release) -> Iterator[Finding]:
     """Yields one warning for the sections that a release does not know, and one for each section with such keys."""
-    names = known(release)
+    names, since = known(release), _since()
     unknown = [str(name) for name in sections if name not in names]
-    later = [name for name in unknown if name in table("sections")]
-    for name in later:
+    for name in since.keys() & set(unknown):
         message = f"the installer of {release} does not know it, and ignores it"
-        yield warning(name, message, f"known from {table('sections')[name]['since']} on", NOT_DONE)
-    if others := [name for name in unknown if name not in later]:
+        yield warning(name, message, f"known from {since[name]} on", NOT_DONE)
+    if others := [name for name in unknown if name not in since]:
         yield _ignored("", others, sorted(names), release)
     reads: Mapping[str, Sequence[str]] = table("lint")["keys"]
     for path, keys in reads.items():
@@ -30,6 +29,12 @@ def warnings(sections: dict[str, Any], release: Release) -> Iterator[Finding]:
     data, identity = mapping(sections.get("user-data")), mapping(sections.get("identity"))
     if identity and "hostname" in data and data.get("preserve_hostname") is not False:
         yield warning("user-data.hostname", "the one of identity counts", "remove one of them", NOT_DONE)
+
+
+def _since() -> dict[str, str]:
+    """Returns the release from which on a section is known, of those that came later than the others."""
+    sections = table("sections").items()
+    return {name: section["since"] for name, section in sections if isinstance(section, dict) and "since" in section}
 
 
 def _at(sections: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -43,7 +48,10 @@ def _at(sections: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str, An
 
 
 def _ignored(prefix: str, names: Sequence[str], keys: Sequence[str], release: str) -> Finding:
-    what = "it is ignored" if len(names) == 1 else f"{', '.join(names)} are ignored"
+    which = "it" if len(names) == 1 else ", ".join(names)
+    what = f"{which} {'is' if len(names) == 1 else 'are'} ignored"
+    if prefix.startswith("network"):  # It is handed on as it is.
+        what = f"netplan does not know {which}, and sets up nothing"
     harm = ERASED if prefix.startswith("storage.layout.match") else NOT_DONE
     return warning(f"{prefix}{names[0]}", what, "; ".join(_cures(prefix, names, keys, release)), harm)
 
