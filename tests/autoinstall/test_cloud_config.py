@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 import yaml
+from invoke.context import Context
 from packaging.version import Version
 
 from rigforge import state
 from rigforge.autoinstall.subiquity import cloud_config, cloud_config_schema, cloud_init
 from rigforge.autoinstall.subiquity.cloud_init import Package
 from rigforge.autoinstall.subiquity.document import table
+from rigforge.tasks.validate import validate
+from tests.autoinstall.documents import SOUND
 
 RELEASES = ("22.04", "24.04", "26.04")
 OLDEST = Version(table("cloud_config")["oldest"])
@@ -228,6 +231,26 @@ def test_without_a_package_only_the_names_are_looked_at(monkeypatch: pytest.Monk
     assert not list(cloud_config.errors({}, "24.04"))
 
 
+def test_the_task_does_not_say_accepted_of_what_was_not_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cloud_init, "find", lambda *_, **__: None)
+    file = tmp_path / "autoinstall.yaml"
+    file.write_text(SOUND + "user-data: {timezone: UTC}\n")
+    validate(Context(), str(file))
+    said = capsys.readouterr().out
+    assert "user-data: its values were not looked at" in said and "\naccepted" not in said
+    assert said.splitlines()[-1] == f"not known whether accepted by the installer of 24.04: {file}"
+    validate(Context(), str(file), json=True)
+    assert json.loads(capsys.readouterr().out)["accepted"] is None
+    with pytest.raises(SystemExit):
+        validate(Context(), str(file), strict=True)
+    capsys.readouterr()
+    file.write_text(SOUND)
+    validate(Context(), str(file))
+    assert capsys.readouterr().out == f"accepted by the installer of 24.04: {file}\n"
+
+
 def installed(root: Path, place: str, version: str, schema: dict[str, Any]) -> None:
     """Lays a cloud-init out as its packages do."""
     folder = root / place / "cloudinit"
@@ -247,6 +270,13 @@ def test_the_cloud_init_of_the_system_is_taken_where_no_lock_has_one(
     installed(tmp_path, place, version, {"allOf": []})
     found = cloud_init.find(Version("25.3"), OLDEST, root=tmp_path)
     assert found and (found.version, found.schema) == (Version(version), {"allOf": []})
+
+
+@pytest.mark.network
+def test_the_one_of_a_lock_comes_before_the_one_of_the_system(tmp_path: Path, package: Package) -> None:
+    installed(tmp_path, "usr/lib/python3/dist-packages", "25.3", {"allOf": []})
+    found = cloud_init.find(Version("25.3"), OLDEST, offline=True, root=tmp_path)
+    assert found and (found.version, found.schema) == (package.version, package.schema)
 
 
 def test_one_that_is_too_old_or_damaged_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from tests.autoinstall.documents import SOUND, findings, warned
         ("users: []\nruncmd: [ls]\npackage_update: true\n", "users", "users, runcmd, package_update of cloud-init"),
         ("install-server: true\n", "install-server", "it belongs below ssh"),
         ("colour: red\n", "colour", "remove colour"),
+        ("name: gold\n", "name", "remove name"),
         ("apt: {mirror_selection: {primary: []}}\n", "apt.mirror_selection", "did you mean mirror-selection?"),
         ("apt: {mirror-selection: {fallback: abort}}\n", "apt.mirror-selection.fallback", "it belongs below apt"),
         ("source: {search-drivers: false}\n", "source.search-drivers", "did you mean search_drivers?"),

@@ -213,7 +213,7 @@ def _words(error: jsonschema.ValidationError) -> tuple[str, str]:
 
 
 def _mode(value: int) -> str:
-    """Returns the file mode that a number stands for: 420 is what YAML makes of 0644, and 644 is written without the 0."""
+    """Returns the file mode that was meant: YAML makes 420 of 0644, and 644 is one without its 0."""
     return f"0{value}" if re.fullmatch("[0-7]{3}", str(value)) and value > 0o777 else f"0{value:o}"
 
 

@@ -71,8 +71,8 @@ def _cures(prefix: str, names: Sequence[str], keys: Sequence[str], release: str)
 
 
 def _place(name: str, prefix: str) -> str:
-    """Returns the one path at which a key is read that is here in another place of its section, or in none; or ""."""
+    """Returns where a key is read that is at the top, or at a wrong place of its section; "" for nowhere or several."""
     section = prefix.split(".")[0]
     paths = [path for path, keys in table("lint")["keys"].items() if name in keys]
-    within = [path for path in paths if section in ("", path.split(".")[0])]
-    return within[0] if len(within) == 1 else ""
+    likely = [path for path in paths if (path.split(".")[0] == section if section else "." not in path)]
+    return likely[0] if len(likely) == 1 else ""
