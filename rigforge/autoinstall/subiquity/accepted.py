@@ -172,8 +172,6 @@ def _timezone(timezone: Any) -> Iterator[Finding]:
             yield _error("timezone", f"there is no time zone {timezone!r}", "such as Europe/Berlin, UTC or geoip")
 
 
-
-
 def _source(source: Any, sources: Collection[str] | None) -> Iterator[Finding]:
     wanted = source.get("id") if isinstance(source, dict) else None
     if wanted and sources is not None and wanted not in sources:
