@@ -8,20 +8,32 @@ from invoke.context import Context
 
 from rigforge.cli import task
 from rigforge.errors import RigforgeError, UsageError
-from rigforge.tasks.parameters import JSON
+from rigforge.tasks.parameters import JSON, OFFLINE
 
 
 @task(
     help={
         "file": "autoinstall document (YAML)",
-        "release": "Ubuntu's installer of 24.04 (default) or 26.04; debian: Rigforge's own, on its Debian media",
+        "release": "Ubuntu's installer of 22.04, 24.04 (default) or 26.04; debian: Rigforge's own, on its Debian media",
+        "firmware": "of the machines: uefi or bios (default: both)",
+        "as_": "how the document comes to the installer: iso (a file on the medium), cmdline (one that "
+        "subiquity.autoinstallpath= names), nocloud (user-data that cloud-init reads)",
         "sources": "casper/install-sources.yaml of the medium, to look the document's source up in",
         "strict": "warnings count as errors",
+        **OFFLINE,
         "json": JSON,
     }
 )
 def validate(
-    context: Context, file: str, release: str = "24.04", sources: str = "", strict: bool = False, json: bool = False
+    context: Context,
+    file: str,
+    release: str = "24.04",
+    firmware: str = "",
+    as_: str = "",
+    sources: str = "",
+    strict: bool = False,
+    offline: bool = False,
+    json: bool = False,
 ) -> None:
     """
     Check that an autoinstall document is one that the installer accepts, and that nobody regrets.
@@ -33,9 +45,12 @@ def validate(
     import json as to_json
     from dataclasses import asdict
 
+    from rigforge.autoinstall.subiquity.accepted import RELEASES
+    from rigforge.autoinstall.subiquity.boot import FIRMWARES
     from rigforge.autoinstall.subiquity.check import check
     from rigforge.autoinstall.subiquity.document import Finding
     from rigforge.autoinstall.subiquity.install_sources import ids
+    from rigforge.autoinstall.subiquity.way import WAYS
     from rigforge.target.document import DocumentError, parse
 
     if release == "debian":
@@ -47,24 +62,39 @@ def validate(
             raise RigforgeError(error.message, error.hint) from error
         print(f"valid: {file}")
         return
-    if release not in ("24.04", "26.04"):
-        raise UsageError(f"--release {release} is not known", "it is one of: 24.04, 26.04, debian")
-    known = ids(Path(sources)) if sources else None
+    for option, value, known in (
+        ("release", release, (*RELEASES, "debian")),
+        ("firmware", firmware or FIRMWARES[0], FIRMWARES),
+        ("as", as_ or WAYS[0], WAYS),
+    ):
+        if value not in known:
+            raise UsageError(f"--{option} {value} is not known", f"it is one of: {', '.join(known)}")
+    there = ids(Path(sources)) if sources else None
     try:
-        findings = check(Path(file), release, known)  # type: ignore[arg-type]
+        findings = check(
+            Path(file),
+            release,  # type: ignore[arg-type]
+            there,
+            (firmware,) if firmware else FIRMWARES,  # type: ignore[arg-type]
+            as_ or None,  # type: ignore[arg-type]
+            offline=offline,
+        )
     except RigforgeError as error:
         if not json:
             raise
         findings = (Finding("error", "", error.message, error.hint),)
     refused = any(finding.level == "error" for finding in findings)
+    unknown = not refused and any(finding.level == "unchecked" for finding in findings)
+    verdict = "refused" if refused else "not known whether accepted" if unknown else "accepted"
     if json:
-        print(to_json.dumps({"accepted": not refused, "findings": [asdict(each) for each in findings]}, indent=2))
+        accepted = None if unknown else not refused
+        print(to_json.dumps({"accepted": accepted, "findings": [asdict(each) for each in findings]}, indent=2))
     else:
         for finding in findings:
             place = f"{file}:{finding.line}" if finding.line else file
             print(f"{place}: {finding.level}: {finding.key}: {finding.message}")
             if finding.hint:
                 print(f"    {finding.hint}")
-        print(f"{'refused' if refused else 'accepted'} by the installer of {release}: {file}")
+        print(f"{verdict} by the installer of {release}: {file}")
     if refused or (strict and findings):
         raise SystemExit(1)

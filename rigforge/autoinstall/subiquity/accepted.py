@@ -1,12 +1,11 @@
 """What the installer refuses: its schemas, and what it finds out when it reads the sections.
 
-Checked against subiquity 24.04.4.1 and its development of 26.10. What depends on the machine (does a disk match?) is
-known only there.
+Compared with the servers of subiquity 24.04.4.1 and 26.04.1, and 24.08.1 for 22.04. What depends on the machine (does a
+disk match?) is known only there.
 """
 
 from __future__ import annotations
 
-import difflib
 import re
 import zoneinfo
 from collections.abc import Collection, Iterator, Mapping
@@ -14,16 +13,18 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from packaging.version import Version
 
-from rigforge.autoinstall.subiquity import storage
+from rigforge.autoinstall.subiquity import archives, reports, storage
+from rigforge.autoinstall.subiquity.boot import FIRMWARES, Firmware
 from rigforge.autoinstall.subiquity.document import Document, Finding, table
 
 if TYPE_CHECKING:
     import jsonschema
 
-Release = Literal["24.04", "26.04"]
+Release = Literal["22.04", "24.04", "26.04"]
+RELEASES: tuple[Release, ...] = ("22.04", "24.04", "26.04")
 
 #: The first release whose installer looks at the user's name, and knows identity.groups.
-_CHECKS_NAMES = "24.10"
+_CHECKS_NAMES = "26.04"
 
 
 def known(release: Release) -> frozenset[str]:
@@ -35,25 +36,35 @@ def known(release: Release) -> frozenset[str]:
     )
 
 
-def errors(document: Document, release: Release, sources: Collection[str] | None = None) -> Iterator[Finding]:
-    """Yields why a release's installer refuses a document; `sources` are the ids of its install sources."""
+def errors(
+    document: Document,
+    release: Release,
+    sources: Collection[str] | None = None,
+    firmware: Collection[Firmware] = FIRMWARES,
+) -> Iterator[Finding]:
+    """Yields why a release's installer refuses a document, on machines with such firmware.
+
+    `sources` are the ids of the medium's install sources. What one kind of firmware alone refuses, and what the
+    installer passes over, are warnings.
+    """
     sections = document.sections
-    if document.wrapped and len(document.whole) > 1:
-        others = ", ".join(sorted(str(key) for key in document.whole if key != "autoinstall"))
-        yield _error("autoinstall", f"beside it are other keys: {others}", "leave `autoinstall` alone at the top")
     if "version" not in sections:
         yield _error("version", "it is missing", "version: 1")
     for name in sorted(known(release) & sections.keys()):
         yield from _section(name, sections[name])
     yield from _identity(sections, release)
     yield from _keyboard(sections.get("keyboard"))
+    yield from _network(sections.get("network"))
     yield from _timezone(sections.get("timezone"))
-    yield from _apt(sections.get("apt"))
-    yield from _user_data(sections.get("user-data"))
+    if _sound(sections, "apt"):
+        yield from archives.errors(sections["apt"])
+    # Where it asks its user for anything, it reports as it likes.
+    if _sound(sections, "reporting") and not sections.get("interactive-sections"):
+        yield from reports.errors(sections["reporting"])
     yield from _source(sections.get("source"), sources)
     # What a user is asked for is not looked at before.
     if isinstance(sections.get("storage"), dict) and not _asks(sections, "storage"):
-        yield from storage.errors(sections["storage"])
+        yield from storage.findings(sections["storage"], firmware)
 
 
 def _section(name: str, value: Any) -> Iterator[Finding]:
@@ -62,9 +73,12 @@ def _section(name: str, value: Any) -> Iterator[Finding]:
         if section["null"] == "refused":
             yield _error(name, "it has no value", "give it one, or remove it")
         return
-    schema = {"definitions": table("sections")["definitions"], **section["schema"]}
-    if wrong := _wrong(schema, value):
+    if wrong := _wrong(_schema(name), value):
         yield _error(f"{name}{_path(wrong)}", wrong.message.replace("\n", " "), _cure(name, wrong))
+
+
+def _schema(name: str) -> dict[str, Any]:
+    return {"definitions": table("sections")["definitions"], **table("sections")[name]["schema"]}
 
 
 def _wrong(schema: Mapping[str, Any], value: Any) -> jsonschema.ValidationError | None:
@@ -75,6 +89,10 @@ def _wrong(schema: Mapping[str, Any], value: Any) -> jsonschema.ValidationError 
         jsonschema.Draft7Validator(schema).iter_errors(value)
     )
     return wrong
+
+
+def _sound(sections: dict[str, Any], name: str) -> bool:
+    return isinstance(sections.get(name), dict) and _wrong(_schema(name), sections[name]) is None
 
 
 def _path(wrong: jsonschema.ValidationError) -> str:
@@ -102,6 +120,9 @@ def _identity(sections: dict[str, Any], release: Release) -> Iterator[Finding]:
     if isinstance(identity, dict) and "groups" in identity and Version(release) < Version(_CHECKS_NAMES):
         cure = "leave it out, and add the user to groups in late-commands"
         yield _error("identity.groups", f"the installer of {release} knows no such key", cure)
+    groups = identity.get("groups") if isinstance(identity, dict) else None
+    if isinstance(groups, dict) and ("override" in groups) == ("append" in groups):
+        yield _error("identity.groups", "it has neither or both of override and append", "append: [docker]")
     name = identity.get("username") if isinstance(identity, dict) else None
     if isinstance(name, str) and Version(release) >= Version(_CHECKS_NAMES):
         if name in table("names")["names"]["reserved"]:
@@ -131,29 +152,24 @@ def _keyboard(keyboard: Any) -> Iterator[Finding]:
             yield _error("keyboard.variant", f"the layout {layout} has no variant {variant!r}", "leave it empty")
 
 
+def _network(network: Any) -> Iterator[Finding]:
+    """Each card is compared with those of the machine, by its `match`."""
+    within = isinstance(network, dict) and "network" in network
+    key, plan = ("network.network", network["network"]) if within else ("network", network)
+    for kind in ("ethernets", "wifis"):
+        cards = plan.get(kind) if isinstance(plan, dict) else None
+        for name, card in cards.items() if isinstance(cards, dict) else ():
+            if not isinstance(card, dict):
+                yield _error(f"{key}.{kind}.{name}", "it is no mapping", "{dhcp4: true}")
+            elif not isinstance(card.get("match", {}), dict):
+                yield _error(f"{key}.{kind}.{name}.match", "it is no mapping", "match: {name: 'en*'}")
+
+
 def _timezone(timezone: Any) -> Iterator[Finding]:
     if isinstance(timezone, str) and timezone not in ("", "geoip"):
         there = zoneinfo.available_timezones()
         if there and timezone not in there:
             yield _error("timezone", f"there is no time zone {timezone!r}", "such as Europe/Berlin, UTC or geoip")
-
-
-def _apt(apt: Any) -> Iterator[Finding]:
-    if isinstance(apt, dict) and "primary" in apt and "mirror-selection" in apt:
-        yield _error("apt", "primary and mirror-selection exclude each other", "keep mirror-selection")
-
-
-def _user_data(data: Any) -> Iterator[Finding]:
-    if not isinstance(data, dict):
-        return
-    properties: dict[str, Any] = table("user_data")["properties"]
-    for name, value in data.items():
-        if name not in properties:
-            near = difflib.get_close_matches(str(name), properties, n=1)
-            hint = f"did you mean {near[0]}?" if near else "see cloud-init's module reference"
-            yield _error(f"user-data.{name}", "cloud-init knows no such key", hint)
-        elif wrong := _wrong(properties[name], value):
-            yield _error(f"user-data.{name}{_path(wrong)}", wrong.message.replace("\n", " "), _cure("", wrong))
 
 
 def _source(source: Any, sources: Collection[str] | None) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""All there is to say of a document, in the order of the file."""
+"""All there is to say of a document: errors in the order of the file, then warnings, the most harmful first."""
 
 from __future__ import annotations
 
@@ -6,22 +6,44 @@ from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
+from rigforge.autoinstall.subiquity import cloud_config
+from rigforge.autoinstall.subiquity import way as ways
 from rigforge.autoinstall.subiquity.accepted import Release, errors
+from rigforge.autoinstall.subiquity.boot import FIRMWARES, Firmware
 from rigforge.autoinstall.subiquity.document import Document, Finding, read
 from rigforge.autoinstall.subiquity.lint import warnings
+from rigforge.autoinstall.subiquity.way import Way
 
 
-def check(path: Path, release: Release, sources: Collection[str] | None = None) -> tuple[Finding, ...]:
+def check(
+    path: Path,
+    release: Release,
+    sources: Collection[str] | None = None,
+    firmware: Collection[Firmware] = FIRMWARES,
+    way: Way | None = None,
+    *,
+    offline: bool = False,
+) -> tuple[Finding, ...]:
     """Returns why a release's installer refuses a document, and what people will regret of it.
+
+    `sources` are the ids of the medium's install sources, `firmware` the kinds that the machines have, `way` tells how
+    the document comes to the installer. With `offline` nothing is downloaded that user-data is looked at with.
 
     Raises RigforgeError where it is no document at all.
     """
     document = read(path)
-    refused = list(errors(document, release, sources))
-    keys = {finding.key for finding in refused}
+    found = [*ways.findings(document, way), *errors(document, release, sources, firmware)]
+    data = document.sections.get("user-data")
+    if isinstance(data, dict):
+        found += cloud_config.errors(data, release, offline=offline)
+    keys = {finding.key for finding in found}
     doubtful = [finding for finding in warnings(document, release) if finding.key not in keys]
-    placed = [replace(finding, line=_line(document, finding.key)) for finding in (*refused, *doubtful)]
-    return tuple(sorted(placed, key=lambda finding: (finding.level, finding.line)))
+    placed = [replace(finding, line=_line(document, finding.key)) for finding in (*found, *doubtful)]
+    return tuple(sorted(placed, key=_order))
+
+
+def _order(finding: Finding) -> tuple[str, int, int]:
+    return finding.level, finding.harm if finding.level == "warning" else 0, finding.line
 
 
 def _line(document: Document, key: str) -> int:

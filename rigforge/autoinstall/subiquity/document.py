@@ -17,7 +17,7 @@ from rigforge.errors import RigforgeError
 #: A document has no more bytes, and no more values once aliases are followed: a few lines can stand for billions.
 LARGEST, MOST = 1_000_000, 100_000
 
-Level = Literal["error", "warning"]
+Level = Literal["error", "unchecked", "warning"]
 
 
 @cache
@@ -28,13 +28,18 @@ def table(name: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing about a document. `key` is a path such as "storage.layout.match", `line` counts from 1 (0: unknown)."""
+    """One thing about a document.
+
+    `key` is a path such as "storage.layout.match", `line` counts from 1 (0: unknown). `harm` says how bad
+    a warning is, from 1 (nobody can log in) to 5 (doubtful).
+    """
 
     level: Level
     key: str
     message: str
     hint: str = ""
     line: int = 0
+    harm: int = 5
 
 
 @dataclass(frozen=True)
