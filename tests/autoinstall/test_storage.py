@@ -90,8 +90,7 @@ REFUSED = {
     ),
     "a format of a device of an unknown type": (
         "[6].volume",
-        DISK + ESP + REST + "- {type: bcache, id: b0, backing_device: p1}
-" + ROOT.replace("p1", "b0"),
+        DISK + ESP + REST + "- {type: bcache, id: b0, backing_device: p1}\n" + ROOT.replace("p1", "b0"),
     ),
     "a group of unknown partitions": ("[5].devices", VOLUMES.replace("devices: [p1]", "devices: [p9]")),
     "a group of a partition without brackets": ("[5].devices", VOLUMES.replace("[p1]", "p1")),
