@@ -8,15 +8,40 @@ import pytest
 
 from rigforge.lock.model import Lock
 from rigforge.sources.mirrors import Mirrors
-from tests.lock.ubuntu_desk import Desk, desk, wish
+from tests.lock.ubuntu_desk import Desk, wish
+from tests.lock.ubuntu_desk import desk as full
 from tests.sources.signed_archive import FlatArchive, key
 
-__all__ = ["desk", "key"]
+__all__ = ["full", "key"]
 
 OLD, NEW = "580.95.05", "580.178.04"
 BRANCH = "580-server-open"
 
 DeskOf = Callable[[str], Desk]
+
+
+WITHOUT_PYTHON = "".join(
+    [
+        wish("cuda", provider="none", version=""),
+        wish("cudnn", version=""),
+        wish("pytorch", provider="none", version=""),
+        wish("python", provider="none", version="", packages=[]),
+        wish("devel", python_packages=[]),
+    ]
+)
+
+
+@pytest.fixture
+def desk(full: DeskOf) -> DeskOf:
+    """A desk whose stack has no Python, so that nothing but packages is locked."""
+
+    def made(suite: str) -> Desk:
+        here = full(suite)
+        here.always = WITHOUT_PYTHON
+        here.write()
+        return here
+
+    return made
 
 
 def of_driver(lock: Lock) -> dict[str, dict[str, str]]:

@@ -45,6 +45,7 @@ class Desk:
         self.mirrors = Mirrors(urls)
         self.ubuntu = Ubuntu(folder / "served/ubuntu", suite)
         self.file = folder / "rig.toml"
+        self.always = ""
         self.write()
         self.ubuntu.release(self.stack)
         self.release_medium()
@@ -58,11 +59,14 @@ class Desk:
         return self.stack.driver.version
 
     def write(self, *, archives: str = "", more: str = "", components: str = "") -> None:
-        """Writes the stack: the one of this release, its three pockets signed with the test's key, and `more`."""
+        """Writes the stack: the one of this release, its three pockets signed with the test's key, and `more`.
+
+        `more` and `always`, which stays, are further sections.
+        """
         pockets = [f"{self.suite}{pocket}" for pocket in ("", "-updates", "-security")]
         text = "\n[[archives]]\n".join(SUITE.format(suite=pocket, keyring=self.key.keyring) for pocket in pockets)
         text = text.replace('["main", "restricted", "universe", "multiverse"]', components) if components else text
-        self.file.write_text(EXTENDS.format(stack=STACKS[self.suite]) + text + archives + more)
+        self.file.write_text(EXTENDS.format(stack=STACKS[self.suite]) + text + archives + more + self.always)
 
     def release_medium(self, version: str = "", content: str = "the medium", *, key: Key | None = None) -> Path:
         """Puts a live-server ISO beside those that are there, and signs the list of them anew."""
