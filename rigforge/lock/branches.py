@@ -112,7 +112,7 @@ def there_are(stack: Stack, root: Root, kernel: str) -> str:
 
 def no_modules(stack: Stack, root: Root, asked: Modules) -> RigforgeError:
     """Returns the error of a branch that the archives have no modules of, with those that they have."""
-    restricted, multiverse = _without(stack, "restricted"), _without(stack, "multiverse")
+    restricted, multiverse = without(stack, "restricted"), without(stack, "multiverse")
     if restricted and not root.names("linux-modules-nvidia-"):
         return RigforgeError(
             f"{key(stack)}: Ubuntu has NVIDIA's driver in the component restricted, and the [[archives]] "
@@ -150,8 +150,8 @@ def key(stack: Stack) -> str:
     return f'{shown(stack.path)}: [driver] version = "{stack.driver.version}"'
 
 
-def _without(stack: Stack, component: str) -> str:
-    """Returns, in words, the distribution's archives that are named without a component."""
+def without(stack: Stack, component: str) -> str:
+    """Returns, in words, the distribution's archives that the stack names without a component; "" where none is."""
     archives = distributions.own_archives(stack)
     return " and ".join(each.suite for each in archives if component not in each.components)
 

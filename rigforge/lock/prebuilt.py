@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from rigforge import distributions
 from rigforge.console import warn
 from rigforge.errors import RigforgeError
 from rigforge.lock.branches import (
@@ -25,6 +26,7 @@ from rigforge.lock.branches import (
     newest,
     no_modules,
     offered,
+    without,
 )
 from rigforge.lock.driver import upstream
 from rigforge.lock.model import LockedFile
@@ -81,7 +83,8 @@ def pin_set(stack: Stack, root: Root, package: str, user_space: Sequence[str]) -
             root.pin(each.source, each.version)
         return
     raise RigforgeError(
-        "\n".join([f"{key(stack)}: kernel, modules and driver in the archive do not go together:", *apart]), _WAIT
+        "\n".join([f"{key(stack)}: kernel, modules and driver in the archive do not go together:", *apart]),
+        _lacking(stack) or _WAIT,
     )
 
 
@@ -103,10 +106,12 @@ def _offers(stack: Stack, root: Root, package: str, user_space: Sequence[str]) -
     """Returns the versions of the package that leads to the modules, newest first, behind those that lead to it."""
     asked = modules_of(package)
     assert asked, package
+    for each in newest(root, user_space).values():
+        if later := later_branch(each):
+            raise ended(stack, root, asked, later)
     while offers := offered(root, [package]):
-        for each in (offers[0], *newest(root, user_space).values()):
-            if later := later_branch(each):
-                raise ended(stack, root, asked, later)
+        if later := later_branch(offers[0]):
+            raise ended(stack, root, asked, later)
         # "lowlatency" has become the generic kernel with other parameters, and its packages lead there.
         further = [found for need in needs(offers[0]) if (found := modules_of(need.name)) and not found.exact]
         if not further:
@@ -214,8 +219,18 @@ def _tell(stack: Stack, root: Root, found: _Set, user_space: Iterable[str], apar
     if upstream(driver.version) != upstream(found.user_space.version):
         reasons.append(f"of driver {upstream(driver.version)} there are no modules yet")
     if reasons:
+        reasons += filter(None, [_lacking(stack)])
         locked = f"kernel {found.kernel} and driver {upstream(found.user_space.version)}"
         warn("\n".join([f"stack {stack.name} is locked with {locked}, not with the newest in the archive:", *reasons]))
+
+
+def _lacking(stack: Stack) -> str:
+    """Returns what the stack's archives are to be completed with; "" where they have all that kernels come from."""
+    if incomplete := without(stack, "restricted"):
+        return f'add "restricted" to the components of {incomplete} in [[archives]]'
+    named = {archive.suite for archive in distributions.own_archives(stack)}
+    absent = {f"{stack.system.suite}{pocket}" for pocket in ("-security", "-updates")} - named
+    return f"add {' and '.join(sorted(absent))} to [[archives]]: kernels and drivers come there" if absent else ""
 
 
 def _versions(packages: Iterable[Available]) -> str:

@@ -15,7 +15,7 @@ __all__ = ["desk", "key"]
 DeskOf = Callable[[str], Desk]
 
 
-@pytest.mark.parametrize("what", ["modules", "user space"])
+@pytest.mark.parametrize("what", ["modules", "user space", "user space, and the modules are gone"])
 def test_a_branch_that_has_ended_is_told_with_the_one_it_became_and_those_that_there_are(
     desk: DeskOf, what: str
 ) -> None:
@@ -27,6 +27,7 @@ def test_a_branch_that_has_ended_is_told_with_the_one_it_became_and_those_that_t
         here.ubuntu.modules_ended("570-server-open", "580-server-open")
     else:
         here.ubuntu.driver_ended("570-server", "580-server", "570.211.01")
+    if what == "user space":
         here.ubuntu.modules("570-server-open", 88, version="570.211.01")
     error = here.refused()
     assert error.message == (

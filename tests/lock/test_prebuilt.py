@@ -269,6 +269,30 @@ def test_a_flavour_that_has_become_another_leads_to_its_modules(desk: DeskOf) ->
     assert {"linux-image-lowlatency", "linux-image-generic", f"{name}-6.8.0-88-generic"} < host.keys()
 
 
+def test_archives_without_a_pocket_are_told_of_it(desk: DeskOf) -> None:
+    """Modules in -security may be of a driver in -updates."""
+    here = desk("noble")
+    here.ubuntu.driver("580-server", version=OLD, pocket="security")
+    here.ubuntu.together()
+    here.ubuntu.kernel(88, "security")
+    here.ubuntu.modules(BRANCH, 88, version=NEW, pocket="security")
+    archives = here.file.read_text().split("[[archives]]")
+    here.file.write_text("[[archives]]".join(each for each in archives if "noble-updates" not in each))
+    assert here.refused().hint == "add noble-updates to [[archives]]: kernels and drivers come there"
+
+
+def test_a_pocket_without_the_component_restricted_is_told_of_where_an_older_kernel_is_taken(
+    desk: DeskOf, capfd: pytest.CaptureFixture[str]
+) -> None:
+    here = desk("noble")
+    here.ubuntu.together(88, version=OLD, pocket="security")
+    here.ubuntu.together(90)
+    before, updates = here.file.read_text().split('suite = "noble-updates"')
+    here.file.write_text(before + 'suite = "noble-updates"' + updates.replace('"restricted", ', "", 1))
+    assert here.lock().versions["kernel"] == "6.8.0-88-generic"
+    assert 'add "restricted" to the components of noble-updates in [[archives]]' in capfd.readouterr().err
+
+
 def test_proposed_is_refused(desk: DeskOf) -> None:
     here = desk("noble")
     here.ubuntu.together()
