@@ -23,6 +23,7 @@ from rigforge.state import home
 from rigforge.store.store import Store
 from tests.images import live_server_pool
 from tests.images.live_server_medium import OS_RELEASE
+from tests.lock.ubuntu_archive import packages
 from tests.sources.signed_archive import Key, SignedArchive, pack
 
 DRIVER = "580.178.04"
@@ -30,6 +31,7 @@ USER_SPACE = (
     "libnvidia-cfg1-580-server",
     "libnvidia-compute-580-server",
     "nvidia-compute-utils-580-server",
+    f"nvidia-firmware-580-server-{DRIVER}",
     "nvidia-kernel-common-580-server",
     "nvidia-utils-580-server",
 )
@@ -88,14 +90,15 @@ def fill(archive: SignedArchive, release: str, debian: Debian, key: Key) -> None
     """Publishes the suite of a release, signed with a key, which its package ubuntu-keyring brings."""
     suite = live_server_pool.CODENAMES[release]
     abi = debian.kernel.removesuffix("-amd64")
-    depends = {"Depends": f"linux-image-{debian.kernel}"}
-    archive.add(suite, "linux-image-generic", f"{abi}.57", **depends)
+    archive.add(suite, "linux-image-generic", f"{abi}.57", Depends=f"linux-image-{debian.kernel}")
     archive.add(suite, "casper", files={"usr/share/initramfs-tools/scripts/casper": "#!/bin/sh\n"})
-    modules = f"linux-modules-nvidia-580-server-open-{debian.kernel}"
-    archive.add(suite, modules, f"{abi}.57+1", **depends)
-    archive.add(suite, "linux-modules-nvidia-580-server-open-generic", f"{abi}.57+1", Depends=modules)
-    for name in USER_SPACE:
-        archive.add(suite, name, f"{DRIVER}-0ubuntu0.{release}.1", Source="nvidia-graphics-drivers-580-server")
+    modules = {"branch": "580-server-open", "common": "nvidia-kernel-common-580-server", "kernel": debian.kernel}
+    modules |= {"flavour": "generic", "version": f"{abi}.57+1"}
+    driver = {"branch": "580-server", "other": "580", "version": f"{DRIVER}-0ubuntu0.{release}.1"}
+    for control, values in (("modules-open", modules), ("nvidia", driver)):
+        for name, version, fields in packages(control, driver=DRIVER, **values):
+            archive.add(suite, name, version, **fields)
+    archive.add(suite, "ocl-icd-libopencl1")
     pool = archive.path / "pool" / suite / "main"
     for name in debian.packages.keys() - {"base-files", "debian-archive-keyring"}:
         (pool / debian.packages[name].name).symlink_to(debian.packages[name].resolve())
