@@ -115,6 +115,12 @@ def test_a_package_of_conda_that_is_called_like_a_wheel_stays_free(environment: 
     assert environment.pins == ["python-tzdata ==2025.2 pypi_0"]
 
 
+def test_python_can_be_updated_which_brings_pip(environment: Environment) -> None:
+    for name in ("pip", "setuptools", "wheel"):
+        environment.add_wheel(name, "1.0")
+    assert environment.pins == []
+
+
 def test_names_are_tried_as_conda_forge_writes_them() -> None:
     assert set(conda_names("Jupyter_Client")) == {"jupyter-client", "jupyter_client"}
     assert "ruamel.yaml" in conda_names("ruamel.yaml")
