@@ -16,8 +16,7 @@ from rigforge.layers.root import Root
 PINNED = """\
 # conda brings no other build of these into this environment. Those of build pypi_0 are wheels, which it does not see:
 # it would write its own over them. What depends on them is installed with pip (on a machine: rigforge-python -m pip
-# install NAME), or into an environment of your own: conda create --name NAME PACKAGE.
-# On purpose: conda install --no-pin PACKAGE.
+# install NAME), or into an environment of your own (conda create --name NAME PACKAGE). On purpose: --no-pin.
 {pins}
 """
 
