@@ -8,7 +8,7 @@ import yaml
 from rigforge.autoinstall.subiquity.archives import errors
 
 REFUSED = [
-    ("primary[0]", "primary: ['http://archive.ubuntu.com/ubuntu']"),
+    ("primary[0]", "primary: ['http://mirror.lab/ubuntu']"),
     ("primary[0]", "primary: [country-mirror]"),
     ("primary[0]", "primary: [{uri: 'http://x'}]"),
     ("primary[0]", "primary: [{arches: , uri: 'http://x'}]"),
