@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rigforge.autoinstall.subiquity.disks import disk_errors
-from rigforge.autoinstall.subiquity.document import Finding, table
+from rigforge.autoinstall.subiquity.document import ENDS, NOT_DONE, Finding, table
 from rigforge.autoinstall.subiquity.sizes import NoSize, share, size
 
 _KEY = "storage.config"
@@ -74,7 +74,7 @@ def read(config: Any) -> tuple[list[Action], list[Finding]]:
         key = f"{_KEY}[{number}]"
         if body["type"] not in kinds:
             message = f"the installer knows no type {body['type']!r}, and passes over the action"
-            warnings.append(Finding("warning", f"{key}.type", message, f"types: {', '.join(kinds)}"))
+            warnings.append(Finding("warning", f"{key}.type", message, f"types: {', '.join(kinds)}", harm=NOT_DONE))
             if isinstance(body.get("id"), Hashable):
                 passed[body.get("id")] = body["type"]
             continue
@@ -113,7 +113,7 @@ def _connect(action: Action, known: dict[Hashable, Action], passed: dict[Hashabl
                 message, hint = f"{ids!r} is no list", f"{name}: [{ids}]"
             if name in required or not isinstance(each, Hashable):
                 raise Refused(here, message, hint)
-            yield Finding("warning", here, f"{message}: the installer goes on without it", hint)
+            yield Finding("warning", here, f"{message}: the installer goes on without it", hint, harm=NOT_DONE)
             break
         else:
             if name in kind.get("one", []):
@@ -122,10 +122,12 @@ def _connect(action: Action, known: dict[Hashable, Action], passed: dict[Hashabl
                 action.members += [known[each] for each in ids]
     if action.type == "mount" and not isinstance(action.body["path"], str | None):
         wrong = f"{action.body['path']!r} is no path: the installation ends there"
-        yield Finding("warning", f"{action.key}.path", wrong, "such as /home")
+        yield Finding("warning", f"{action.key}.path", wrong, "such as /home", harm=ENDS)
     if "device" in action.named and action.type == "mount" and action.named["device"].type != "format":
         wrong = f"{action.named['device'].label} is no file system"
-        yield Finding("warning", f"{action.key}.device", f"{wrong}: the installation ends there", "name a format")
+        yield Finding(
+            "warning", f"{action.key}.device", f"{wrong}: the installation ends there", "name a format", harm=ENDS
+        )
 
 
 def _check(action: Action) -> None:
@@ -232,8 +234,8 @@ def _sizes(actions: list[Action]) -> Iterator[Finding]:
                 raise Refused(f"{unsized.key}.size", message, "size: 20G")
         if action.type == "partition" and not _has_size(action) and not action.body.get("preserve"):
             message = "it has no size: the installation ends there"
-            yield Finding("warning", action.key, message, "size: 20G, or -1 for all that is left")
+            yield Finding("warning", action.key, message, "size: 20G, or -1 for all that is left", harm=ENDS)
         number = action.body.get("number")
         if number is not None and not isinstance(number, int):
             message = f"{number!r} is no number: the installation ends there"
-            yield Finding("warning", f"{action.key}.number", message, "a number without quotes, or none")
+            yield Finding("warning", f"{action.key}.number", message, "a number without quotes, or none", harm=ENDS)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Literal
 
 from rigforge.autoinstall.subiquity.actions import Action
-from rigforge.autoinstall.subiquity.document import Finding, Level
+from rigforge.autoinstall.subiquity.document import ENDS, Finding, Level
 
 Firmware = Literal["uefi", "bios"]
 FIRMWARES: tuple[Firmware, ...] = ("uefi", "bios")
@@ -22,7 +22,7 @@ def findings(actions: Sequence[Action], firmware: Collection[Firmware]) -> Itera
     level: Level = "error" if len(wrong) == len(set(firmware)) else "warning"
     for name, (key, message, hint) in wrong.items():
         other = "" if level == "error" else f", and --firmware {'bios' if name == 'uefi' else 'uefi'} leaves this out"
-        yield Finding(level, key, f"on {name.upper()} it is refused: {message}", f"{hint}{other}")
+        yield Finding(level, key, f"on {name.upper()} it is refused: {message}", f"{hint}{other}", harm=ENDS)
 
 
 def _uefi(actions: Sequence[Action]) -> tuple[str, str, str] | None:

@@ -19,6 +19,10 @@ LARGEST, MOST = 1_000_000, 100_000
 
 Level = Literal["error", "unchecked", "warning"]
 
+#: How bad what a warning tells of is: nobody can log in, a disk is erased, the installation ends, what was asked for
+#: does not happen, something is doubtful.
+LOCKED_OUT, ERASED, ENDS, NOT_DONE, DOUBTFUL = 1, 2, 3, 4, 5
+
 
 @cache
 def table(name: str) -> dict[str, Any]:
@@ -30,8 +34,8 @@ def table(name: str) -> dict[str, Any]:
 class Finding:
     """One thing about a document.
 
-    `key` is a path such as "storage.layout.match", `line` counts from 1 (0: unknown). `harm` says how bad
-    a warning is, from 1 (nobody can log in) to 5 (doubtful).
+    `key` is a path such as "storage.layout.match", `line` counts from 1 (0: unknown). `harm` is of
+    warnings, from LOCKED_OUT to DOUBTFUL.
     """
 
     level: Level
@@ -39,7 +43,7 @@ class Finding:
     message: str
     hint: str = ""
     line: int = 0
-    harm: int = 5
+    harm: int = DOUBTFUL
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from rigforge.autoinstall.subiquity.accepted import Release
-from rigforge.autoinstall.subiquity.document import Document, Finding
+from rigforge.autoinstall.subiquity.document import DOUBTFUL, ENDS, NOT_DONE, Document, Finding
 from rigforge.autoinstall.subiquity.lint import commands, ignored, login, storage
-from rigforge.autoinstall.subiquity.lint.finding import DOUBTFUL, ENDS, NOT_DONE, mapping, warning
+from rigforge.autoinstall.subiquity.lint.finding import mapping, warning
 
 _HOSTNAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*")
 #: The installer adds .UTF-8 to a language and a country.

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rigforge.autoinstall.subiquity.document import Finding, table
-from rigforge.autoinstall.subiquity.lint.finding import ENDS, NOT_DONE, items, warning
+from rigforge.autoinstall.subiquity.document import ENDS, NOT_DONE, Finding, table
+from rigforge.autoinstall.subiquity.lint.finding import items, warning
 
 _IN_TARGET = "curtin in-target -- sh -c '…'"
 

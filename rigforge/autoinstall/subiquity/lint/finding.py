@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rigforge.autoinstall.subiquity.document import Finding
-
-#: How much harm there is in what a warning is about; the worst come first.
-LOCKED_OUT, ERASED, ENDS, NOT_DONE, DOUBTFUL = 1, 2, 3, 4, 5
+from rigforge.autoinstall.subiquity.document import DOUBTFUL, Finding
 
 
 def warning(key: str, message: str, hint: str, harm: int = DOUBTFUL) -> Finding:

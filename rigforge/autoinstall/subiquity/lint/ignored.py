@@ -7,8 +7,8 @@ from typing import Any
 
 from rigforge.autoinstall.subiquity import cloud_config_schema
 from rigforge.autoinstall.subiquity.accepted import Release, known
-from rigforge.autoinstall.subiquity.document import Finding, table
-from rigforge.autoinstall.subiquity.lint.finding import ERASED, NOT_DONE, items, mapping, warning
+from rigforge.autoinstall.subiquity.document import ERASED, NOT_DONE, Finding, table
+from rigforge.autoinstall.subiquity.lint.finding import items, mapping, warning
 from rigforge.autoinstall.subiquity.schema_error import nearest
 
 

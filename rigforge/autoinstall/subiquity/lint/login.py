@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from rigforge.autoinstall.subiquity.document import Finding, table
+from rigforge.autoinstall.subiquity.document import DOUBTFUL, LOCKED_OUT, NOT_DONE, Finding, table
 from rigforge.autoinstall.subiquity.lint import password
-from rigforge.autoinstall.subiquity.lint.finding import DOUBTFUL, LOCKED_OUT, NOT_DONE, items, mapping, warning
+from rigforge.autoinstall.subiquity.lint.finding import items, mapping, warning
 
 _KEY = re.compile(r"(^|[\s,\"])((ssh-(ed25519|rsa|dss)|ecdsa-sha2-nistp\d+|sk-(ssh|ecdsa)-\S+) [A-Za-z0-9+/]+=*)(\s|$)")
 

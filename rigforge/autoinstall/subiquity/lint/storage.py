@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from rigforge.autoinstall.subiquity.document import Finding
-from rigforge.autoinstall.subiquity.lint.finding import ERASED, NOT_DONE, items, mapping, warning
+from rigforge.autoinstall.subiquity.document import ERASED, NOT_DONE, Finding
+from rigforge.autoinstall.subiquity.lint.finding import items, mapping, warning
 
 _LAYOUTS = ("direct", "lvm", "zfs", "dd", "hybrid")
 
