@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from rigforge.autoinstall.subiquity.accepted import RELEASES
 from rigforge.autoinstall.subiquity.boot import FIRMWARES, Firmware
 from rigforge.autoinstall.subiquity.document import Finding
 from rigforge.autoinstall.subiquity.storage import findings
@@ -40,7 +41,7 @@ DOS = (
 
 
 def found(text: str, *firmware: Firmware) -> list[Finding]:
-    return list(findings({"config": yaml.safe_load(text)}, firmware or FIRMWARES))
+    return list(findings({"config": yaml.safe_load(text)}, "24.04", firmware or FIRMWARES))
 
 
 def refused(text: str, firmware: Firmware = "uefi") -> str:
@@ -197,13 +198,32 @@ def test_what_the_installer_passes_over_or_stops_at_later_is_a_warning(key: str,
         ("match.path", {"name": "lvm", "match": {"path": 5}}),
         ("recovery-key", {"name": "lvm", "password": "x", "recovery-key": "yes"}),
         ("recovery-key", {"name": "lvm", "password": "", "recovery-key": True}),
+        ("recovery-key", {"name": "lvm", "recovery-key": {}}),
+        ("recovery-key", {"name": "lvm", "password": "x", "recovery-key": {"live-location": 5}}),
+        ("password", {"name": "zfs", "password": 5}),
+        ("mode", {"name": [], "mode": "keep"}),
+        ("ptable", {"name": "direct", "ptable": "mbr"}),
+        ("name", {"name": "dd"}),
     ],
 )
 def test_a_layout_with_a_word_that_there_is_not_is_refused(key: str, layout: dict[str, Any]) -> None:
-    (only,) = findings({"layout": layout}, FIRMWARES)
+    (only,) = findings({"layout": layout}, "24.04", FIRMWARES)
     assert (only.level, only.key) == ("error", f"storage.layout.{key}") and only.hint
 
 
 @pytest.mark.parametrize("value", [True, False, None, "", "12G", "12 G", 12, 0])
 def test_a_reset_partition_is_yes_no_or_a_size(value: object) -> None:
-    assert list(findings({"layout": {"name": "direct", "reset-partition": value}}, FIRMWARES)) == []
+    assert list(findings({"layout": {"name": "direct", "reset-partition": value}}, "24.04", FIRMWARES)) == []
+
+
+@pytest.mark.parametrize(
+    ("layout", "refusing"),
+    [
+        ({"name": "direct", "password": "x"}, ["26.04"]),
+        ({"name": "direct", "ptable": "mbr"}, ["24.04", "26.04"]),
+        ({"name": "direct", "mode": "use_gap", "match": "x"}, ["24.04", "26.04"]),
+        ({"name": "direct", "match": "x"}, ["22.04", "24.04", "26.04"]),
+    ],
+)
+def test_later_installers_look_at_more(layout: dict[str, Any], refusing: list[str]) -> None:
+    assert [each for each in RELEASES if list(findings({"layout": layout}, each, FIRMWARES))] == refusing

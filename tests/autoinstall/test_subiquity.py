@@ -108,7 +108,10 @@ REFUSED = {
     "a layout without a name": ("storage.layout", HEAD + "storage: {layout: {match: {ssd: true}}}\n"),
     "a layout that is a word": ("storage.layout", HEAD + "storage: {layout: lvm}\n"),
     "a mode that there is not": ("storage.layout.mode", HEAD + "storage: {layout: {name: direct, mode: keep}}\n"),
-    "dd into a gap": ("storage.layout.mode", HEAD + "storage: {layout: {name: dd, mode: use_gap}}\n"),
+    "dd of a source that is no disk image": (
+        "storage.layout.name",
+        HEAD + "storage: {layout: {name: dd, mode: use_gap}}\n",
+    ),
     "hybrid on a classic server": ("storage.layout.name", HEAD + "storage: {layout: {name: hybrid}}\n"),
     "a match that is a word": ("storage.layout.match", HEAD + "storage: {layout: {name: direct, match: largest}}\n"),
     "no root": ("storage.config", HEAD + BOOTABLE.replace("path: /}", "path: /home}")),
@@ -239,6 +242,7 @@ ACCEPTED = {
 @pytest.mark.parametrize("release", RELEASES)
 def test_the_installer_refuses(tmp_path: Path, key: str, text: str, release: Release) -> None:
     assert key in refused(tmp_path, text, release)
+    assert all(each.hint for each in findings(tmp_path, text, release))
 
 
 @pytest.mark.parametrize("text", ACCEPTED.values(), ids=ACCEPTED)

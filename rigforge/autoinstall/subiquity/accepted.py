@@ -27,6 +27,17 @@ RELEASES: tuple[Release, ...] = ("22.04", "24.04", "26.04")
 _CHECKS_NAMES = "26.04"
 
 
+#: What a message calls the types of JSON Schema.
+_KINDS = {
+    "object": "keys of its own",
+    "array": "a list",
+    "string": "a text",
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "null": "nothing",
+}
+
+
 def known(release: Release) -> frozenset[str]:
     """Returns the sections that a release's installer knows."""
     return frozenset(
@@ -64,7 +75,7 @@ def errors(
     yield from _source(sections.get("source"), sources)
     # What a user is asked for is not looked at before.
     if isinstance(sections.get("storage"), dict) and not _asks(sections, "storage"):
-        yield from storage.findings(sections["storage"], firmware)
+        yield from storage.findings(sections["storage"], release, firmware)
 
 
 def _section(name: str, value: Any) -> Iterator[Finding]:
@@ -104,8 +115,12 @@ def _cure(name: str, wrong: jsonschema.ValidationError) -> str:
         return "a colon and a space make a mapping of it: put the command in quotes"
     if name == "version":
         return "version: 1, a number"
-    allowed = wrong.schema.get("enum") or wrong.schema.get("required") if isinstance(wrong.schema, dict) else None
-    return f"known are: {', '.join(map(str, allowed))}" if allowed else ""
+    schema = wrong.schema if isinstance(wrong.schema, dict) else {}
+    if allowed := schema.get("enum") or schema.get("required") or list(schema.get("properties", ())):
+        return f"known are: {', '.join(map(str, allowed))}"
+    kinds = schema.get("type", [])
+    named = [_KINDS.get(kind, kind) for kind in ([kinds] if isinstance(kinds, str) else kinds)]
+    return f"give it {' or '.join(named)}" if named else "remove it"
 
 
 def _identity(sections: dict[str, Any], release: Release) -> Iterator[Finding]:

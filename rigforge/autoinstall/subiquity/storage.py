@@ -5,21 +5,27 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
+from packaging.version import Version
+
 from rigforge.autoinstall.subiquity import boot
 from rigforge.autoinstall.subiquity.actions import Action, Refused, read
 from rigforge.autoinstall.subiquity.boot import Firmware
 from rigforge.autoinstall.subiquity.disks import match_errors
-from rigforge.autoinstall.subiquity.document import Finding
+from rigforge.autoinstall.subiquity.document import ENDS, Finding, table
 from rigforge.autoinstall.subiquity.sizes import NoSize, size
 
 _LAYOUT_MODES = ("reformat_disk", "use_gap")
-_CANMOUNT = {"on": True, "off": False, "noauto": False, True: True, False: False}
+#: Layouts that a source of layers or of one squashfs, as all of Ubuntu's servers are, cannot have.
+_SOURCES = {"hybrid": "sources with core boot", "dd": "sources that are disk images"}
+#: The first release whose installer looks at ptable, and with use_gap at match; and that refuses needless passwords.
+_LOOKS_AT_MORE, _REFUSES_PASSWORDS = Version("24.04"), Version("26.04")
+_MOUNTED, _NOT_MOUNTED = ("on", True), ("off", "noauto", False)
 
 
-def findings(storage: dict[str, Any], firmware: Collection[Firmware]) -> Iterator[Finding]:
-    """Yields why the installer refuses the section on machines with such firmware, and what it passes over."""
+def findings(storage: dict[str, Any], release: str, firmware: Collection[Firmware]) -> Iterator[Finding]:
+    """Yields why a release's installer refuses the section on machines with such firmware, and what it passes over."""
     if "layout" in storage:
-        yield from _layout(storage["layout"])
+        yield from _layout(storage["layout"], Version(release))
     elif "config" in storage:
         try:
             actions, warnings = read(storage["config"])
@@ -33,21 +39,24 @@ def findings(storage: dict[str, Any], firmware: Collection[Firmware]) -> Iterato
         yield _error("storage", "it has neither layout nor config", "layout: {name: direct}")
 
 
-def _layout(layout: Any) -> Iterator[Finding]:
+def _layout(layout: Any, release: Version) -> Iterator[Finding]:
     key = "storage.layout"
     if not isinstance(layout, dict) or "name" not in layout:
         yield _error(key, "it has no name", "name: direct, lvm or zfs")
         return
     name, mode = layout["name"], layout.get("mode", "reformat_disk")
-    if name == "hybrid":
-        yield _error(f"{key}.name", "hybrid is for sources with core boot alone", "name: direct, lvm or zfs")
+    if isinstance(name, str) and name in _SOURCES:
+        yield _error(f"{key}.name", f"{name} is for {_SOURCES[name]} alone", "name: direct, lvm or zfs")
         return
-    if mode not in _LAYOUT_MODES or (name == "dd" and mode != "reformat_disk"):
+    if mode not in _LAYOUT_MODES:
         yield _error(f"{key}.mode", f"{mode!r} is no mode of it", f"known are: {', '.join(_LAYOUT_MODES)}")
-    if name == "lvm":
-        yield from _lvm(layout, key)
-    if "match" in layout:
+    yield from _encryption(layout, key, release)
+    if name == "lvm" and layout.get("sizing-policy") not in (None, "scaled", "all"):
+        yield _error(f"{key}.sizing-policy", f"{layout['sizing-policy']!r} is none", "scaled or all")
+    if "match" in layout and (mode == "reformat_disk" or release >= _LOOKS_AT_MORE):
         yield from match_errors(layout["match"], f"{key}.match")
+    if release >= _LOOKS_AT_MORE and layout.get("ptable") not in (None, *table("names")["tables"]):
+        yield _error(f"{key}.ptable", f"{layout['ptable']!r} is no partition table", "gpt or msdos")
     reset = layout.get("reset-partition")
     if isinstance(reset, str) and reset:
         try:
@@ -56,16 +65,22 @@ def _layout(layout: Any) -> Iterator[Finding]:
             yield _error(f"{key}.reset-partition", wrong.message, "true, false, or a size such as 12G")
 
 
-def _lvm(layout: dict[str, Any], key: str) -> Iterator[Finding]:
-    if layout.get("sizing-policy") not in (None, "scaled", "all"):
-        yield _error(f"{key}.sizing-policy", f"{layout['sizing-policy']!r} is none", "scaled or all")
-    recovery = layout.get("recovery-key", False)
-    if recovery and not layout.get("password"):
-        yield _error(f"{key}.recovery-key", "there is no password that it could stand in for", "give a password")
-    elif not isinstance(recovery, bool | dict):
-        yield _error(
-            f"{key}.recovery-key", f"{recovery!r} is neither true nor false nor a mapping", "recovery-key: true"
-        )
+def _encryption(layout: dict[str, Any], key: str, release: Version) -> Iterator[Finding]:
+    name, password, recovery = layout["name"], layout.get("password"), layout.get("recovery-key", False)
+    if name not in ("lvm", "zfs"):
+        if password is not None and release >= _REFUSES_PASSWORDS:
+            yield _error(f"{key}.password", f"with {name} nothing is encrypted", "name: lvm or zfs")
+        return
+    if not isinstance(password, str | None):
+        message, cure = f"{password!r} is no text: the installation ends there", "put it in quotes"
+        yield Finding("error" if name == "zfs" else "warning", f"{key}.password", message, cure, harm=ENDS)
+    if name == "lvm" and recovery is not False:
+        if not isinstance(recovery, bool | dict):
+            yield _error(f"{key}.recovery-key", f"{recovery!r} is neither yes, no nor a mapping", "recovery-key: true")
+        elif isinstance(recovery, dict) and not all(isinstance(where, str | None) for where in recovery.values()):
+            yield _error(f"{key}.recovery-key", "its locations are texts", "live-location: /root/key.txt")
+        elif not password:
+            yield _error(f"{key}.recovery-key", "there is no password that it could stand in for", "give a password")
 
 
 def _root(actions: Sequence[Action]) -> None:
@@ -75,12 +90,11 @@ def _root(actions: Sequence[Action]) -> None:
     for kind, properties in (("zpool", "fs_properties"), ("zfs", "properties")):
         for each in (each for each in actions if each.type == kind):
             given = each.body.get(properties) or {}
-            if not isinstance(given, dict) or given.get("canmount", False) not in _CANMOUNT:
+            if not isinstance(given, dict) or given.get("canmount", False) not in _MOUNTED + _NOT_MOUNTED:
                 message = "canmount is none of on, off and noauto"
                 raise Refused(f"{each.key}.{properties}", message, "{canmount: 'on'}")
-            mounted = _CANMOUNT[given.get("canmount", False)]
             path = each.body["mountpoint"] if kind == "zpool" else given.get("mountpoint", each.body["volume"])
-            if mounted and path == "/":
+            if given.get("canmount", False) in _MOUNTED and path == "/":
                 return
     message, hint = "nothing is mounted at /", "add a mount with path: / (ZFS: canmount: 'on' and mountpoint: /)"
     raise Refused("storage.config", message, hint)
