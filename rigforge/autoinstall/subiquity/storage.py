@@ -11,7 +11,7 @@ from rigforge.autoinstall.subiquity import boot
 from rigforge.autoinstall.subiquity.actions import Action, Refused, read
 from rigforge.autoinstall.subiquity.boot import Firmware
 from rigforge.autoinstall.subiquity.disks import match_errors
-from rigforge.autoinstall.subiquity.document import Finding, table
+from rigforge.autoinstall.subiquity.document import ENDS, Finding, table
 from rigforge.autoinstall.subiquity.sizes import NoSize, size
 
 _LAYOUT_MODES = ("reformat_disk", "use_gap")
@@ -73,7 +73,7 @@ def _encryption(layout: dict[str, Any], key: str, release: Version) -> Iterator[
         return
     if not isinstance(password, str | None):
         message, cure = f"{password!r} is no text: the installation ends there", "put it in quotes"
-        yield Finding("error" if name == "zfs" else "warning", f"{key}.password", message, cure)
+        yield Finding("error" if name == "zfs" else "warning", f"{key}.password", message, cure, harm=ENDS)
     if name == "lvm" and recovery is not False:
         if not isinstance(recovery, bool | dict):
             yield _error(f"{key}.recovery-key", f"{recovery!r} is neither yes, no nor a mapping", "recovery-key: true")
