@@ -220,6 +220,8 @@ def _described(image: Path) -> list[str]:
     said = run(["xorriso", "-indev", image, "-report_system_area", "plain", "-report_el_torito", "plain"]).stdout
     gap = re.findall(r"^GPT partname local : +(\d+)  Gap", said, re.MULTILINE)
     lines = [line for line in said.splitlines() if not re.match(rf"GPT [\w ]+: +({'|'.join(gap) or 'none'})  ", line)]
+    # Whether cylinders are aligned xorriso guesses by the size, and the options are the summary as a number.
+    lines = [re.sub(" cyl-align-[a-z]+", "", line) for line in lines if not line.startswith("System area options")]
     placed = ("ISO image size", "MBR partition  ", "GPT lba range", "GPT start and size", "El Torito catalog")
     kept = [line for line in lines if not line.startswith((*placed, "GPT disk GUID", "GPT partition GUID"))]
     return [re.sub(r"\d+$", "", line) if line.startswith("El Torito boot img") else line for line in kept]

@@ -111,7 +111,6 @@ def make(folder: Path, boot: Path, release: str = "24.04", pool: Pool | None = N
         os.utime(path, (TIME, TIME))
     command = ["xorriso", "-as", "mkisofs", "-quiet", "-r", "-J", "-joliet-long", "-l", "-iso-level", "3", "-o", iso]
     command += ["-V", f"Ubuntu-Server {release} LTS amd64", "-partition_offset", "16", "--mbr-force-bootable"]
-    command += ["-partition_cyl_align", "off"]
     command += ["--grub2-mbr", boot / "boot_hybrid.img", "-append_partition", "2", "0xef", boot / "efi.img"]
     command += ["-appended_part_as_gpt", "-c", "boot.catalog", "-b", "boot/grub/i386-pc/eltorito.img", "-no-emul-boot"]
     command += ["-boot-load-size", "4", "-boot-info-table", "--grub2-boot-info", "-eltorito-alt-boot"]
