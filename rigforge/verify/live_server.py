@@ -224,7 +224,7 @@ def _described(image: Path) -> list[str]:
     lines = [re.sub(" cyl-align-[a-z]+", "", line) for line in lines if not line.startswith("System area options")]
     placed = ("ISO image size", "MBR partition  ", "GPT lba range", "GPT start and size", "El Torito catalog")
     kept = [line for line in lines if not line.startswith((*placed, "GPT disk GUID", "GPT partition GUID"))]
-    return [re.sub(r"\d+$", "", line) if line.startswith("El Torito boot img") else line for line in kept]
+    return [re.sub(r" +\d+$", "", line) if line.startswith("El Torito boot img") else line for line in kept]
 
 
 def _default_source(medium: _Medium) -> dict[str, Any]:
