@@ -75,13 +75,13 @@ def test_a_stack_without_gpu_software_is_tested_without_it(tmp_path: Path) -> No
     assert "deselected" in last
 
 
-def test_the_full_stack_leaves_out_only_what_is_for_containers(tmp_path: Path) -> None:
+def test_the_full_stack_leaves_out_only_what_is_for_containers_conda_and_ubuntu(tmp_path: Path) -> None:
     tests, _ = collected(tmp_path, FULL)
     assert "test_cuda.py::test_assembler_is_of_the_same_cuda" in tests
     assert {test.split("::")[0] for test in tests} == {
         file.name
         for file in (PROJECT / "image_tests").glob("test_*.py")
-        if file.name not in ("test_container.py", "test_gpu.py", "test_subiquity.py")
+        if file.name not in ("test_conda.py", "test_container.py", "test_gpu.py", "test_subiquity.py")
     }
 
 
