@@ -24,7 +24,6 @@ from rigforge.images import iso
 from rigforge.images.medium import Medium, padded, target_disk
 from rigforge.layers.build import Squashfs
 from rigforge.layers.recipes.pool import FILE as POOL_SOURCE
-from rigforge.process import run
 from rigforge.stack.model import Stack
 from rigforge.store.checksums import sha256
 
@@ -76,10 +75,9 @@ def _pool_source(path: Path, sources: Any) -> str:
     default = next((each for each in listed(sources) if each.get("default")), {"path": ""})
     places = iso.extents(path, "/casper")
     for name in reversed(mounted(default["path"])):
-        if place := places.get(f"casper/{name}"):
-            found = run(["unsquashfs", "-o", str(place[0][0]), "-cat", path, POOL_SOURCE], check=False)
-            if found.returncode == 0:
-                return found.stdout
+        place = places.get(f"casper/{name}")
+        if place and (found := iso.text_in_squashfs(path, place[0][0], POOL_SOURCE)) is not None:
+            return found
     return ""
 
 

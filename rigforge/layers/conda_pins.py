@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from functools import cache
 from importlib.metadata import Distribution
 from pathlib import Path
 
@@ -53,8 +54,12 @@ def pins(prefix: Path, site_packages: Path) -> list[str]:
     return sorted(found)
 
 
+@cache
+def _table() -> dict[str, list[str]]:
+    return tomllib.loads(Path(__file__).with_name("conda_names.toml").read_text(encoding="utf-8"))
+
+
 def conda_names(wheel: str) -> tuple[str, ...]:
     """Returns the names that conda-forge may have for a package of PyPI: it writes hyphens, underscores or dots."""
     name = canonicalize_name(wheel)
-    table = tomllib.loads(Path(__file__).with_name("conda_names.toml").read_text(encoding="utf-8"))
-    return tuple(table.get(name, (name, name.replace("-", "_"), wheel.lower())))
+    return tuple(_table().get(name, (name, name.replace("-", "_"), wheel.lower())))

@@ -54,12 +54,6 @@ def read(image: Path, starts: Mapping[str, int]) -> Tree:
     return Tree(image, files, {path.lstrip("/") for path, (kind, _) in seen.items() if kind == "d"})
 
 
-def text(image: Path, start: int, place: str) -> str | None:
-    """Returns what a file of the squashfs at `start` says, nothing where it is not there."""
-    done = run(["unsquashfs", "-offset", str(start), "-cat", image, place], check=False)
-    return None if done.returncode else done.stdout
-
-
 def _upwards(path: str) -> Iterator[str]:
     """Yields a path and those of the folders that it is in."""
     while path:

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import yaml
 
 from rigforge import console
 from rigforge.autoinstall.ubuntu import SOURCE, asked, findings
+from rigforge.distributions.ubuntu import POOL_LOADERS
 from rigforge.errors import RigforgeError
 from rigforge.images import iso, live_server
 from rigforge.layers.recipes.pool import FILE as POOL_SOURCE
@@ -38,8 +40,8 @@ NEEDED = (
     "usr/share/initramfs-tools/scripts/casper",
 )
 
-#: What the installer takes from the medium's pool (rigforge/distributions/ubuntu.py says why).
-POOL = ("grub-efi-amd64", "grub-efi-amd64-signed", "grub-pc", "shim-signed")
+#: What the installer takes from the medium's pool, whatever the firmware.
+POOL = tuple(sorted(chain.from_iterable(POOL_LOADERS)))
 GRUB = "usr/sbin/grub-install"
 
 #: Canonical's own lowest layer.
@@ -174,7 +176,7 @@ def _pool(medium: _Medium) -> Iterator[str]:
                 copy,
                 medium.extents.keys(),
                 medium.server.release,
-                layers.text(medium.image, lowest[0][0], POOL_SOURCE) if lowest else None,
+                iso.text_in_squashfs(medium.image, lowest[0][0], POOL_SOURCE) if lowest else None,
             ),
             f"linux-image-{medium.about['kernel']}",
             yaml.safe_load(_text(medium, "autoinstall.yaml")),

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from rigforge.errors import RigforgeError
-from rigforge.verify.layers import read, text
+from rigforge.images.iso import text_in_squashfs
+from rigforge.verify.layers import read
 
 
 def image(folder: Path, *layers: Mapping[str, str | None]) -> tuple[Path, dict[str, int]]:
@@ -77,5 +78,5 @@ def test_what_is_no_squashfs_is_named(tmp_path: Path) -> None:
 
 def test_one_file_is_read_without_the_others(tmp_path: Path) -> None:
     whole, starts = image(tmp_path, {"etc/a": "0"}, {"etc/b": "1"})
-    assert text(whole, starts["layer 1"], "etc/b") == "1"
-    assert text(whole, starts["layer 1"], "etc/a") is None
+    assert text_in_squashfs(whole, starts["layer 1"], "etc/b") == "1"
+    assert text_in_squashfs(whole, starts["layer 1"], "etc/a") is None
