@@ -60,7 +60,7 @@ def errors(
     """
     sections = document.sections
     if "version" not in sections:
-        yield _error("version", "it is missing", "version: 1")
+        yield Finding("error", "version", "it is missing", "version: 1")
     for name in sorted(known(release) & sections.keys()):
         yield from _section(name, sections[name])
     yield from _identity(sections, release)
@@ -82,10 +82,10 @@ def _section(name: str, value: Any) -> Iterator[Finding]:
     section = table("sections")[name]
     if value is None:
         if section["null"] == "refused":
-            yield _error(name, "it has no value", "give it one, or remove it")
+            yield Finding("error", name, "it has no value", "give it one, or remove it")
         return
     if wrong := _wrong(_schema(name), value):
-        yield _error(f"{name}{_path(wrong)}", wrong.message.replace("\n", " "), _cure(name, wrong))
+        yield Finding("error", f"{name}{_path(wrong)}", wrong.message.replace("\n", " "), _cure(name, wrong))
 
 
 def _schema(name: str) -> dict[str, Any]:
@@ -130,20 +130,22 @@ def _identity(sections: dict[str, Any], release: Release) -> Iterator[Finding]:
         layout = storage.get("layout") if isinstance(storage, dict) else None
         only_reset = isinstance(layout, dict) and layout.get("reset-partition-only")
         if "user-data" not in sections and not _asks(sections, "identity") and not only_reset:
-            yield _error("identity", "neither identity nor user-data is there", "name a user: identity, or user-data")
+            yield Finding(
+                "error", "identity", "neither identity nor user-data is there", "name a user: identity, or user-data"
+            )
         return
     if isinstance(identity, dict) and "groups" in identity and Version(release) < Version(_CHECKS_NAMES):
         cure = "leave it out, and add the user to groups in late-commands"
-        yield _error("identity.groups", f"the installer of {release} knows no such key", cure)
+        yield Finding("error", "identity.groups", f"the installer of {release} knows no such key", cure)
     groups = identity.get("groups") if isinstance(identity, dict) else None
     if isinstance(groups, dict) and ("override" in groups) == ("append" in groups):
-        yield _error("identity.groups", "it has neither or both of override and append", "append: [docker]")
+        yield Finding("error", "identity.groups", "it has neither or both of override and append", "append: [docker]")
     name = identity.get("username") if isinstance(identity, dict) else None
     if isinstance(name, str) and Version(release) >= Version(_CHECKS_NAMES):
         if name in table("names")["names"]["reserved"]:
-            yield _error("identity.username", f"{name} is a name of the system", "choose another")
+            yield Finding("error", "identity.username", f"{name} is a name of the system", "choose another")
         elif not re.fullmatch(r"[a-z_][a-z0-9_-]*", name) or len(name) > 32:
-            yield _error("identity.username", f"{name!r} is no user name", "a-z, 0-9, _ and -, at most 32")
+            yield Finding("error", "identity.username", f"{name!r} is no user name", "a-z, 0-9, _ and -, at most 32")
 
 
 def _asks(sections: dict[str, Any], name: str) -> bool:
@@ -158,13 +160,17 @@ def _keyboard(keyboard: Any) -> Iterator[Finding]:
     layouts, variants = keyboard["layout"].split(","), str(keyboard.get("variant", "")).split(",")
     known_layouts: dict[str, list[str]] = table("names")["layouts"]
     if len(layouts) != len(variants):
-        yield _error("keyboard.variant", "not as many variants as layouts", "one for each, empty ones count: ','")
+        yield Finding(
+            "error", "keyboard.variant", "not as many variants as layouts", "one for each, empty ones count: ','"
+        )
         return
     for layout, variant in zip(layouts, variants, strict=True):
         if layout not in known_layouts:
-            yield _error("keyboard.layout", f"there is no layout {layout!r}", "such as us, de, fr, gb")
+            yield Finding("error", "keyboard.layout", f"there is no layout {layout!r}", "such as us, de, fr, gb")
         elif variant and variant not in known_layouts[layout]:
-            yield _error("keyboard.variant", f"the layout {layout} has no variant {variant!r}", "leave it empty")
+            yield Finding(
+                "error", "keyboard.variant", f"the layout {layout} has no variant {variant!r}", "leave it empty"
+            )
 
 
 def _network(network: Any) -> Iterator[Finding]:
@@ -175,23 +181,23 @@ def _network(network: Any) -> Iterator[Finding]:
         cards = plan.get(kind) if isinstance(plan, dict) else None
         for name, card in cards.items() if isinstance(cards, dict) else ():
             if not isinstance(card, dict):
-                yield _error(f"{key}.{kind}.{name}", "it is no mapping", "{dhcp4: true}")
+                yield Finding("error", f"{key}.{kind}.{name}", "it is no mapping", "{dhcp4: true}")
             elif not isinstance(card.get("match", {}), dict):
-                yield _error(f"{key}.{kind}.{name}.match", "it is no mapping", "match: {name: 'en*'}")
+                yield Finding("error", f"{key}.{kind}.{name}.match", "it is no mapping", "match: {name: 'en*'}")
 
 
 def _timezone(timezone: Any) -> Iterator[Finding]:
     if isinstance(timezone, str) and timezone not in ("", "geoip"):
         there = zoneinfo.available_timezones()
         if there and timezone not in there:
-            yield _error("timezone", f"there is no time zone {timezone!r}", "such as Europe/Berlin, UTC or geoip")
+            yield Finding(
+                "error", "timezone", f"there is no time zone {timezone!r}", "such as Europe/Berlin, UTC or geoip"
+            )
 
 
 def _source(source: Any, sources: Collection[str] | None) -> Iterator[Finding]:
     wanted = source.get("id") if isinstance(source, dict) else None
     if wanted and sources is not None and wanted not in sources:
-        yield _error("source.id", f"the medium has no source {wanted!r}", f"it has: {', '.join(sorted(sources))}")
-
-
-def _error(key: str, message: str, hint: str = "") -> Finding:
-    return Finding("error", key, message, hint)
+        yield Finding(
+            "error", "source.id", f"the medium has no source {wanted!r}", f"it has: {', '.join(sorted(sources))}"
+        )

@@ -14,7 +14,7 @@ _ENTRY = ("uri", "arches", "country_mirror")
 def errors(apt: dict[str, Any]) -> Iterator[Finding]:
     """Yields why the installer refuses the section, whose types are right."""
     if "primary" in apt and "mirror-selection" in apt:
-        yield _error("apt", "primary and mirror-selection exclude each other", "keep mirror-selection")
+        yield Finding("error", "apt", "primary and mirror-selection exclude each other", "keep mirror-selection")
     elif "primary" in apt:
         yield from _primary(apt["primary"])
     elif isinstance(apt.get("mirror-selection"), dict):
@@ -22,7 +22,9 @@ def errors(apt: dict[str, Any]) -> Iterator[Finding]:
             for name in entry if isinstance(entry, dict) else ():
                 if name not in _ENTRY:
                     key = f"apt.mirror-selection.primary[{number}].{name}"
-                    yield _error(key, "the installer knows no such key", f"known are: {', '.join(_ENTRY[:2])}")
+                    yield Finding(
+                        "error", key, "the installer knows no such key", f"known are: {', '.join(_ENTRY[:2])}"
+                    )
 
 
 def _primary(entries: list[Any]) -> Iterator[Finding]:
@@ -31,14 +33,10 @@ def _primary(entries: list[Any]) -> Iterator[Finding]:
         key = f"apt.primary[{number}]"
         if not isinstance(entry, dict):
             cure = "mirror-selection knows it: {primary: [country-mirror]}" if entry == "country-mirror" else ""
-            yield _error(key, f"{entry!r} is no mapping", cure or f"{{arches: [default], uri: {entry}}}")
+            yield Finding("error", key, f"{entry!r} is no mapping", cure or f"{{arches: [default], uri: {entry}}}")
             return
         if not isinstance(entry.get("arches"), Container):
-            yield _error(key, "it has no list of arches", "arches: [default]")
+            yield Finding("error", key, "it has no list of arches", "arches: [default]")
             return
         if "amd64" in entry["arches"]:
             return
-
-
-def _error(key: str, message: str, hint: str) -> Finding:
-    return Finding("error", key, message, hint)

@@ -36,51 +36,55 @@ def findings(storage: dict[str, Any], release: str, firmware: Collection[Firmwar
         yield from warnings
         yield from boot.findings(actions, firmware)
     else:
-        yield _error("storage", "it has neither layout nor config", "layout: {name: direct}")
+        yield Finding("error", "storage", "it has neither layout nor config", "layout: {name: direct}")
 
 
 def _layout(layout: Any, release: Version) -> Iterator[Finding]:
     key = "storage.layout"
     if not isinstance(layout, dict) or "name" not in layout:
-        yield _error(key, "it has no name", "name: direct, lvm or zfs")
+        yield Finding("error", key, "it has no name", "name: direct, lvm or zfs")
         return
     name, mode = layout["name"], layout.get("mode", "reformat_disk")
     if isinstance(name, str) and name in _SOURCES:
-        yield _error(f"{key}.name", f"{name} is for {_SOURCES[name]} alone", "name: direct, lvm or zfs")
+        yield Finding("error", f"{key}.name", f"{name} is for {_SOURCES[name]} alone", "name: direct, lvm or zfs")
         return
     if mode not in _LAYOUT_MODES:
-        yield _error(f"{key}.mode", f"{mode!r} is no mode of it", f"known are: {', '.join(_LAYOUT_MODES)}")
+        yield Finding("error", f"{key}.mode", f"{mode!r} is no mode of it", f"known are: {', '.join(_LAYOUT_MODES)}")
     yield from _encryption(layout, key, release)
     if name == "lvm" and layout.get("sizing-policy") not in (None, "scaled", "all"):
-        yield _error(f"{key}.sizing-policy", f"{layout['sizing-policy']!r} is none", "scaled or all")
+        yield Finding("error", f"{key}.sizing-policy", f"{layout['sizing-policy']!r} is none", "scaled or all")
     if "match" in layout and (mode == "reformat_disk" or release >= _LOOKS_AT_MORE):
         yield from match_errors(layout["match"], f"{key}.match")
     if release >= _LOOKS_AT_MORE and layout.get("ptable") not in (None, *table("names")["tables"]):
-        yield _error(f"{key}.ptable", f"{layout['ptable']!r} is no partition table", "gpt or msdos")
+        yield Finding("error", f"{key}.ptable", f"{layout['ptable']!r} is no partition table", "gpt or msdos")
     reset = layout.get("reset-partition")
     if isinstance(reset, str) and reset:
         try:
             size(reset)
         except NoSize as wrong:
-            yield _error(f"{key}.reset-partition", wrong.message, "true, false, or a size such as 12G")
+            yield Finding("error", f"{key}.reset-partition", wrong.message, "true, false, or a size such as 12G")
 
 
 def _encryption(layout: dict[str, Any], key: str, release: Version) -> Iterator[Finding]:
     name, password, recovery = layout["name"], layout.get("password"), layout.get("recovery-key", False)
     if name not in ("lvm", "zfs"):
         if password is not None and release >= _REFUSES_PASSWORDS:
-            yield _error(f"{key}.password", f"with {name} nothing is encrypted", "name: lvm or zfs")
+            yield Finding("error", f"{key}.password", f"with {name} nothing is encrypted", "name: lvm or zfs")
         return
     if not isinstance(password, str | None):
         message, cure = f"{password!r} is no text: the installation ends there", "put it in quotes"
         yield Finding("error" if name == "zfs" else "warning", f"{key}.password", message, cure, harm=ENDS)
     if name == "lvm" and recovery is not False:
         if not isinstance(recovery, bool | dict):
-            yield _error(f"{key}.recovery-key", f"{recovery!r} is neither yes, no nor a mapping", "recovery-key: true")
+            yield Finding(
+                "error", f"{key}.recovery-key", f"{recovery!r} is neither yes, no nor a mapping", "recovery-key: true"
+            )
         elif isinstance(recovery, dict) and not all(isinstance(where, str | None) for where in recovery.values()):
-            yield _error(f"{key}.recovery-key", "its locations are texts", "live-location: /root/key.txt")
+            yield Finding("error", f"{key}.recovery-key", "its locations are texts", "live-location: /root/key.txt")
         elif not password:
-            yield _error(f"{key}.recovery-key", "there is no password that it could stand in for", "give a password")
+            yield Finding(
+                "error", f"{key}.recovery-key", "there is no password that it could stand in for", "give a password"
+            )
 
 
 def _root(actions: Sequence[Action]) -> None:
@@ -98,7 +102,3 @@ def _root(actions: Sequence[Action]) -> None:
                 return
     message, hint = "nothing is mounted at /", "add a mount with path: / (ZFS: canmount: 'on' and mountpoint: /)"
     raise Refused("storage.config", message, hint)
-
-
-def _error(key: str, message: str, hint: str) -> Finding:
-    return Finding("error", key, message, hint)
