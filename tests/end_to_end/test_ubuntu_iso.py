@@ -18,7 +18,7 @@ import pytest
 from chain import OUT, make, rigforge, usable
 from debian.deb822 import Deb822
 from test_live_server import ENTER, boot, told
-from ubuntu_archive import DRIVER, USER_SPACE, Debian, debian, fill
+from ubuntu_archive import DRIVER, POCKETS, USER_SPACE, Debian, debian, fill
 
 from rigforge.doctor import holds
 from rigforge.images.oci import read_index
@@ -35,6 +35,14 @@ __all__ = ["boot", "key"]
 
 pytestmark = pytest.mark.boot
 
+ARCHIVE = """\
+[[archives]]
+role = "ubuntu"
+suite = "{suite}"
+components = ["main"]
+keyring = "{keyring}"
+"""
+
 STACK = """\
 description = "Stand-in for Ubuntu: Debian's packages, and a driver of empty ones"
 
@@ -42,12 +50,7 @@ description = "Stand-in for Ubuntu: Debian's packages, and a driver of empty one
 distribution = "ubuntu"
 suite = "{suite}"
 
-[[archives]]
-role = "ubuntu"
-suite = "{suite}"
-components = ["main"]
-keyring = "{keyring}"
-
+{archives}
 [kernel]
 package = "linux-image-generic"
 
@@ -119,8 +122,10 @@ class Workshop:
         values = {"base": self.smoke.packages.base, "host": self.smoke.packages.host}
         values |= {"enable": self.smoke.services.enable}
         texts = {name: json.dumps(list(value)) for name, value in values.items()}
+        suites = (suite, *(f"{suite}-{pocket}" for pocket in POCKETS))
+        archives = "\n".join(ARCHIVE.format(suite=name, keyring=self.key.keyring) for name in suites)
         stack = self.folder / f"ubuntu-stand-in-{suite}.toml"
-        stack.write_text(STACK.format(suite=suite, keyring=self.key.keyring, **texts))
+        stack.write_text(STACK.format(suite=suite, archives=archives, **texts))
         rigforge("lock", "--stack", stack)
         return Rig(stack, stock, self.site)
 

@@ -36,6 +36,9 @@ USER_SPACE = (
     "nvidia-utils-580-server",
 )
 
+#: What Ubuntu publishes beside a release: suites of its name and theirs.
+POCKETS = ("updates", "security")
+
 LSB_RELEASE = """\
 DISTRIB_ID=Ubuntu
 DISTRIB_RELEASE={release}
@@ -87,7 +90,7 @@ def debian(stack: Stack, lock: Lock, folder: Path) -> Debian:
 
 
 def fill(archive: SignedArchive, release: str, debian: Debian, key: Key) -> None:
-    """Publishes the suite of a release, signed with a key, which its package ubuntu-keyring brings."""
+    """Publishes the suite of a release and its POCKETS, empty ones, signed with a key that ubuntu-keyring brings."""
     suite = live_server_pool.CODENAMES[release]
     abi = debian.kernel.removesuffix("-amd64")
     archive.add(suite, "linux-image-generic", f"{abi}.57", Depends=f"linux-image-{debian.kernel}")
@@ -111,6 +114,9 @@ def fill(archive: SignedArchive, release: str, debian: Debian, key: Key) -> None
     )
     pack(pool, "ubuntu-keyring", "2023.11.28.1", {"Provides": "debian-archive-keyring"}, partial(_keys, key))
     archive.publish(suite, key)
+    for pocket in POCKETS:
+        (archive.path / "pool" / f"{suite}-{pocket}" / "main").mkdir(parents=True)
+        archive.publish(f"{suite}-{pocket}", key, Codename=suite)
 
 
 def changed(deb: Path, folder: Path, files: Mapping[str, str] = MappingProxyType({}), **fields: str) -> Path:
