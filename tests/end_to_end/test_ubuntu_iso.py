@@ -18,7 +18,7 @@ import pytest
 from chain import OUT, make, rigforge, usable
 from debian.deb822 import Deb822
 from test_live_server import ENTER, boot, told
-from ubuntu_archive import DRIVER, POCKETS, USER_SPACE, Debian, debian, fill
+from ubuntu_archive import DRIVER, USER_SPACE, Debian, debian, fill
 
 from rigforge.doctor import holds
 from rigforge.images.oci import read_index
@@ -28,6 +28,7 @@ from rigforge.stack.model import Stack
 from rigforge.store.checksums import sha256, to_text
 from tests.images import live_server_medium
 from tests.images.live_server_pool import CODENAMES, lay
+from tests.lock.ubuntu_archive import POCKETS
 from tests.sources.serving import served
 from tests.sources.signed_archive import Key, SignedArchive, key
 
@@ -122,10 +123,9 @@ class Workshop:
         values = {"base": self.smoke.packages.base, "host": self.smoke.packages.host}
         values |= {"enable": self.smoke.services.enable}
         texts = {name: json.dumps(list(value)) for name, value in values.items()}
-        suites = (suite, *(f"{suite}-{pocket}" for pocket in POCKETS))
-        archives = "\n".join(ARCHIVE.format(suite=name, keyring=self.key.keyring) for name in suites)
+        pockets = (ARCHIVE.format(suite=f"{suite}{pocket}", keyring=self.key.keyring) for pocket in POCKETS)
         stack = self.folder / f"ubuntu-stand-in-{suite}.toml"
-        stack.write_text(STACK.format(suite=suite, archives=archives, **texts))
+        stack.write_text(STACK.format(suite=suite, archives="\n".join(pockets), **texts))
         rigforge("lock", "--stack", stack)
         return Rig(stack, stock, self.site)
 

@@ -23,7 +23,7 @@ from rigforge.state import home
 from rigforge.store.store import Store
 from tests.images import live_server_pool
 from tests.images.live_server_medium import OS_RELEASE
-from tests.lock.ubuntu_archive import packages
+from tests.lock.ubuntu_archive import POCKETS, packages
 from tests.sources.signed_archive import Key, SignedArchive, pack
 
 DRIVER = "580.178.04"
@@ -35,9 +35,6 @@ USER_SPACE = (
     "nvidia-kernel-common-580-server",
     "nvidia-utils-580-server",
 )
-
-#: What Ubuntu publishes beside a release: suites of its name and theirs.
-POCKETS = ("updates", "security")
 
 LSB_RELEASE = """\
 DISTRIB_ID=Ubuntu
@@ -90,7 +87,7 @@ def debian(stack: Stack, lock: Lock, folder: Path) -> Debian:
 
 
 def fill(archive: SignedArchive, release: str, debian: Debian, key: Key) -> None:
-    """Publishes the suite of a release and its POCKETS, empty ones, signed with a key that ubuntu-keyring brings."""
+    """Publishes a release, signed with a key that its package ubuntu-keyring brings; all is in the first pocket."""
     suite = live_server_pool.CODENAMES[release]
     abi = debian.kernel.removesuffix("-amd64")
     archive.add(suite, "linux-image-generic", f"{abi}.57", Depends=f"linux-image-{debian.kernel}")
@@ -113,10 +110,9 @@ def fill(archive: SignedArchive, release: str, debian: Debian, key: Key) -> None
         Version="13ubuntu10",
     )
     pack(pool, "ubuntu-keyring", "2023.11.28.1", {"Provides": "debian-archive-keyring"}, partial(_keys, key))
-    archive.publish(suite, key)
     for pocket in POCKETS:
-        (archive.path / "pool" / f"{suite}-{pocket}" / "main").mkdir(parents=True)
-        archive.publish(f"{suite}-{pocket}", key, Codename=suite)
+        (archive.path / "pool" / f"{suite}{pocket}" / "main").mkdir(parents=True, exist_ok=True)
+        archive.publish(f"{suite}{pocket}", key, Codename=suite)
 
 
 def changed(deb: Path, folder: Path, files: Mapping[str, str] = MappingProxyType({}), **fields: str) -> Path:

@@ -15,7 +15,7 @@ from rigforge.lock.resolve import resolve
 from rigforge.sources.mirrors import Mirrors
 from rigforge.stack.load import load
 from rigforge.stack.model import Stack
-from tests.lock.ubuntu_archive import Ubuntu
+from tests.lock.ubuntu_archive import POCKETS, Ubuntu
 from tests.lock.workshop import packers_of_the_doctor
 from tests.sources.conda_channel import CondaChannel
 from tests.sources.serving import served
@@ -63,8 +63,8 @@ class Desk:
 
         `more` and `always`, which stays, are further sections.
         """
-        pockets = [f"{self.suite}{pocket}" for pocket in ("", "-updates", "-security")]
-        text = "\n[[archives]]\n".join(SUITE.format(suite=pocket, keyring=self.key.keyring) for pocket in pockets)
+        suites = [f"{self.suite}{pocket}" for pocket in POCKETS]
+        text = "\n[[archives]]\n".join(SUITE.format(suite=suite, keyring=self.key.keyring) for suite in suites)
         text = text.replace('["main", "restricted", "universe", "multiverse"]', components) if components else text
         self.file.write_text(EXTENDS.format(stack=STACKS[self.suite]) + text + archives + more + self.always)
 
