@@ -8,7 +8,7 @@ from rigforge.cli import task
 from rigforge.state import PROJECT, home
 
 
-@task(help={"full": "build, install and test the whole debian-12 stack as well (hours without KVM)"})
+@task(help={"full": "build, install and test everything, the whole debian-12 stack as well (hours without KVM)"})
 def test(context: Context, full: bool = False) -> None:
     """
     Run the unit tests and linters, then build, install and test the small stack and its container image.
@@ -18,7 +18,8 @@ def test(context: Context, full: bool = False) -> None:
     # A worker that is done takes over what another one has left: a few tests take minutes.
     _pytest("-n", "auto", "--dist", "worksteal", "-m", "not build and not boot and not docker and not full", "tests")
     # Uncaptured, because minutes pass between two results.
-    _pytest("-s", "-v", "-m", "build or boot or docker or full" if full else "build or boot or docker", "tests")
+    slow = "build or boot or docker"
+    _pytest("-s", "-v", "-m", f"{slow} or full" if full else f"({slow}) and not full", "tests")
 
 
 @task()
