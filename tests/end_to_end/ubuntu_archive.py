@@ -111,7 +111,6 @@ def fill(archive: SignedArchive, release: str, debian: Debian, key: Key) -> None
     )
     pack(pool, "ubuntu-keyring", "2023.11.28.1", {"Provides": "debian-archive-keyring"}, partial(_keys, key))
     for pocket in POCKETS:
-        (archive.path / "pool" / f"{suite}{pocket}" / "main").mkdir(parents=True, exist_ok=True)
         archive.publish(f"{suite}{pocket}", key, Codename=suite)
 
 

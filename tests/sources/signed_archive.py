@@ -92,10 +92,12 @@ class SignedArchive:
     def publish(self, suite: str, key: Key | None, *, apart: bool = False, **fields: str) -> Path:
         """Writes the suite's indices and Release file, signed with `key`; returns the suite's directory in `dists/`.
 
-        `fields` are set in the Release file (`_` for `-`).
+        `fields` are set in the Release file (`_` for `-`). A suite without packages has an empty component `main`.
         """
-        dist = self.path / "dists" / suite
-        components = sorted(path.name for path in (self.path / "pool" / suite).iterdir())
+        dist, pool = self.path / "dists" / suite, self.path / "pool" / suite
+        if not pool.exists():
+            (pool / "main").mkdir(parents=True)
+        components = sorted(path.name for path in pool.iterdir())
         for component in components:
             index = dist / component / "binary-amd64/Packages"
             index.parent.mkdir(parents=True, exist_ok=True)
