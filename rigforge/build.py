@@ -19,7 +19,7 @@ from rigforge.images import container, description, iso, live_server, oci, remas
 from rigforge.images.container import Container
 from rigforge.images.medium import lay_out
 from rigforge.layers import whole
-from rigforge.layers.build import Cache, Squashfs, build, missing, squash
+from rigforge.layers.build import Cache, Squashfs, build, confirm, missing, squash
 from rigforge.layers.plan import Layer, plan, with_pool
 from rigforge.lock.model import Lock, LockedFile
 from rigforge.sources.live_server import check
@@ -69,6 +69,7 @@ def build_iso(
             if made and made.layout == medium.layout:
                 iso.rewrite(output, medium)
             else:
+                confirm(images, cache)
                 digest = write(stack.medium.volume_id, epoch, output)
             Stamp(medium.id, medium.layout, round(elapsed(), 1)).put(output)
     if changed or not beside.described(output, lock):

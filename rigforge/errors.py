@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class RigforgeError(Exception):
     """The user's input or environment is wrong.
@@ -22,3 +24,13 @@ class UsageError(RigforgeError):
     """The command line itself is wrong."""
 
     exit_code = 2
+
+
+class DamagedError(RigforgeError):
+    """A file that a build kept has other bytes than when it was made; whoever raises this has the next run make it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path} is no longer what was made",
+            "run the same command again, which makes it anew; if that happens twice, look at the disk and the memory",
+        )

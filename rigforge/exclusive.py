@@ -39,6 +39,8 @@ def _locked(path: Path) -> int:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+            # The programs of a build hold it too: should they outlive their build, the next one waits for them.
+            os.set_inheritable(descriptor, True)
         except OSError as error:
             raise RigforgeError(
                 f"the state directory {path.parent} cannot be written: {error.strerror}",

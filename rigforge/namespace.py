@@ -14,6 +14,7 @@ import pwd
 import shutil
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,10 @@ def _serve() -> None:
     function, answer = sys.argv[1], Path(sys.argv[2])
     module, _, name = function.partition(":")
     os.umask(0o022)
+    # What the builder has open is no package's.
+    for entry in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            os.set_inheritable(int(entry.name), int(entry.name) <= 2)
     try:
         getattr(importlib.import_module(module), name)(json.load(sys.stdin))
     except RigforgeError as error:

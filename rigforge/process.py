@@ -6,6 +6,7 @@ import fcntl
 import io
 import os
 import shlex
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +20,10 @@ Argument = str | Path
 
 #: Bytes of a program's output that are taken at a time.
 _CHUNK = 1 << 20
+
+#: Ends a program with the process that waits for it, whatever ends that: the kernel sends the signal (prctl(2),
+#: PR_SET_PDEATHSIG). Nothing is left to write into what a later build makes.
+_TIE = ("setpriv", "--pdeathsig=KILL", "--")
 
 _running: set[subprocess.Popen[Any]] = set()
 
@@ -136,12 +141,15 @@ def end_all() -> None:
 def _start(
     words: Sequence[str], *, env: Mapping[str, str] | None, stdout: IO[Any] | int, stderr: IO[Any] | int, **options: Any
 ) -> subprocess.Popen[Any]:
-    try:
-        process = subprocess.Popen(words, env=minimal_environment(env), stdout=stdout, stderr=stderr, **options)
-    except FileNotFoundError as error:
-        raise RigforgeError(
-            f"{words[0]} is not installed", "./bootstrap finds and installs the missing system tools"
-        ) from error
+    environment = minimal_environment(env)
+    if shutil.which(words[0], path=environment["PATH"]) is None:
+        raise RigforgeError(f"{words[0]} is not installed", "./bootstrap finds and installs the missing system tools")
+    tie = _TIE if shutil.which(_TIE[0], path=environment["PATH"]) else ()
+    # Python opens everything for itself alone; what is inheritable is meant for the programs: the lock on a build,
+    # which then is held as long as one of them lives.
+    process = subprocess.Popen(
+        [*tie, *words], env=environment, stdout=stdout, stderr=stderr, close_fds=False, **options
+    )
     _running.add(process)
     return process
 

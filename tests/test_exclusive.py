@@ -75,3 +75,19 @@ def test_a_home_that_cannot_be_written_is_the_users_to_mend(tmp_path: Path, monk
     with pytest.raises(RigforgeError, match="cannot be written") as caught, exclusive():
         pass
     assert "RIGFORGE_HOME" in caught.value.hint
+
+
+def test_a_program_that_outlives_its_killed_build_still_holds_the_lock(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # It frees itself of the signal by which it would end with the build.
+    outliving = "from rigforge.process import run; run(['setpriv', '--pdeathsig=clear', 'sh', '-c', 'echo; sleep 1'])"
+    program = HOLDER.format(seconds=0, at_the_end=outliving)
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as holder:
+        time.sleep(0.4)
+        holder.send_signal(signal.SIGKILL)
+        holder.wait()
+        start = time.monotonic()
+        with exclusive():
+            assert time.monotonic() - start > 0.3
+    assert f"(pid {holder.pid}, at work since" in capsys.readouterr().err

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 
+from rigforge import atomic
 from rigforge.errors import RigforgeError
 from rigforge.process import run
 
@@ -70,9 +71,8 @@ def place(made: Path, folder: Path) -> Path:
     """Copies a program that was made elsewhere into `folder`, whole or not at all, and returns it."""
     folder.mkdir(parents=True, exist_ok=True)
     program = folder / PROGRAM
-    partial = program.with_suffix(".part")
-    shutil.copy(made, partial)
-    partial.replace(program)
+    with atomic.making(program) as new:
+        shutil.copy(made, new)
     return program
 
 

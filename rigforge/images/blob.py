@@ -14,6 +14,8 @@ from typing import IO, Any, Protocol, cast
 
 import zstandard
 
+from rigforge import atomic
+
 #: How a blob may be compressed, and its media type (OCI image specification 1.1, "Image Layer Filesystem Changeset").
 MEDIA_TYPES = {
     "zstd": "application/vnd.oci.image.layer.v1.tar+zstd",
@@ -42,6 +44,10 @@ class Blob:
     tar_size: int
     seconds: float | None = None
 
+    def forget(self) -> None:
+        """Has the next run make the blob anew."""
+        self.path.with_suffix(".json").unlink(missing_ok=True)
+
     def chunks(self) -> Iterator[bytes]:
         """Yields the tar, uncompressed."""
         with self.path.open("rb") as file:
@@ -69,15 +75,13 @@ def create(path: Path, compression: str) -> Iterator[tarfile.TarFile]:
 
     What is added should have whole seconds and no names of owners, which differ between machines.
     """
-    partial = path.with_suffix(".part")
-    with partial.open("wb") as file:
+    with atomic.making(path) as new, new.open("wb") as file:
         sink = _Sink(file, compression)
         # A stream, because a sink cannot tell where it is.
         with tarfile.open(fileobj=cast("IO[bytes]", sink), mode="w|", format=tarfile.PAX_FORMAT, bufsize=_CHUNK) as tar:
             yield tar
         facts = sink.finish()
-    partial.rename(path)
-    path.with_suffix(".json").write_text(json.dumps({"media_type": MEDIA_TYPES[compression], **facts}))
+    atomic.write(path.with_suffix(".json"), json.dumps({"media_type": MEDIA_TYPES[compression], **facts}))
 
 
 class _Compressor(Protocol):

@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 
-from rigforge import process
+from rigforge import atomic, process
 from rigforge.errors import RigforgeError
 
 
@@ -17,11 +16,10 @@ def write(command: Sequence[process.Argument], output: Path, env: Mapping[str, s
 
     Raises CommandFailed with the program's words, RigforgeError where the disk is full or cannot be written.
     """
-    partial = output.with_name(f".{output.name}.part")
     digest = hashlib.sha256()
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file, ThreadPoolExecutor(1) as hasher:
+        with atomic.making(output) as new, new.open("wb") as file, ThreadPoolExecutor(1) as hasher:
 
             def take(piece: memoryview) -> None:
                 hashing = hasher.submit(digest.update, piece)
@@ -29,12 +27,8 @@ def write(command: Sequence[process.Argument], output: Path, env: Mapping[str, s
                 hashing.result()
 
             process.pipe(command, take, env=env)
-        partial.rename(output)
     except OSError as error:
         raise RigforgeError(
             f"{output} cannot be written: {error.strerror}", "make room there, or name another folder with --out"
         ) from error
-    finally:
-        with suppress(OSError):
-            partial.unlink()
     return digest.hexdigest()

@@ -7,6 +7,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+from rigforge import atomic
 from rigforge.images import hashed
 from rigforge.images.medium import Medium
 from rigforge.process import run
@@ -45,17 +46,13 @@ def rewrite(output: Path, medium: Medium) -> None:
 
     The ISO is hidden while it is neither the old nor the new one.
     """
-    partial = output.with_name(f".{output.name}.part")
     places = {place: parts[0][0] for place, parts in extents(output).items()}
-    output.rename(partial)
-    try:
-        with partial.open("r+b") as file:
+    with atomic.making(output) as hidden:
+        output.rename(hidden)
+        with hidden.open("r+b") as file:
             for place, text in medium.texts.items():
                 file.seek(places[place])
                 file.write(text.encode())
-        partial.rename(output)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def extract(image: Path, place: str, target: Path) -> bool:

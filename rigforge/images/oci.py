@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from rigforge import atomic
+from rigforge.errors import DamagedError
 from rigforge.images.blob import Blob
+from rigforge.store.checksums import sha256
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _CONFIGURATION = "application/vnd.oci.image.config.v1+json"
@@ -84,7 +86,7 @@ def write(directory: Path, images: Mapping[str, Image]) -> None:
     (directory / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
     for image in images.values():
         for layer in image.layers:
-            _link(layer.blob.path, blob_path(directory, layer.blob.digest))
+            _link(layer.blob, blob_path(directory, layer.blob.digest))
         for content in (image.configuration(), image.manifest()):
             atomic.write(blob_path(directory, _digest(content)), content)
     kept = [manifest for manifest in read_index(directory) if manifest["annotations"][TAG] not in images]
@@ -129,16 +131,17 @@ def _prune(directory: Path, manifests: Sequence[dict[str, Any]]) -> None:
             blob.unlink()
 
 
-def _link(source: Path, target: Path) -> None:
+def _link(blob: Blob, target: Path) -> None:
     if target.exists():
         return
-    partial = target.with_suffix(".part")
-    partial.unlink(missing_ok=True)
-    try:
-        os.link(source, partial)
-    except OSError:  # another file system
-        shutil.copyfile(source, partial)
-    partial.rename(target)
+    with atomic.making(target) as new:
+        try:
+            os.link(blob.path, new)
+        except OSError:  # another file system
+            shutil.copyfile(blob.path, new)
+        if f"sha256:{sha256(new)}" != blob.digest:
+            blob.forget()
+            raise DamagedError(blob.path)
 
 
 def _descriptor(media_type: str, content: bytes) -> dict[str, Any]:

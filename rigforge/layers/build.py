@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rigforge import namespace
+from rigforge import atomic, namespace
 from rigforge.console import step
+from rigforge.errors import DamagedError
 from rigforge.layers.plan import Layer
 from rigforge.lock.model import LockedFile
+from rigforge.store.checksums import Expected, compare
 from rigforge.store.store import Store
 
 #: Block size of the squashfs files: larger ones are smaller, and slower where little is read of them.
@@ -137,6 +139,19 @@ def squash(layer: Layer, cache: Cache, level: int) -> Squashfs:
     return built_squashfs(layer.name, output)
 
 
+def confirm(images: Sequence[Squashfs], cache: Cache) -> None:
+    """Reads squashfs files again, before they go onto a medium.
+
+    Raises DamagedError where one is not what was made; the next run makes it anew.
+    """
+    expected = {image.path.name: Expected(image.path.name, image.sha256) for image in images}
+    problems = compare(expected.values(), cache.directory / "squashfs")
+    for problem in problems:
+        (cache.directory / "squashfs" / problem.path).with_suffix(".json").unlink(missing_ok=True)
+    if problems:
+        raise DamagedError(cache.directory / "squashfs" / problems[0].path)
+
+
 def squash_request(layer: Layer, output: Path, level: int) -> dict[str, Any]:
     """Returns how a squashfs is made, for `rigforge.layers.inside.squash`; what of, its caller adds as `source`."""
     return {"output": str(output), "level": level, "block": BLOCK, "epoch": layer.options["source_date_epoch"]}
@@ -157,9 +172,7 @@ def built_in(layer: Layer, cache: Cache) -> float | None:
 def keep_seconds(facts: Path, seconds: float) -> None:
     """Adds to a JSON file about something made how many seconds that took; the file changes at once or not at all."""
     known = json.loads(facts.read_text()) if facts.exists() else {}
-    partial = facts.with_name(f".{facts.name}")
-    partial.write_text(json.dumps({**known, "seconds": round(seconds, 1)}))
-    partial.rename(facts)
+    atomic.write(facts, json.dumps({**known, "seconds": round(seconds, 1)}))
 
 
 def built_squashfs(layer: str, output: Path) -> Squashfs:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import json
 import os
@@ -11,9 +10,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from rigforge import atomic
 from rigforge.layers import trial
 from rigforge.layers.root import Root, clean, interfaces, overlay, settle
 from rigforge.process import run
+from rigforge.store.checksums import sha256
 
 
 def build(request: dict[str, Any]) -> None:
@@ -46,17 +47,13 @@ def squash(request: dict[str, Any]) -> None:
     `level` is zstd's, `block` the block size, `epoch` (seconds since 1970) the time of the file system itself.
     """
     source, output = Path(request["source"]), Path(request["output"])
-    partial = output.with_suffix(".part")
-    partial.unlink(missing_ok=True)
     # The memory limit keeps the figure independent of how much the machine has.
     level, epoch = str(request["level"]), str(request["epoch"])
     compression = ["-comp", "zstd", "-Xcompression-level", level, "-b", request["block"], "-mem", "512M"]
-    run(["mksquashfs", source, partial, "-noappend", "-no-progress", "-quiet", "-mkfs-time", epoch, *compression])
-    with partial.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    partial.rename(output)
-    facts = {"sha256": sha256, "content_bytes": content_bytes(source)}
-    output.with_suffix(".json").write_text(json.dumps(facts))
+    with atomic.making(output) as new:
+        run(["mksquashfs", source, new, "-noappend", "-no-progress", "-quiet", "-mkfs-time", epoch, *compression])
+        facts = {"sha256": sha256(new), "content_bytes": content_bytes(source)}
+    atomic.write(output.with_suffix(".json"), json.dumps(facts))
 
 
 def content_bytes(source: Path) -> int:

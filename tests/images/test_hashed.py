@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -35,9 +36,11 @@ def test_a_file_of_before_stays_where_the_program_fails(tmp_path: Path) -> None:
     assert output.read_text() == "before"
 
 
-def test_a_full_disk_is_told_with_its_cure_and_the_program_ended(tmp_path: Path) -> None:
-    # The file that is written to first; /dev/full answers as a full disk does.
-    (tmp_path / ".rig.iso.part").symlink_to("/dev/full")
+def test_a_full_disk_is_told_with_its_cure_and_the_program_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # /dev/full answers as a full disk does.
+    monkeypatch.setattr(hashed.atomic, "making", lambda output: nullcontext(Path("/dev/full")))
     with pytest.raises(RigforgeError, match=r"rig\.iso cannot be written: No space left on device") as failure:
         hashed.write(["cat", "/dev/zero"], tmp_path / "rig.iso", {})
     assert "--out" in failure.value.hint
