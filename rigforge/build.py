@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from rigforge import process
+from rigforge import namespace, process
 from rigforge.attest import beside
 from rigforge.autoinstall.rendered import rendered
 from rigforge.console import step
@@ -154,6 +154,7 @@ def make_layers(
     store = Store(cache.directory / "store")
     to_build = missing(layers, cache)
     if to_build:
+        namespace.check()  # before gigabytes are fetched
         store.fetch([file for layer in to_build for file in layer.files], mirrors, offline=offline)
     finished: list[tuple[Layer, Future[T]]] = []
     with ThreadPoolExecutor(max_workers=1) as compressor:
