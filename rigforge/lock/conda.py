@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 
 from rigforge.compat.tables import tables
 from rigforge.errors import RigforgeError
+from rigforge.lock.form import said_by
 from rigforge.lock.model import LockedFile
 from rigforge.sources.conda import Channel, Package, closure
 from rigforge.stack.model import Stack
@@ -125,4 +126,7 @@ def _lowest(stack: Stack, packages: Iterable[Package]) -> list[str]:
 
 def _locked(package: Package, environment: str, layer: str) -> LockedFile:
     file = f"{ROLE}:{package.path}"
-    return LockedFile(layer, "conda", package.name, package.version, file, package.size, package.sha256, environment)
+    with said_by(f"the channel {ROLE}", f"use another mirror for role {ROLE}"):
+        return LockedFile(
+            layer, "conda", package.name, package.version, file, package.size, package.sha256, environment
+        )

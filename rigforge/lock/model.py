@@ -7,8 +7,9 @@ import json
 import os
 import tempfile
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from itertools import chain, groupby
 from operator import attrgetter
 from pathlib import Path
@@ -17,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 from rigforge import distributions
 from rigforge.doctor import build
 from rigforge.errors import RigforgeError
+from rigforge.foreign import boundary
+from rigforge.lock import form
 
 if TYPE_CHECKING:
     from rigforge.stack.model import Stack
@@ -27,6 +30,12 @@ LAYERS = ("base", "cuda", "python", "devel", "doctor", "module", "host", "medium
 #: Those of which no file reaches a machine or an image.
 NOT_SHIPPED = ("doctor", "module")
 FORMAT = 1
+
+#: Bytes that no file has: 1 TB.
+LARGEST = 10**12
+
+#: Seconds since 1970 that no archive's date reaches: what fits the file systems that are made.
+LATEST = 2**32
 
 _HEADER = """\
 # Made by `invoke lock --stack {stack}`. Not to be edited: `invoke lock --stack {stack} --upgrade` renews it.
@@ -42,6 +51,8 @@ class LockedFile:
     the role and the file name (`pypi:torch-2.10.0-3-cp311-…whl`; the name, because a version can have
     several builds). `size` is in bytes, `sha256` in lower-case hex. A conda package
     has the `environment` it is for, which follows in its line.
+
+    Raises RigforgeError for a value that has not its form (`rigforge.lock.form`): none of them leads elsewhere.
     """
 
     layer: str
@@ -52,6 +63,18 @@ class LockedFile:
     size: int
     sha256: str
     environment: str = ""
+
+    def __post_init__(self) -> None:
+        if self.layer not in LAYERS or self.kind not in form.PLACES:
+            raise RigforgeError(f"there is no layer {self.layer!a} with files of kind {self.kind!a}")
+        form.NAME.check("name", self.name)
+        with form.said_by(self.name):
+            form.VERSION.check("version", self.version)
+            form.PLACES[self.kind].check("file", self.file)
+            form.SHA256.check("sha256", self.sha256)
+            form.ENVIRONMENT.check("environment", self.environment)
+            if not 0 <= self.size < LARGEST:
+                raise RigforgeError(f"size: must be bytes, fewer than {LARGEST}")
 
     @property
     def basename(self) -> str:
@@ -133,18 +156,18 @@ def read(path: Path) -> Lock:
     """
     renew = f"invoke lock --stack {path.stem}"
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        with boundary(f"{path}: damaged lock", f"make it anew: {renew}"):
+            data = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RigforgeError(f"{path}: there is no lock yet", f"make it: {renew}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RigforgeError(f"{path}: damaged lock: {error}", f"make it anew: {renew}") from error
     if data.get("format") != FORMAT:
         raise RigforgeError(
             f"{path}: lock format {data.get('format')!r}, but this Rigforge reads format {FORMAT}",
             f"make it anew: {renew}",
         )
     try:
-        lock = _from_table(data)
+        with form.said_by(f"{path}: the lock was edited by hand, damaged or forged", f"make it anew: {renew}"):
+            lock = _from_table(data)
         sound = data["checksum"] == _sha256(_body(lock))
     except (AttributeError, KeyError, TypeError, ValueError):
         sound = False
@@ -226,11 +249,20 @@ def _line(file: LockedFile) -> str:
 
 def _from_table(data: dict[str, Any]) -> Lock:
     files = [
-        LockedFile(layer, kind, name, version, file, int(size), sha256, *environment)
+        file
         for layer, kinds in data.get("files", {}).items()
         for kind, lines in kinds.items()
-        for name, version, file, size, sha256, *environment in map(str.split, lines)
+        for file in _files(layer, kind, lines)
     ]
+    for key, version in data["versions"].items():
+        form.VERSION.check(f"versions.{key}", version)
+    for archive in data.get("archives", ()):
+        form.ROLE.check("archives: role", archive["role"])
+        form.SUITE.check("archives: suite", archive["suite"])
+        with boundary("archives: date"):
+            parsedate_to_datetime(archive["date"])
+    if not 0 <= data["source_date_epoch"] < LATEST:
+        raise RigforgeError(f"source_date_epoch: must be seconds since 1970, fewer than {LATEST}")
     return Lock(
         stack=data["stack"],
         stack_sha256=data["stack_sha256"],
@@ -240,6 +272,13 @@ def _from_table(data: dict[str, Any]) -> Lock:
         files=in_order(files),
         decision=_decision(data["decision"]) if "decision" in data else None,
     )
+
+
+def _files(layer: str, kind: str, lines: Iterable[str]) -> Iterator[LockedFile]:
+    for number, line in enumerate(lines):
+        with form.said_by(f"files.{layer}.{kind}[{number}]"):
+            name, version, file, size, sha256, *environment = line.split(" ")
+            yield LockedFile(layer, kind, name, version, file, int(size), sha256, *environment)
 
 
 def _decision(table: dict[str, Any]) -> Decision:

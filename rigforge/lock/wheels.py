@@ -9,6 +9,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from rigforge.errors import RigforgeError
+from rigforge.lock.form import said_by
 from rigforge.lock.model import LockedFile
 from rigforge.sources.pypi import Index, Wheel
 from rigforge.stack.model import Stack
@@ -107,4 +108,5 @@ def _layer(wheel: Wheel) -> str:
 
 def locked(wheel: Wheel, layer: str) -> LockedFile:
     """Returns a wheel as the lock has it."""
-    return LockedFile(layer, "wheel", wheel.name, wheel.version, f"pypi:{wheel.filename}", wheel.size, wheel.sha256)
+    with said_by("the index of Python packages", "use another mirror for role pypi"):
+        return LockedFile(layer, "wheel", wheel.name, wheel.version, f"pypi:{wheel.filename}", wheel.size, wheel.sha256)

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from subprocess import CompletedProcess
 from urllib.parse import unquote
@@ -20,6 +21,8 @@ from urllib.parse import unquote
 from debian.deb822 import Deb822
 
 from rigforge.errors import RigforgeError
+from rigforge.foreign import boundary
+from rigforge.lock.form import said_by
 from rigforge.lock.model import LockedArchive, LockedFile
 from rigforge.process import run
 from rigforge.sources.apt_errors import explain_update
@@ -50,7 +53,7 @@ Acquire::http::Timeout "30";
 Acquire::https::Timeout "30";
 """
 
-_URI_LINE = re.compile(r"'(?P<uri>[^']+)' (?P<deb>\S+) (?P<size>\d+) SHA256:(?P<sha256>[0-9a-f]{64})")
+_URI_LINE = re.compile(r"'(?P<uri>[^']+)' (?P<deb>\S+) (?P<size>\d+) SHA256:(?P<sha256>[0-9a-f]{64})", re.ASCII)
 _MISSING = re.compile(r"Unable to locate package (\S+)|Package '([^']+)' has no installation candidate")
 
 
@@ -192,10 +195,11 @@ class Root:
         # An old archive may have its signature apart, in Release.gpg.
         release = next(path for name in ("InRelease", "Release") if (path := Path(f"{prefix}{name}")).exists())
         content = release.read_bytes()
-        date = next(line for line in content.decode().splitlines() if line.startswith("Date:"))
-        return LockedArchive(
-            archive.role, archive.suite, date.removeprefix("Date:").strip(), hashlib.sha256(content).hexdigest()
-        )
+        found = re.search(rb"^Date:[ \t]*(.+?)\s*$", content, re.MULTILINE)
+        with boundary(f"archive {archive.role} ({archive.shown} {archive.suite}): its Release file has no usable Date"):
+            date = found[1].decode("ascii") if found else ""
+            parsedate_to_datetime(date)
+        return LockedArchive(archive.role, archive.suite, date, hashlib.sha256(content).hexdigest())
 
     def _locked(self, layer: str, line: str) -> LockedFile:
         match = _URI_LINE.match(line)
@@ -205,10 +209,13 @@ class Root:
         # Of two roles where one URL begins with the other, the longer one is meant.
         archive = max((a for a in self._archives if uri.startswith(a.shown + "/")), key=lambda a: len(a.url))
         # The file name is name_version_architecture.deb, with the colon of an epoch as %3a.
-        name, version, _ = unquote(match["deb"]).split("_")
+        with boundary(f"the archive {archive.role} has a package of no usable name: {line}"):
+            name, version, _ = map(unquote, match["deb"].split("_"))
         path = unquote(uri.removeprefix(archive.shown + "/")).removeprefix("./")
         path = "/".join(filter(None, (archive.place, path)))
-        return LockedFile(layer, "deb", name, version, f"{archive.role}:{path}", int(match["size"]), match["sha256"])
+        with said_by(f"archive {archive.role} ({archive.shown} {archive.suite})", "use another mirror"):
+            size, sha256 = int(match["size"]), match["sha256"]
+            return LockedFile(layer, "deb", name, version, f"{archive.role}:{path}", size, sha256)
 
     def _unresolved(self, layer: str, wishes: Mapping[str, str], output: str) -> RigforgeError:
         suites = " and ".join(sorted({archive.suite for archive in self._archives}))

@@ -26,6 +26,7 @@ from rattler.package import BuildString
 
 from rigforge import state
 from rigforge.errors import RigforgeError
+from rigforge.lock.form import PLACES, said_by
 from rigforge.sources.mirrors import without_credentials
 
 #: The subdirectories of a channel that have packages for the target.
@@ -124,11 +125,14 @@ class Channel:
                 f"the channel {self.role} has no {'size' if record.sha256 else 'sha256'} for {record.file_name}",
                 f"use another mirror for role {self.role}",
             )
+        path = f"{record.subdir}/{record.file_name}"
+        with said_by(f"the channel {self.role}", f"use another mirror for role {self.role}"):
+            PLACES["conda"].check("subdir and file name", f"{self.role}:{path}")
         return Package(
             name=record.name.normalized,
             version=str(record.version),
             build=str(record.build),
-            path=f"{record.subdir}/{record.file_name}",
+            path=path,
             size=record.size,
             sha256=_sha256(record),
             needs=frozenset(re.split(r"[\s=<>!~\[]", need, maxsplit=1)[0] for need in record.depends),

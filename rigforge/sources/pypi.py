@@ -19,6 +19,7 @@ from packaging.utils import BuildTag, canonicalize_name, parse_wheel_filename
 
 from rigforge import state
 from rigforge.errors import RigforgeError
+from rigforge.foreign import boundary
 from rigforge.process import run
 from rigforge.sources.mirrors import TIMEOUT, without_credentials
 
@@ -27,6 +28,9 @@ NEWEST_GLIBC = 40
 
 #: What platforms were called before they were called after their glibc 2.x (PEP 600).
 _OLD_NAMES = {17: ("manylinux2014",), 12: ("manylinux2010",), 5: ("manylinux1",)}
+
+
+_OTHER_MIRROR = "use another mirror for role pypi"
 
 
 @dataclass(frozen=True, order=True)
@@ -92,9 +96,10 @@ class Index:
             )  # fmt: skip
             if result.returncode:
                 raise self._unresolved(wishes, result.stderr.strip())
-            packages = tomllib.loads(lock.read_text()).get("packages", [])
-        tags = self._tags()
-        return tuple(sorted(_wheel(package, tags) for package in packages))
+            with boundary(f"the index of Python packages (role pypi, {without_credentials(self.url)})", _OTHER_MIRROR):
+                packages = tomllib.loads(lock.read_text(encoding="utf-8")).get("packages", [])
+                tags = self._tags()
+                return tuple(sorted(_wheel(package, tags) for package in packages))
 
     def _platform(self) -> str:
         major, minor = self.glibc
@@ -142,14 +147,14 @@ def _preferences(versions: Mapping[str, str]) -> str:
 def _wheel(package: dict[str, Any], tags: Mapping[Tag, int]) -> Wheel:
     """Returns the best wheel of a package: uv lists all that fit, and all builds of each."""
     name, version = package["name"], package["version"]
+    if not package.get("wheels"):
+        raise RigforgeError(f"the index of Python packages has no wheel of {name} {version}", _OTHER_MIRROR)
     filename, wheel = max(
         ((unquote(urlsplit(wheel["url"]).path.rsplit("/", 1)[-1]), wheel) for wheel in package["wheels"]),
         key=lambda pair: _preference(pair[0], tags),
     )
     if "sha256" not in wheel["hashes"]:
-        raise RigforgeError(
-            f"the index of Python packages has no sha256 for {filename}", "use another mirror for role pypi"
-        )
+        raise RigforgeError(f"the index of Python packages has no sha256 for {filename}", _OTHER_MIRROR)
     return Wheel(name, version, filename, wheel.get("size") or _size(wheel["url"]), wheel["hashes"]["sha256"])
 
 
@@ -165,7 +170,7 @@ def _size(url: str) -> int:
         response = requests.head(url, timeout=TIMEOUT, allow_redirects=True)
         response.raise_for_status()
         return int(response.headers["Content-Length"])
-    except (requests.RequestException, KeyError) as error:
+    except (requests.RequestException, KeyError, ValueError) as error:
         raise RigforgeError(
-            f"the size of {without_credentials(url)} is not to be had ({error})", "use another mirror for role pypi"
+            f"the size of {without_credentials(url)} is not to be had ({error})", _OTHER_MIRROR
         ) from error

@@ -25,6 +25,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from rigforge.errors import RigforgeError
+from rigforge.lock.form import RELATIVE, said_by
 from rigforge.lock.model import Lock, LockedFile, read, to_text
 from rigforge.sources.mirrors import Mirrors
 from rigforge.stack.load import names, read_toml
@@ -79,11 +80,11 @@ def write(stack: Stack, lock: Lock, store: Store, mirrors: Mirrors, directory: P
     with _disk(directory), _partial(directory) as partial:
         _copy(files, store, directory, partial)
         for path, content in own.items():
-            _put(content, directory / path, partial)
+            _put(content, directory, path, partial)
         sums = checksums.parse(_text(directory / SUMS))
         sums |= {path: hashlib.sha256(content).hexdigest() for path, content in own.items()}
         sums |= {path: file.sha256 for path, file in by_place.items()}
-        _put(checksums.to_text(sums).encode(), directory / SUMS, partial)
+        _put(checksums.to_text(sums).encode(), directory, SUMS, partial)
 
 
 def check(lock: Lock, directory: Path) -> list[Problem]:
@@ -98,6 +99,9 @@ def check_all(directory: Path) -> list[Problem]:
     """
     text = _text(directory / SUMS)
     sums = checksums.parse(text)
+    for listed in sums:
+        with said_by(str(directory / SUMS), "remove the line, or do not use what somebody else has vendored"):
+            RELATIVE.check("path", listed)
     expected = {path: Expected(path, sha256) for path, sha256 in sums.items()}
     problems, unlisted = [], text != checksums.to_text(sums)
     locks = sorted(directory.glob("stacks/*/*.lock"))
@@ -165,21 +169,25 @@ def _copy(files: Sequence[LockedFile], store: Store, directory: Path, partial: P
                     rest = rest[target.write(rest) :]
         if digest.hexdigest() != file.sha256:
             raise RigforgeError(f"{source} ({file.file}) is damaged", "remove it; the same command fetches it again")
-        _place(copied, directory / file.mirror_path)
+        _place(copied, directory, file.mirror_path)
 
     checksums.in_threads("vendoring", files, sum(file.size for file in files), copy)
 
 
-def _put(content: bytes, path: Path, partial: Path) -> None:
+def _put(content: bytes, directory: Path, path: str, partial: Path) -> None:
     """Writes a small file."""
-    written = partial / path.name
+    written = partial / Path(path).name
     written.write_bytes(content)
-    _place(written, path)
+    _place(written, directory, path)
 
 
-def _place(written: Path, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    written.replace(path)
+def _place(written: Path, directory: Path, path: str) -> None:
+    """Gives a file its place. Raises RigforgeError where a link that is there already leads out of `directory`."""
+    folder = (directory / path).parent
+    if not folder.resolve().is_relative_to(directory.resolve()):
+        raise RigforgeError(f"{folder} leads out of {directory}, to {folder.resolve()}", "remove that link")
+    folder.mkdir(parents=True, exist_ok=True)
+    written.replace(directory / path)
 
 
 def _text(path: Path) -> str:

@@ -143,8 +143,8 @@ def test_package_urls_of_the_committed_locks_can_be_read_back(stack: str) -> Non
 
 
 def test_a_kind_of_file_without_a_package_url_is_refused() -> None:
-    with pytest.raises(ValueError, match="kind tarball"):
-        purl(replace(FILES[0], kind="tarball"), DEBIAN)
+    with pytest.raises(ValueError, match="kind iso"):
+        purl(replace(FILES[0], kind="iso", file="debian:x.iso"), DEBIAN)
 
 
 def test_firmware_and_microcode_are_called_so(tmp_path: Path) -> None:

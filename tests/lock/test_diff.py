@@ -123,8 +123,8 @@ def test_an_archive_that_has_security_updates_among_others_marks_none_and_is_nam
 
 
 def test_sizes_are_of_all_files_and_a_file_of_two_layers_is_counted_once_in_all() -> None:
-    in_base = LockedFile("base", "deb", "a", "1", "debian:a.deb", 10, "a")
-    in_module = LockedFile("module", "deb", "b", "1", "debian:b.deb", 100, "b")
+    in_base = LockedFile("base", "deb", "a", "1", "debian:a.deb", 10, "a" * 64)
+    in_module = LockedFile("module", "deb", "b", "1", "debian:b.deb", 100, "b" * 64)
     in_host = replace(in_module, layer="host")
     old, new = (replace(DEBIAN_12, files=files) for files in ((in_base,), (in_base, in_module, in_host)))
     difference = compare(old, new)

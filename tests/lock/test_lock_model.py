@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rigforge.errors import RigforgeError
+from rigforge.lock import model
 from rigforge.lock.model import Lock, LockedArchive, LockedFile, asked, check, in_order, read, to_text, write
 from rigforge.stack.load import load
 
@@ -178,3 +179,48 @@ def test_a_lock_copied_from_another_stack_does_not_pass(tmp_path: Path) -> None:
     stack = load(toml)
     with pytest.raises(RigforgeError, match="made for stack small"):
         check(replace(LOCK, stack_sha256=asked(stack)), stack, stack.lock_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "honest", "hostile"),
+    [
+        ("file", BASH.file, "debian:../../outside.deb"),
+        ("file", BASH.file, "debian:pool/../../outside.deb"),
+        ("file", BASH.file, "debian:/etc/cron.d/x.deb"),
+        ("file", BASH.file, "..:pool/x.deb"),
+        ("file", BASH.file, "stacks:small/small.deb"),
+        ("file", BASH.file, "debian:pool/-oDir.deb"),
+        ("file", BASH.file, "debian:pool/x\\u001b[2J.deb"),
+        ("file", BASH.file, "debian:pool/x\\u00a0.deb"),
+        ("file", TORCH.file, "pypi:../torch-2.10.0-py3-none-any.whl"),
+        ("sha256", BASH.sha256, "/etc/passwd"),
+        ("sha256", BASH.sha256, "B" * 64),
+        ("sha256", BASH.sha256, "b" * 63),
+        ("sha256", BASH.sha256, "\u0661" * 64),
+        ("name", "bash 5", "../bash 5"),
+        ("version", "5.2.15-2+b8", "5/../../x"),
+        ("size", "1494176", "-1494176"),
+        ("versions.kernel", '"6.1.0-56-amd64"', '"../../etc"'),
+        ("archives: suite", '"bookworm"', '"../bookworm"'),
+        ("archives: date", '"Sat, 11 Jul 2026 10:16:37 UTC"', '"yesterday"'),
+    ],
+)
+def test_a_value_that_could_lead_elsewhere_is_refused_though_the_checksum_is_right(
+    path: Path, monkeypatch: pytest.MonkeyPatch, key: str, honest: str, hostile: str
+) -> None:
+    edit(path, honest, hostile)
+    monkeypatch.setattr(model, "_sha256", lambda text: to_text(LOCK).split('checksum = "')[1][:64])
+    with pytest.raises(RigforgeError, match=r"small\.lock: the lock was edited by hand, damaged or forged") as error:
+        read(path)
+    assert f"{key}: " in error.value.message
+    assert error.value.message.isprintable()
+    assert "invoke lock --stack small" in error.value.hint
+
+
+def test_a_conda_package_is_of_one_of_the_two_subdirectories_that_there_are() -> None:
+    place = "conda-forge:{}/python-3.11.9-h1_0.conda"
+    for subdir in ("linux-64", "noarch"):
+        LockedFile("python", "conda", "python", "3.11.9", place.format(subdir), 1, "a" * 64, "rig")
+    for subdir in ("..", "linux-64/..", "/etc", "win-64", ""):
+        with pytest.raises(RigforgeError, match="python: file: must be ROLE:linux-64/"):
+            LockedFile("python", "conda", "python", "3.11.9", place.format(subdir), 1, "a" * 64, "rig")

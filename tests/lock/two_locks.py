@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 
 from rigforge.lock.model import Lock, LockedArchive, LockedFile
 
 
 def deb(layer: str, name: str, version: str, size: int, role: str = "debian") -> LockedFile:
-    return LockedFile(layer, "deb", name, version, f"{role}:pool/{name}_{version}.deb", size, f"{name}-{version}")
+    return LockedFile(layer, "deb", name, version, f"{role}:pool/{name}_{version}.deb", size, _sha256(name, version))
 
 
 def wheel(layer: str, name: str, version: str, size: int) -> LockedFile:
-    return LockedFile(layer, "wheel", name, version, f"pypi:{name}-{version}.whl", size, f"{name}-{version}")
+    return LockedFile(layer, "wheel", name, version, f"pypi:{name}-{version}.whl", size, _sha256(name, version))
+
+
+def _sha256(name: str, version: str) -> str:
+    return hashlib.sha256(f"{name}-{version}".encode()).hexdigest()
 
 
 OLD = Lock(

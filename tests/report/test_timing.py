@@ -61,12 +61,12 @@ def test_a_layer_that_is_not_there_is_no_step(tmp_path: Path) -> None:
 def test_the_time_of_a_fetch_is_shared_by_bytes_and_the_last_one_counts(tmp_path: Path) -> None:
     store = Store(tmp_path)
     fetches = [
-        {"seconds": 100.0, "files": {"aa": 1}},
-        {"seconds": 8.0, "files": {"aa": 30, "of another stack": 10}},
+        {"seconds": 100.0, "files": {"a" * 64: 1}},
+        {"seconds": 8.0, "files": {"a" * 64: 30, "of another stack": 10}},
     ]
     (tmp_path / "fetches.jsonl").write_text("".join(json.dumps(fetch) + "\n" for fetch in fetches))
-    aa = LockedFile("base", "deb", "a", "1", "debian:a.deb", 30, "aa")
-    bb = LockedFile("base", "deb", "b", "1", "debian:b.deb", 30, "bb")
+    aa = LockedFile("base", "deb", "a", "1", "debian:a.deb", 30, "a" * 64)
+    bb = LockedFile("base", "deb", "b", "1", "debian:b.deb", 30, "b" * 64)
     assert of_downloads([aa], store) == Step("fetching", 6.0)
     assert of_downloads([aa, bb], store) == Step("fetching 1 of 2 files", 6.0)
     assert of_downloads([bb], store) == Step("fetching", None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -278,3 +279,18 @@ def test_an_archive_that_does_not_answer_is_named_by_role_and_address_without_it
         resolve(dead)
     assert "mirror of role debian-security" in error.value.hint
     assert "secret" not in error.value.message + error.value.hint
+
+
+@pytest.mark.parametrize("filename", ["../../outside.deb", "/etc/cron.d/x.deb", "pool/a b.deb", "pool/../../x.deb"])
+def test_a_filename_that_leads_out_of_the_archive_is_refused(
+    pool: SignedArchive, debian: Archive, key: Key, monkeypatch: pytest.MonkeyPatch, filename: str
+) -> None:
+    honest = SignedArchive._ftparchive
+
+    def hostile(archive: SignedArchive, *words: str) -> str:
+        return re.sub("^Filename: .*/tzdata_.*$", f"Filename: {filename}", honest(archive, *words), flags=re.MULTILINE)
+
+    monkeypatch.setattr(SignedArchive, "_ftparchive", hostile)
+    pool.publish("bookworm", key)
+    with pytest.raises(RigforgeError, match=r"^archive debian \(http.* bookworm\): tzdata: file: must be ROLE:FOLDER"):
+        resolve(debian)

@@ -56,10 +56,10 @@ def test_an_empty_list_needs_no_mirror(store):
 
 
 def test_characters_that_urls_treat_specially_arrive_as_they_are(store, mirror):
-    mirror.contents["/debian/pool/libstdc%2B%2B6_12~rc1%20.deb"] = CONTENT
+    mirror.contents["/debian/pool/libstdc%2B%2B6_12~rc1.deb"] = CONTENT
     digest = hashlib.sha256(CONTENT).hexdigest()
     store.fetch(
-        [LockedFile("base", "deb", "x", "1", "debian:pool/libstdc++6_12~rc1 .deb", 100_000, digest)], mirror.mirrors
+        [LockedFile("base", "deb", "x", "1", "debian:pool/libstdc++6_12~rc1.deb", 100_000, digest)], mirror.mirrors
     )
 
 
@@ -135,6 +135,6 @@ def test_an_object_that_lost_its_data_in_a_power_cut_is_fetched_again(store, mir
 def test_a_store_that_cannot_be_written_is_named():
     with pytest.raises(RigforgeError, match=r"cannot use /sys") as failure:
         Store(Path("/sys/kernel/rigforge")).fetch(
-            [LockedFile("base", "deb", "x", "1", "debian:x", 1, "0" * 64)], NOWHERE
+            [LockedFile("base", "deb", "x", "1", "debian:x.deb", 1, "0" * 64)], NOWHERE
         )
     assert "RIGFORGE_HOME" in failure.value.hint

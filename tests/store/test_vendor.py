@@ -335,3 +335,20 @@ def test_a_disk_that_fills_up_on_the_way_leaves_no_broken_file(task, locked, fil
     assert f"error: the disk of {directory} is full\n" in said
     left = {line for line in said.splitlines() if line.startswith("./")}
     assert left <= {"./debian/pool/bash.deb", "./debian/pool/dash.deb"}
+
+
+def test_a_link_that_is_there_leads_nothing_out_of_the_directory(locked: Locked, store: Store, tmp_path: Path) -> None:
+    stack, lock = locked("lab", [])
+    (tmp_path / "vendor").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "vendor/stacks").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(RigforgeError, match=r"leads out of .*vendor, to .*elsewhere"):
+        vendor.write(stack, lock, store, NOWHERE, tmp_path / "vendor")
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+@pytest.mark.parametrize("path", ["../secret", "/etc/passwd", "pool/../../secret"])
+def test_a_list_of_checksums_that_names_files_elsewhere_is_refused(tmp_path: Path, path: str) -> None:
+    (tmp_path / vendor.SUMS).write_text(f"{'0' * 64}  {path}\n")
+    with pytest.raises(RigforgeError, match="SHA256SUMS: path: must be a path below the directory"):
+        vendor.check_all(tmp_path)

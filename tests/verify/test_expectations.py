@@ -116,7 +116,8 @@ def test_what_is_built_stays_as_it_is() -> None:
 
 def test_installed_packages_are_those_of_the_lock_in_the_layers_that_are_there() -> None:
     def locked(layer: str, kind: str, name: str) -> LockedFile:
-        return LockedFile(layer, kind, name, "1.0", f"{kind}:{name}", 1, "0" * 64)
+        suffix = {"deb": "deb", "wheel": "whl"}[kind]
+        return LockedFile(layer, kind, name, "1.0", f"debian:{name}.{suffix}", 1, "0" * 64)
 
     files = (locked("base", "deb", "bash"), locked("module", "deb", "dkms"), locked("python", "wheel", "torch"))
     lock = replace(LOCK, files=files)

@@ -1,0 +1,37 @@
+"""The boundary around what reads other people's text: whatever a parser raises, the user gets our error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rigforge.errors import RigforgeError
+
+#: Characters of a library's words that a message has: some quote all that they were given.
+_LONGEST = 500
+
+
+@contextmanager
+def boundary(what: str, hint: str = "") -> Iterator[None]:
+    """Turns any error of a library in the block into RigforgeError, which begins with `what`.
+
+    Parsers raise more than they document: of huge numbers, deep nesting, NUL, or a value of an unexpected type.
+    Errors of the operating system pass, and those that are ours already.
+    """
+    try:
+        yield
+    except (RigforgeError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        raise RigforgeError(f"{what}: {_reason(error)}", hint) from error
+
+
+def _reason(error: Exception) -> str:
+    match error:
+        case RecursionError():
+            return "it is nested too deeply"
+        case UnicodeDecodeError():
+            return f"not UTF-8: {error.reason} at byte {error.start}"
+        case KeyError():
+            return f"{error} is missing"
+    return str(error).strip()[:_LONGEST] or type(error).__name__
