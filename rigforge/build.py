@@ -9,12 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from rigforge import namespace, process
+from rigforge import kept, namespace, process
 from rigforge.attest import beside
 from rigforge.autoinstall.rendered import rendered
-from rigforge.console import step
+from rigforge.console import say, step
 from rigforge.doctor.build import PROGRAM, place
-from rigforge.errors import UsageError
+from rigforge.errors import DamagedError, UsageError
 from rigforge.images import container, description, iso, live_server, oci, remaster
 from rigforge.images.container import Container
 from rigforge.images.medium import lay_out
@@ -22,22 +22,33 @@ from rigforge.layers import whole
 from rigforge.layers.build import Cache, Squashfs, build, confirm, missing, squash
 from rigforge.layers.plan import Layer, plan, with_pool
 from rigforge.lock.model import Lock, LockedFile
-from rigforge.sources.live_server import check
+from rigforge.sources.live_server import check as checked
 from rigforge.sources.mirrors import Mirrors
 from rigforge.stack.model import Stack
 from rigforge.state import home
+from rigforge.store.seal import seal
 from rigforge.store.store import Store
 
 T = TypeVar("T")
 
+#: Said of what is still there from an earlier build, by its seal.
+UNCHANGED = "{}: unchanged, not read again (--check reads everything)"
+
 
 def build_iso(
-    stack: Stack, lock: Lock, mirrors: Mirrors, *, base_iso: Path | None = None, offline: bool = False, out: Path
+    stack: Stack,
+    lock: Lock,
+    mirrors: Mirrors,
+    *,
+    base_iso: Path | None = None,
+    offline: bool = False,
+    check: bool = False,
+    out: Path,
 ) -> Path:
     """Makes the ISO of a stack in the directory `out` and returns its path; what is there already is used again.
 
-    `base_iso` is the distribution's ISO where the user has it already. Raises RigforgeError; what was complete before
-    the error is kept for the next run.
+    With `check` all of that is read, and what is damaged made anew. `base_iso` is the distribution's ISO where the
+    user has it already. Raises RigforgeError; what was complete before the error is kept for the next run.
     """
     base = next(iter(lock.part("medium")), None)
     kernel = lock.versions["kernel"]
@@ -47,8 +58,14 @@ def build_iso(
         raise UsageError(f"stack {stack.name}: medium.source is for Canonical's installer", "leave it out")
     text = rendered(stack, lock)
     cache = Cache(home())
-    server = _live_server(base, base_iso, Store(cache.directory / "store"), mirrors, offline=offline) if base else None
+    store = Store(cache.directory / "store")
+    server = _live_server(base, base_iso, store, mirrors, offline=offline) if base else None
     layers = plan(stack, lock)
+    output = out / f"rigforge-{stack.name}.iso"
+    if check:
+        kept.read_again(layers, cache, mirrors, offline=offline)
+        if output.exists() and not kept.is_whole(output):
+            Stamp.forget(output)
     if server and server.pool_source:
         layers = with_pool(layers, server.sha256, server.pool_source)
     images = _images(stack, layers, cache, mirrors, offline=offline)
@@ -61,7 +78,6 @@ def build_iso(
     else:
         medium = lay_out(stack, kernel, images, boot, text, epoch)
         write = partial(iso.write, medium, boot)
-    output = out / f"rigforge-{stack.name}.iso"
     made = Stamp.of(output)
     changed, digest = made != Stamp(medium.id, medium.layout), None
     if changed:
@@ -70,8 +86,12 @@ def build_iso(
                 iso.rewrite(output, medium)
             else:
                 confirm(images, cache)
+                if base and not base_iso and store.confirm([base], mirrors, offline=offline):
+                    raise DamagedError(store.path(base.sha256))
                 digest = write(stack.medium.volume_id, epoch, output)
             Stamp(medium.id, medium.layout, round(elapsed(), 1)).put(output)
+    elif not check:
+        say(UNCHANGED.format(output.name))
     if changed or not beside.described(output, lock):
         beside.describe_iso(output, stack, lock, layers, cache, digest)
     return output
@@ -93,8 +113,9 @@ def _live_server(
     base: LockedFile, given: Path | None, store: Store, mirrors: Mirrors, *, offline: bool
 ) -> live_server.LiveServer:
     if given:
-        return live_server.read(check(given, base), base.sha256)
+        return live_server.read(checked(given, base), base.sha256)
     store.fetch([base], mirrors, offline=offline)
+    store.confirm_sealed(base, mirrors, offline=offline)
     return live_server.read(store.path(base.sha256), base.sha256)
 
 
@@ -106,12 +127,13 @@ def build_images(
     image: str = "",
     compression: str = "zstd",
     offline: bool = False,
+    check: bool = False,
     out: Path,
 ) -> dict[str, Container]:
     """Makes the container images of a stack, or the one named `image`, in the OCI layout `out`; returns them by name.
 
-    They are made of the layers that a machine of the stack is made of. Raises RigforgeError; what was complete before
-    the error is kept for the next run.
+    They are made of the layers that a machine of the stack is made of. `check` is as in `build_iso`.
+    Raises RigforgeError; what was complete before the error is kept for the next run.
     """
     layers = plan(stack, lock)
     names = [name for name in description.offered(layers) if image in ("", name)]
@@ -120,6 +142,9 @@ def build_images(
             f"stack {stack.name} has no image {image!r}", f"it has: {', '.join(description.offered(layers))}"
         )
     cache = Cache(home())
+    if check:
+        kept.read_again(description.needed(layers, names), cache, mirrors, offline=offline)
+        kept.clear_damaged(out)
     packed = partial(container.pack, cache=cache, compression=compression)
     parts = make_layers(description.needed(layers, names), cache, mirrors, packed, offline=offline)
     doctor = next((container.pack_doctor(one, cache, compression) for one in layers if one.name == "doctor"), None)
@@ -130,6 +155,8 @@ def build_images(
     index = out / "index.json"
     before = index.read_bytes() if index.exists() else b""
     oci.write(out, {name: one.image for name, one in made.items()})
+    if index.read_bytes() == before and not check:
+        say(UNCHANGED.format(out.name))
     if index.read_bytes() != before or not beside.described(out, lock):
         digests = {name: one.image.digest for name, one in made.items()}
         beside.describe_images(out, digests, stack, lock, layers, cache)
@@ -161,6 +188,7 @@ def make_layers(
         try:
             for layer in layers:
                 if layer in to_build:
+                    store.confirm(layer.files, mirrors, offline=offline)
                     build(layer, store, cache)
                 if layer.shipped:
                     finished.append((layer, compressor.submit(finish, layer)))
@@ -189,19 +217,19 @@ class Stamp:
         if not (output.exists() and file.exists()):
             return None
         identity, layout, *state = file.read_text().split()
-        seconds = float(state[2]) if len(state) > 2 else None
-        return cls(identity, layout, seconds) if state[:2] == _state(output) else None
+        seconds = float(state[4]) if len(state) > 4 else None
+        return cls(identity, layout, seconds) if state[:4] == seal(output).split() else None
+
+    @staticmethod
+    def forget(output: Path) -> None:
+        """Has the next build write the ISO anew."""
+        _stamp_file(output).unlink(missing_ok=True)
 
     def put(self, output: Path) -> None:
         """Stamps a finished ISO."""
         seconds = [] if self.seconds is None else [str(self.seconds)]
-        _stamp_file(output).write_text(" ".join([self.id, self.layout, *_state(output), *seconds]))
+        _stamp_file(output).write_text(" ".join([self.id, self.layout, seal(output), *seconds]))
 
 
 def _stamp_file(output: Path) -> Path:
     return output.with_name(f".{output.name}.made")
-
-
-def _state(output: Path) -> list[str]:
-    status = output.stat()
-    return [str(status.st_size), str(status.st_mtime_ns)]

@@ -58,17 +58,32 @@ def the_previous_lock(stack: Stack) -> Lock | None:
         return None
 
 
-def the_iso(stack: Stack, mirrors: Mirrors, *, base_iso: str = "", offline: bool = False, out: str = "") -> Path:
+def the_iso(
+    stack: Stack,
+    mirrors: Mirrors,
+    *,
+    base_iso: str = "",
+    offline: bool = False,
+    check: bool = False,
+    out: str = "",
+) -> Path:
     """Builds the ISO of a stack, one build at a time, and returns its path."""
     lock = the_lock(stack)
     with exclusive():
         folder = Path(out) if out else state.PROJECT / "out"
         base = Path(base_iso) if base_iso else None
-        return build_iso(stack, lock, mirrors, base_iso=base, offline=offline, out=folder)
+        return build_iso(stack, lock, mirrors, base_iso=base, offline=offline, check=check, out=folder)
 
 
 def the_images(
-    stack: Stack, mirrors: Mirrors, image: str, compression: str, *, offline: bool = False, out: str = ""
+    stack: Stack,
+    mirrors: Mirrors,
+    image: str,
+    compression: str,
+    *,
+    offline: bool = False,
+    check: bool = False,
+    out: str = "",
 ) -> tuple[dict[str, Container], Path]:
     """Builds the container images of a stack, one build at a time; returns them and their OCI layout's path.
 
@@ -79,7 +94,9 @@ def the_images(
     lock = the_lock(stack)
     layout = (Path(out) if out else state.PROJECT / "out" / "images") / stack.name
     with exclusive():
-        images = build_images(stack, lock, mirrors, image=image, compression=compression, offline=offline, out=layout)
+        images = build_images(
+            stack, lock, mirrors, image=image, compression=compression, offline=offline, check=check, out=layout
+        )
     if dev := images.get("dev"):
         access: Access = "toolkit" if "cuda" in dev.description.versions else "none"
         write_definitions(reference(stack.name, "dev"), layout.with_name(f"{stack.name}-dev"), access)

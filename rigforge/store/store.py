@@ -17,13 +17,15 @@ from typing import Any
 
 import requests
 
-from rigforge import __version__
-from rigforge.console import Transfer
+from rigforge import __version__, atomic
+from rigforge.console import Transfer, warn
 from rigforge.errors import RigforgeError
 from rigforge.lock.model import LockedFile
 from rigforge.sources.mirrors import Mirrors
+from rigforge.store.checksums import Expected, compare
 from rigforge.store.download import StoppedError, Transport, download
 from rigforge.store.part import Part
+from rigforge.store.seal import seal
 
 #: Says of each fetch how long it took.
 _JOURNAL = "fetches.jsonl"
@@ -83,6 +85,29 @@ class Store:
                     _Fetch(self, mirrors, transfer, missing).run(min(workers, len(missing)))
                 finally:
                     self._keep_seconds(filter(self.has, missing), time.monotonic() - start)
+
+    def confirm(self, files: Iterable[LockedFile], mirrors: Mirrors, *, offline: bool = False) -> list[LockedFile]:
+        """Reads files that are about to be used, and returns those that were not what was locked.
+
+        Those are named, removed and fetched again. Raises RigforgeError as `fetch`.
+        """
+        by_place = {f"{file.sha256[:2]}/{file.sha256}": file for file in files}
+        damaged = []
+        for problem in compare([Expected(place, one.sha256, one.size) for place, one in by_place.items()], self.root):
+            file = by_place[problem.path]
+            warn(f"{self.path(file.sha256)} ({file.file}) {problem.reason}: it is damaged, and removed")
+            damaged.append(file)
+            with self._disk(damaged):
+                self.path(file.sha256).unlink(missing_ok=True)
+        self.fetch(damaged, mirrors, offline=offline)
+        return damaged
+
+    def confirm_sealed(self, file: LockedFile, mirrors: Mirrors, *, offline: bool = False) -> None:
+        """Does as `confirm`, but reads the file only where its seal is not that of the last time it was read."""
+        record = self.path(file.sha256).with_suffix(".seal")
+        if not record.exists() or record.read_text() != seal(self.path(file.sha256)):
+            self.confirm([file], mirrors, offline=offline)
+            atomic.write(record, seal(self.path(file.sha256)))
 
     def fetches(self) -> list[dict[str, Any]]:
         """Returns each fetch since that is kept, oldest first: its `seconds`, and in `files` bytes by sha256 (hex)."""

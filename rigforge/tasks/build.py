@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from invoke.context import Context
 
 from rigforge.cli import task
-from rigforge.tasks.parameters import MIRROR, OFFLINE, SITE, STACK
+from rigforge.tasks.parameters import CHECK, MIRROR, OFFLINE, SITE, STACK
 
 
 @task(
@@ -17,6 +17,7 @@ from rigforge.tasks.parameters import MIRROR, OFFLINE, SITE, STACK
         **SITE,
         **MIRROR,
         **OFFLINE,
+        **CHECK,
         "base-iso": "Ubuntu's live-server ISO of the lock, where you have it already",
         "out": "folder for the ISO (default: out)",
     },
@@ -27,6 +28,7 @@ def build_iso(
     set_: Sequence[str] | None = None,
     site: str = "",
     offline: bool = False,
+    check: bool = False,
     mirror: str = "",
     base_iso: str = "",
     out: str = "",
@@ -41,7 +43,7 @@ def build_iso(
 
     mirrors = the_mirrors(mirror)
     wanted = the_stack(stack, mirrors, set_ or (), site, offline=offline)
-    iso = the_iso(wanted, mirrors, base_iso=base_iso, offline=offline, out=out)
+    iso = the_iso(wanted, mirrors, base_iso=base_iso, offline=offline, check=check, out=out)
     console.say(f"{iso.name} has {iso.stat().st_size / 1e9:.2f} GB. To write it to a USB stick (which this erases):")
     console.say(f"  sudo dd if={iso} of=/dev/sdX bs=4M status=progress conv=fsync")
     console.say("or with a program such as balenaEtcher or usb-creator; a DVD is burnt from it as an image.")
@@ -58,6 +60,7 @@ def build_iso(
         "engine": "docker or podman, with --load (default: the first of them that answers)",
         "push": "copy the images to a registry: registry.lab:5000/gpu makes registry.lab:5000/gpu:dev, …",
         **OFFLINE,
+        **CHECK,
         "out": "folder for the OCI layouts (default: out/images)",
     },
 )
@@ -70,6 +73,7 @@ def build_images(
     engine: str = "",
     push: str = "",
     offline: bool = False,
+    check: bool = False,
     mirror: str = "",
     out: str = "",
 ) -> None:
@@ -89,7 +93,7 @@ def build_images(
     loader = find(engine) if load else None
     mirrors = the_mirrors(mirror)
     wanted = the_stack(stack, mirrors, offline=offline)
-    images, layout = the_images(wanted, mirrors, image, compression, offline=offline, out=out)
+    images, layout = the_images(wanted, mirrors, image, compression, offline=offline, check=check, out=out)
     if "dev" in images:
         folder = layout.with_name(f"{wanted.name}-dev")
         console.say(f"For compose and for editors: {folder}/compose.yaml and {folder}/.devcontainer")

@@ -74,6 +74,7 @@ def packer(
         store, cache = Store(state.home() / "store"), Cache(state.home())
         with exclusive():
             store.fetch([medium], mirrors)
+            store.confirm_sealed(medium, mirrors)
             layers = [layer for layer in plan(wanted, lock) if layer.name in ("base", *UNPACKED)]
             packed = partial(squash, cache=cache, level=wanted.medium.zstd_level)
             images = [image.path for _, image in make_layers(layers, cache, mirrors, packed, offline=False)][1:]

@@ -5,6 +5,7 @@ from __future__ import annotations
 STACK = "stack to use: a name from `stacks`, or the path of a TOML file (default: the first whose archives answer)"
 JSON = "print the result as JSON"
 OFFLINE = {"offline": "use only what earlier runs have downloaded"}
+CHECK = {"check": "read again all that earlier builds left, and make or fetch anew what is damaged"}
 MIRROR = {"mirror": "folder that is looked into before any archive: DIR/debian/pool/…, DIR/pypi/NAME.whl"}
 SITE = {
     "set": "site value as KEY=VALUE, e.g. hostname=gpu1, user=ada, ssh_key='ssh-ed25519 …', disk=/dev/nvme0n1; "

@@ -25,6 +25,7 @@ def unpack(stack: Stack, lock: Lock, store: Store, mirrors: Mirrors, root: Path)
     names = distributions.of(stack).driver_packages(stack)
     packages = [file for file in lock.part("host") if file.name in names]
     store.fetch(packages, mirrors)
+    store.confirm(packages, mirrors)
     for package in packages:
         process.run(["dpkg-deb", "--extract", store.path(package.sha256), root])
 

@@ -1,0 +1,60 @@
+"""What earlier builds have left, read again as `--check` asks for: nothing is believed by its size and times."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from rigforge.attest.artifact import CHECKSUMS
+from rigforge.console import warn
+from rigforge.layers.build import Cache
+from rigforge.layers.plan import Layer
+from rigforge.sources.mirrors import Mirrors
+from rigforge.store.checksums import Expected, compare, parse
+from rigforge.store.store import Store
+
+
+def read_again(layers: Sequence[Layer], cache: Cache, mirrors: Mirrors, *, offline: bool) -> None:
+    """Reads the files of these layers in the store, and all squashfs files and tars of the cache.
+
+    What is damaged is named; of the store it is fetched again, the rest is made again by the build that follows.
+    Raises RigforgeError as Store.fetch.
+    """
+    store = Store(cache.directory / "store")
+    store.confirm([file for layer in layers for file in layer.files if store.has(file)], mirrors, offline=offline)
+    facts = {
+        str(file.relative_to(cache.directory)): file.with_suffix(".json")
+        for pattern in ("squashfs/*.squashfs", "blobs/*.tar")
+        for file in cache.directory.glob(pattern)
+        if file.with_suffix(".json").exists()
+    }
+    for path in _damaged([Expected(path, _sha256(file)) for path, file in facts.items()], cache.directory):
+        facts[path].unlink()
+
+
+def is_whole(iso: Path) -> bool:
+    """Says whether an ISO has the bytes that its checksum file names; names it where it has not."""
+    sums = iso.with_suffix(CHECKSUMS)
+    listed = parse(sums.read_text(encoding="utf-8", errors="replace")) if sums.is_file() else {}
+    return iso.name in listed and not _damaged([Expected(iso.name, listed[iso.name])], iso.parent)
+
+
+def clear_damaged(layout: Path) -> None:
+    """Reads the blobs of an OCI layout and removes those that are damaged, and with them its index."""
+    blobs = layout / "blobs/sha256"
+    for name in _damaged([Expected(blob.name, blob.name) for blob in blobs.glob("*")], blobs):
+        (blobs / name).unlink()
+        (layout / "index.json").unlink(missing_ok=True)
+
+
+def _damaged(expected: Sequence[Expected], directory: Path) -> list[str]:
+    problems = compare(expected, directory)
+    for problem in problems:
+        warn(f"{directory / problem.path} {problem.reason}; it is made again")
+    return [problem.path for problem in problems]
+
+
+def _sha256(facts: Path) -> str:
+    known = json.loads(facts.read_text())
+    return str(known.get("sha256") or known["digest"].removeprefix("sha256:"))
