@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
+from rich.text import Text
 
 _console = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
@@ -41,7 +42,7 @@ def step(title: str) -> Iterator[Callable[[], float]]:
         return time.monotonic() - start
 
     if _console.is_terminal:
-        with _console.status(title):
+        with _console.status(Text(title)):
             yield elapsed
     else:
         say(f"… {title}")
@@ -61,7 +62,11 @@ class Transfer:
     def __enter__(self) -> Transfer:
         if _console.is_terminal:
             self._progress = Progress(
-                TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), console=_console
+                TextColumn("{task.description}", markup=False),
+                BarColumn(),
+                DownloadColumn(),
+                TransferSpeedColumn(),
+                console=_console,
             )
             self._progress.start()
             self._task = self._progress.add_task(self._title, total=self._total)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from rigforge.errors import RigforgeError
 
@@ -24,6 +25,17 @@ def boundary(what: str, hint: str = "") -> Iterator[None]:
         raise
     except Exception as error:
         raise RigforgeError(f"{what}: {_reason(error)}", hint) from error
+
+
+def path_of(text: str, where: str) -> Path:
+    """Returns the path that somebody wrote, `~` as their home; `where` they wrote it is for the message.
+
+    Raises RigforgeError for what is no path: NUL in it, or the home of a user that there is not.
+    """
+    with boundary(f"{where}: {text!a} is no path"):
+        if "\0" in text:
+            raise ValueError("it has a NUL")
+        return Path(text).expanduser()
 
 
 def _reason(error: Exception) -> str:

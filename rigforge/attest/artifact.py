@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rigforge.errors import RigforgeError
+from rigforge.foreign import boundary
 from rigforge.images import oci
 from rigforge.store.checksums import Expected, compare, parse
 
@@ -94,9 +95,12 @@ def check(names: Collection[str], checksums: Path, sums: Mapping[str, str]) -> N
         if path.name == INDEX:
             layout = path.parent
             descriptors = oci.read_index(layout)
-            _compare({_blob(descriptor) for descriptor in descriptors}, layout, path)
+            with boundary(f"{path} has descriptors of another form"):
+                manifests = {_blob(descriptor) for descriptor in descriptors}
+            _compare(manifests, layout, path)
             contents = [oci.read_blob(layout, descriptor["digest"]) for descriptor in descriptors]
-            parts = {_blob(part) for content in contents for part in (content["config"], *content["layers"])}
+            with boundary(f"{layout} has a manifest of another form"):
+                parts = {_blob(part) for content in contents for part in (content["config"], *content["layers"])}
             _compare(parts, layout, path)
 
 
@@ -112,7 +116,7 @@ def origin(provenance: Path, sums: Mapping[str, str]) -> str:
         stack = definition["externalParameters"]["stack"]
         (lock,) = (one for one in definition["resolvedDependencies"] if one.get("name") == "lock")
         text = f"stack:{stack}\tlock:sha256:{lock['digest']['sha256']}"
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RigforgeError(
             f"{provenance} does not say which stack and lock it is about", "build anew what it belongs to"
         ) from error

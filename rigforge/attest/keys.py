@@ -10,6 +10,7 @@ from pathlib import Path
 from rigforge import state
 from rigforge.attest.minisign import PublicKey, SecretKey
 from rigforge.errors import RigforgeError
+from rigforge.foreign import path_of
 from rigforge.sources.configured import read_toml
 
 SECRET_VARIABLE = "RIGFORGE_SIGNING_KEY"
@@ -26,7 +27,7 @@ def secret_key(given: str = "") -> SecretKey:
     which it would be published some day.
     """
     text, folder = _named(given, SECRET_VARIABLE, "key", "secret key")
-    path = (folder / Path(text).expanduser()).absolute()
+    path = (folder / path_of(text, "secret key")).absolute()
     if path.resolve().is_relative_to(state.PROJECT.resolve()):
         raise RigforgeError(
             f"the secret key {path} is inside the checkout {state.PROJECT}",

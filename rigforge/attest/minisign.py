@@ -15,6 +15,7 @@ from subprocess import CompletedProcess
 
 from rigforge import process
 from rigforge.errors import RigforgeError
+from rigforge.foreign import path_of
 from rigforge.process import Argument, CommandFailed
 
 #: The signature of FILE is in FILE.minisig.
@@ -41,7 +42,7 @@ class PublicKey:
         """
         if _kind(_decoded(given)) == "public key":
             return cls(given.strip())
-        path = folder / Path(given).expanduser()
+        path = folder / path_of(given, "public key")
         content = _content(path, "public key")
         if _kind(content) == "secret key":
             raise RigforgeError(

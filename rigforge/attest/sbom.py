@@ -33,6 +33,7 @@ from rigforge.attest.licences import Licence
 from rigforge.attest.tree import find
 from rigforge.doctor.build import PROGRAM
 from rigforge.errors import RigforgeError
+from rigforge.foreign import boundary
 from rigforge.layers.build import Cache
 from rigforge.layers.plan import Layer
 from rigforge.lock.doctor import LAYER as DOCTOR
@@ -104,8 +105,9 @@ class Distribution:
         file = find("usr/lib/os-release", roots)
         if file is None:
             raise RigforgeError("no layer has usr/lib/os-release", "put the layer base among the layers")
-        fields = dict(word.split("=", 1) for word in shlex.split(file.read_text(encoding="utf-8"), comments=True))
-        return cls(fields["ID"], fields["VERSION_ID"])
+        with boundary(f"{file} does not say which distribution it is of"):
+            fields = dict(word.split("=", 1) for word in shlex.split(file.read_text(encoding="utf-8"), comments=True))
+            return cls(fields["ID"], fields["VERSION_ID"])
 
 
 def purl(file: LockedFile, distribution: Distribution) -> PackageURL:

@@ -16,7 +16,7 @@ from rigforge.errors import RigforgeError
 _NOISE = re.compile(r"nvidia|geforce|tesla|quadro|generation|\(.*?\)")
 _VARIANT = re.compile(r"\b(sxm\d?|pcie|nvl|hbm\d?e?|\d+ ?gb?)\b")
 _SERIES = re.compile(r"^(rtx|gtx|gt)(?=[a-z]*\d)")
-_CAPABILITY = re.compile(r"(?:sm_?)?(\d{1,2})\.?(\d)")
+_CAPABILITY = re.compile(r"(?:sm_?)?(\d{1,2})\.?(\d)", re.ASCII)
 _PCI = re.compile(r"(?:10de:|0x)(?P<device>[0-9a-f]{4})")
 
 

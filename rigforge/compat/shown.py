@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
+from rich.text import Text
 
 from rigforge.compat.answer import Answer, Request
 from rigforge.compat.conflict import conflict
@@ -77,9 +78,9 @@ def _chosen(answer: Answer) -> Table:
     for column in ("", "choice", "why"):
         table.add_column(column, overflow="fold")
     for gpu in dict.fromkeys(answer.request.gpus):
-        table.add_row("GPU", named(gpu, answer.request), _card(gpu))
+        _add(table, "GPU", named(gpu, answer.request), _card(gpu))
     for reason in reasons(answer):
-        table.add_row(reason.component, reason.choice, reason.why)
+        _add(table, reason.component, reason.choice, reason.why)
     return table
 
 
@@ -91,8 +92,13 @@ def _alternatives(answer: Answer) -> Table:
         if chosen := each.combination:
             driver = f"{chosen.driver.version} {chosen.driver.module}"
             cuda, without = str(chosen.wheel.build.cuda), " and ".join(left_out(answer.request, each.request))
-            table.add_row(f"without {without}", driver, cuda, chosen.wheel.shown, chosen.python, each.verdict)
+            _add(table, f"without {without}", driver, cuda, chosen.wheel.shown, chosen.python, each.verdict)
     return table
+
+
+def _add(table: Table, *cells: str) -> None:
+    # As text: a card's name may have brackets, which would be markup.
+    table.add_row(*map(Text, cells))
 
 
 def _card(gpu: Gpu) -> str:
@@ -108,5 +114,5 @@ def as_findings(findings: Iterable[Finding]) -> Table:
     for column in ("", "found", "what cures it"):
         table.add_column(column, overflow="fold")
     for finding in findings:
-        table.add_row(finding.status, finding.message, finding.cure)
+        _add(table, finding.status, finding.message, finding.cure)
     return table

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.version import InvalidVersion, Version
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 from rigforge.compat.rules import Driver, Wheel
 from rigforge.errors import RigforgeError
@@ -25,7 +25,7 @@ _EXAMPLES = {
     "provider": '"pypi" or "any"',
 }
 #: "580", "580-open", "580-server-open", "580.178.04".
-_DRIVER = re.compile(r"(?P<version>\d+(\.\d+)*)(?P<server>-server)?(-(?P<module>open|proprietary))?")
+_DRIVER = re.compile(r"(?P<version>\d+(\.\d+)*)(?P<server>-server)?(-(?P<module>open|proprietary))?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,8 @@ def wish(component: Component, text: str, origin: str = "") -> Wish | None:
     text = text.strip()
     if text in ("", "auto"):
         return None
-    sound = text in _KINDS or bool(_DRIVER.fullmatch(text)) if component == "driver" else False
+    named = _DRIVER.fullmatch(text) if component == "driver" else None
+    sound = component == "driver" and (text in _KINDS or bool(named and _is_range(named["version"])))
     if component == "provider":
         sound = text in ("pypi", "any")
     elif not sound:
@@ -110,7 +111,7 @@ def wish(component: Component, text: str, origin: str = "") -> Wish | None:
 def _is_range(text: str) -> bool:
     try:
         _range(text)
-    except (InvalidSpecifier, InvalidVersion):
+    except ValueError:  # of packaging, or of Python for numbers of thousands of digits
         return False
     return True
 

@@ -93,7 +93,7 @@ def ask_podman() -> Engine:
         info: dict[str, Any] = json.loads(asked.stdout)
         version = _major_minor(info["version"]["Version"])
         rootless: bool = info["host"]["security"]["rootless"]
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise RigforgeError(
             f"podman does not work: {asked.stderr.strip() or asked.stdout.strip()[:200]}",
             "`podman info` says the same; https://podman.io/docs/installation says what rootless podman needs",

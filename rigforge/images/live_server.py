@@ -20,6 +20,7 @@ import yaml
 
 from rigforge.autoinstall.ubuntu import SOURCE
 from rigforge.errors import RigforgeError
+from rigforge.foreign import boundary
 from rigforge.images import iso
 from rigforge.images.medium import Medium, padded, target_disk
 from rigforge.layers.build import Squashfs
@@ -61,12 +62,14 @@ def read(path: Path, digest: str) -> LiveServer:
                     f"{path} has no {place}: it is not a live-server ISO of Ubuntu 22.04 or later",
                     "take ubuntu-RELEASE-live-server-amd64.iso, neither the desktop's nor a netboot image",
                 )
-            found[place] = file.read_text(encoding="utf-8")
+            with boundary(f"{path}: {place}"):
+                found[place] = file.read_text(encoding="utf-8")
     release = re.match(r"Ubuntu-Server (\d\d\.\d\d)", found[_INFO])
     if not release:
         raise RigforgeError(f"{path} is no Ubuntu Server: it calls itself {found[_INFO].strip()}")
     sums = {name: md5 for md5, name in re.findall(r"^([0-9a-f]{32})  \./(.+)$", found[_SUMS], re.MULTILINE)}
-    sources = yaml.safe_load(found[_SOURCES])
+    with boundary(f"{path}: {_SOURCES}"):
+        sources = yaml.safe_load(found[_SOURCES])
     return LiveServer(path, digest, release[1], sources, sums, _pool_source(path, sources))
 
 

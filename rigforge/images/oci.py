@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from rigforge import atomic
-from rigforge.errors import DamagedError
+from rigforge.errors import DamagedError, RigforgeError
+from rigforge.foreign import boundary
 from rigforge.images.blob import Blob
 from rigforge.store.checksums import sha256
 
@@ -100,14 +102,18 @@ def write(directory: Path, images: Mapping[str, Image]) -> None:
 def read_index(directory: Path) -> list[dict[str, Any]]:
     """Returns the descriptors of a layout's images, each with its tag as an annotation; none where there is none."""
     index = directory / "index.json"
-    manifests: list[dict[str, Any]] = json.loads(index.read_text())["manifests"] if index.exists() else []
-    return manifests
+    if not index.exists():
+        return []
+    with boundary(f"{index} is no index of an OCI layout", f"remove {directory}: a build writes it anew"):
+        manifests = json.loads(index.read_text(encoding="utf-8"))["manifests"]
+        return [{**manifest, "digest": _known(manifest["digest"])} for manifest in manifests]
 
 
 def read_blob(directory: Path, digest: str) -> dict[str, Any]:
     """Returns a manifest or a configuration of a layout."""
-    content: dict[str, Any] = json.loads(blob_path(directory, digest).read_text())
-    return content
+    blob = blob_path(directory, _known(digest))
+    with boundary(f"{blob} is neither manifest nor configuration", f"remove {directory}: a build writes it anew"):
+        return dict(json.loads(blob.read_text(encoding="utf-8")))
 
 
 def blob_path(directory: Path, digest: str) -> Path:
@@ -118,6 +124,13 @@ def blob_path(directory: Path, digest: str) -> Path:
 def blob_place(digest: str) -> str:
     """Returns where in any layout the blob of a digest is."""
     return f"blobs/{digest.replace(':', '/')}"
+
+
+def _known(digest: str) -> str:
+    """Returns a digest that names a blob. Raises RigforgeError for one that could name another file."""
+    if not re.fullmatch("sha256:[0-9a-f]{64}", str(digest)):
+        raise RigforgeError(f"{digest!a} is no digest of a blob: sha256 and 64 hex digits", "do not use that layout")
+    return digest
 
 
 def _prune(directory: Path, manifests: Sequence[dict[str, Any]]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from debian.debian_support import Version
 
 from rigforge.errors import RigforgeError
+from rigforge.foreign import boundary
 from rigforge.sources.apt import Available, Root
 
 # Not a branch such as 580-server-open, which package names carry.
@@ -48,7 +49,8 @@ def driver_version(packages: Iterable[str], resolved: Mapping[str, str]) -> str:
 
 def upstream(version: str) -> str:
     """Returns a package's version without the distribution's epoch and revision."""
-    return str(Version(version).upstream_version)
+    with boundary(f"{version!a} is no version of a package"):
+        return str(Version(version).upstream_version)
 
 
 def _what_there_is(available: Iterable[Available]) -> str:

@@ -260,7 +260,7 @@ def _from_table(data: dict[str, Any]) -> Lock:
         form.ROLE.check("archives: role", archive["role"])
         form.SUITE.check("archives: suite", archive["suite"])
         with boundary("archives: date"):
-            parsedate_to_datetime(archive["date"])
+            parsedate_to_datetime(archive["date"]).timestamp()
     if not 0 <= data["source_date_epoch"] < LATEST:
         raise RigforgeError(f"source_date_epoch: must be seconds since 1970, fewer than {LATEST}")
     return Lock(

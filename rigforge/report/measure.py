@@ -9,11 +9,14 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from packaging.utils import canonicalize_name
 
+from rigforge.errors import RigforgeError
+from rigforge.foreign import boundary
 from rigforge.layers.inside import disk_bytes
 
 #: A package's kind and name, as a lock has them.
@@ -56,8 +59,10 @@ def owned_by_wheels(root: Path, site_packages: str) -> dict[str, Owner]:
     owners = {}
     for record in sorted((root / site_packages).glob("*.dist-info/RECORD")):
         owner = ("wheel", str(canonicalize_name(record.parent.name.partition("-")[0])))
-        with record.open(newline="") as file:
-            for row in csv.reader(file):
+        # One odd package leaves its files to nobody, and does not end the report.
+        text = record.read_text(encoding="utf-8", errors="surrogateescape")
+        with suppress(RigforgeError), boundary(str(record)):
+            for row in filter(None, csv.reader(text.splitlines())):
                 owners[os.path.normpath(os.path.join(site_packages, row[0]))] = owner  # noqa: PTH118
     return owners
 
@@ -66,9 +71,10 @@ def owned_by_conda(root: Path) -> dict[str, Owner]:
     """Returns the owner of each path (without a leading slash) by conda-meta in an upper directory."""
     owners = {}
     for record in sorted((root / "opt/conda").glob("**/conda-meta/*.json")):
-        prefix, known = record.parent.parent.relative_to(root), json.loads(record.read_text(encoding="utf-8"))
-        for file in (*known["files"], record.relative_to(root / prefix)):
-            owners[str(prefix / file)] = ("conda", known["name"])
+        with suppress(RigforgeError), boundary(str(record)):
+            prefix, known = record.parent.parent.relative_to(root), json.loads(record.read_text(encoding="utf-8"))
+            for file in (*known["files"], record.relative_to(root / prefix)):
+                owners[str(prefix / file)] = ("conda", str(known["name"]))
     return owners
 
 

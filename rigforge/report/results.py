@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rigforge.build import Stamp
+from rigforge.foreign import boundary
 from rigforge.images.oci import TAG, read_blob, read_index
 from rigforge.store.checksums import parse
 
@@ -90,10 +91,11 @@ def _checksum(file: Path, name: str) -> str:
 
 
 def _images(layout: Path) -> tuple[OciImage, ...]:
-    return tuple(
-        OciImage(entry["annotations"][TAG], entry["digest"], _layers(layout, entry["digest"]))
-        for entry in read_index(layout)
-    )
+    with boundary(f"{layout} is no OCI layout as builds write it", "remove it: a build writes it anew"):
+        return tuple(
+            OciImage(entry["annotations"][TAG], entry["digest"], _layers(layout, entry["digest"]))
+            for entry in read_index(layout)
+        )
 
 
 def _layers(layout: Path, manifest: str) -> tuple[ImageLayer, ...]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rigforge.attest.artifact import CHECKSUMS, PROVENANCE
 from rigforge.errors import RigforgeError
+from rigforge.foreign import boundary
 from rigforge.store.checksums import parse, to_text
 
 _HEADER = """\
@@ -32,7 +33,9 @@ def recorded(digests: Mapping[str, str]) -> dict[str, str]:
 def read(file: Path) -> dict[str, str]:
     """Returns the sha256 (hex) of each artifact. Raises RigforgeError where a line is not one of sha256sum's."""
     found: dict[str, str] = {}
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+    with boundary(f"{file} is no list of digests", "make it anew: invoke reproduce --record"):
+        text = file.read_text(encoding="utf-8")
+    for number, line in enumerate(text.splitlines(), 1):
         if line.startswith("#"):
             continue
         entry = parse(line)

@@ -138,17 +138,18 @@ class Root:
     def available(self, names: Iterable[str]) -> tuple[Available, ...]:
         """Returns every version that the archives have of these packages; unknown names are left out."""
         shown = self._apt("apt-cache", "show", *names).stdout
-        return tuple(
-            # A Source field has the version in parentheses where it is not the package's own.
-            Available(
-                stanza["Package"],
-                stanza["Version"],
-                stanza.get("Source", stanza["Package"]).split(" ")[0],
-                stanza["Filename"].removeprefix("./").count("/") == 0,
-                stanza.get("Depends", ""),
+        with boundary("the archives have a package without its fields"):
+            return tuple(
+                # A Source field has the version in parentheses where it is not the package's own.
+                Available(
+                    stanza["Package"],
+                    stanza["Version"],
+                    stanza.get("Source", stanza["Package"]).split(" ")[0],
+                    stanza["Filename"].removeprefix("./").count("/") == 0,
+                    stanza.get("Depends", ""),
+                )
+                for stanza in Deb822.iter_paragraphs(shown, use_apt_pkg=False)
             )
-            for stanza in Deb822.iter_paragraphs(shown, use_apt_pkg=False)
-        )
 
     def names(self, prefix: str) -> tuple[str, ...]:
         """Returns the names of all packages that begin with `prefix`."""
@@ -198,7 +199,7 @@ class Root:
         found = re.search(rb"^Date:[ \t]*(.+?)\s*$", content, re.MULTILINE)
         with boundary(f"archive {archive.role} ({archive.shown} {archive.suite}): its Release file has no usable Date"):
             date = found[1].decode("ascii") if found else ""
-            parsedate_to_datetime(date)
+            parsedate_to_datetime(date).timestamp()
         return LockedArchive(archive.role, archive.suite, date, hashlib.sha256(content).hexdigest())
 
     def _locked(self, layer: str, line: str) -> LockedFile:

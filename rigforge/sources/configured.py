@@ -14,6 +14,7 @@ import yaml
 from debian.deb822 import Deb822
 
 from rigforge.errors import RigforgeError
+from rigforge.foreign import boundary
 
 #: The apt methods that name a place where files can be had one by one (mirror+file:, cdrom: and the like do not).
 SCHEMES = ("http://", "https://", "file:", "copy:")
@@ -35,7 +36,9 @@ def apt_uris(directory: Path = Path("/etc/apt")) -> Iterator[str]:
         if path.suffix not in (".list", ".sources") or not path.is_file():
             continue
         text = path.read_text(errors="replace")
-        for uri in _one_line_uris(text) if path.suffix == ".list" else _deb822_uris(text):
+        with boundary(f"{path} is not a list of apt's sources"):
+            uris = list(_one_line_uris(text) if path.suffix == ".list" else _deb822_uris(text))
+        for uri in uris:
             if uri.startswith(SCHEMES):
                 yield uri.rstrip("/")
 
@@ -81,7 +84,7 @@ def python_index(environment: Mapping[str, str] = os.environ, root: Path = Path(
 
 def _uv_index(path: Path) -> str | None:
     table = read_toml(path)
-    indices = table.get("index", [])
+    indices = table["index"] if isinstance(table.get("index"), list) else []
     default = [index.get("url") for index in indices if isinstance(index, dict) and index.get("default")]
     return next((str(url) for url in (*default, table.get("index-url")) if url), None)
 
@@ -90,10 +93,8 @@ def _pip_index(path: Path) -> str | None:
     if not path.is_file():
         return None
     parser = configparser.RawConfigParser()
-    try:
+    with boundary(f"{path} is not a pip configuration"):
         parser.read(path, encoding="utf-8")
-    except (configparser.Error, UnicodeDecodeError) as error:
-        raise RigforgeError(f"{path} is not a pip configuration: {error}") from error
     return parser.get("global", "index-url", fallback=None)
 
 
@@ -123,18 +124,19 @@ def conda_channel(name: str, environment: Mapping[str, str] = os.environ, root: 
 def _condarc(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
-    try:
+    with boundary(f"{path} is not YAML"):
         table = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RigforgeError(f"{path} is not YAML: {error}") from error
-    return table if isinstance(table, dict) else {}
+    if not isinstance(table, dict):
+        return {}
+    if not isinstance(table.get("custom_channels") or {}, dict):
+        raise RigforgeError(f"{path}: custom_channels: must be a mapping of names to addresses")
+    return table
 
 
 def read_toml(path: Path) -> dict[str, Any]:
     """Returns the tables of a TOML file, none if there is no such file; RigforgeError where it is not TOML."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        with boundary(f"{path} is not TOML"):
+            return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RigforgeError(f"{path} is not TOML: {error}") from error

@@ -11,6 +11,7 @@ import requests
 from packaging.version import Version
 
 from rigforge.errors import RigforgeError
+from rigforge.foreign import boundary
 from rigforge.images import iso
 from rigforge.lock.model import LockedFile
 from rigforge.process import run
@@ -40,7 +41,8 @@ def newest(mirrors: Mirrors, suite: str, keyring: Path) -> LockedFile:
                 f"{folder}/SHA256SUMS is not signed with a key of {keyring}: {checked.stderr.strip()}",
                 "try again later, or another mirror; the package ubuntu-keyring has Canonical's keys",
             )
-        listed = parse(sums.read_text(encoding="utf-8"))
+        with boundary(f"{folder}/SHA256SUMS"):
+            listed = parse(sums.read_text(encoding="utf-8"))
         named = {found["version"]: name for name in listed if (found := _NAME.fullmatch(name))}
         if not named:
             raise RigforgeError(f"{folder}/SHA256SUMS names no live-server ISO for amd64")
@@ -92,5 +94,5 @@ def _size(url: str, session: requests.Session) -> int:
         answer = session.head(url, timeout=TIMEOUT, allow_redirects=True)
         answer.raise_for_status()
         return int(answer.headers["Content-Length"])
-    except (OSError, KeyError) as error:
+    except (OSError, KeyError, ValueError) as error:
         raise RigforgeError(f"{url} cannot be had: {error}", f"correct the mirror `{ROLE}`, or try again") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +32,8 @@ _NO_INDEX = (
     UnsupportedContentTypeError,
     UnsupportedRepoVersionError,
     pydantic.ValidationError,
-    requests.exceptions.JSONDecodeError,
+    ValueError,
+    RecursionError,
 )
 
 
@@ -103,7 +105,10 @@ def locate(file: LockedFile, mirrors: Mirrors, session: requests.Session) -> Pat
 
 def without_credentials(url: str) -> str:
     """Returns `url` as it may be shown: without user name and password."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # such as "http://[::1"
+        return re.sub(r"(?<=//)[^/]*@", "", url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
@@ -114,6 +119,8 @@ def _wheel_url(file: LockedFile, name: str, index: str, session: requests.Sessio
         page = PyPISimple(index, session=session).get_project_page(project, timeout=TIMEOUT)
     except NoSuchProjectError as error:
         raise FileGoneError(file, page_url) from error
+    except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema):
+        raise
     except _NO_INDEX as error:
         raise RigforgeError(f"{page_url} is not a page of a Python package index: {error}") from error
     for package in page.packages:

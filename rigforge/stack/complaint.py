@@ -132,4 +132,5 @@ def _shown(value: Any) -> str:
         return "a table"
     if isinstance(value, list | tuple):
         return "an array"
-    return str(value)
+    # Python writes no number of more than 4300 digits.
+    return "a number too large to be shown" if isinstance(value, int) and value.bit_length() > 256 else str(value)

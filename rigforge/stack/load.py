@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from rigforge import state
 from rigforge.errors import RigforgeError
+from rigforge.foreign import boundary, path_of
 from rigforge.stack.complaint import complaint, did_you_mean
 from rigforge.stack.merge import Source, merged, origin
 from rigforge.stack.model import SITE, Stack
@@ -37,10 +38,11 @@ def load(name_or_path: str | Path, *, sets: Sequence[str] = (), site: Path | Non
     if site or SITE_FILE.is_file():
         sources.append(_site(site or SITE_FILE))
     sources += settings(sets)
-    try:
-        return Stack.model_validate(merged(sources), context={"files": [path for path, _ in files]})
-    except ValidationError as error:
-        raise complaint(error, Stack, partial(origin, sources)) from None
+    with boundary(f"stack {str(name_or_path)!a} cannot be read"):
+        try:
+            return Stack.model_validate(merged(sources), context={"files": [path for path, _ in files]})
+        except ValidationError as error:
+            raise complaint(error, Stack, partial(origin, sources)) from None
 
 
 def names() -> tuple[str, ...]:
@@ -54,12 +56,14 @@ def read_toml(path: Path) -> dict[str, Any]:
     Raises RigforgeError that names file and line where it cannot be read.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        reason, line = str(error), re.search(r"\(at line (\d+)", str(error))
-        raise RigforgeError(f"{shown(path)}{f':{line[1]}' if line else ''}: not TOML: {reason}") from None
-    except UnicodeDecodeError as error:
-        raise RigforgeError(f"{shown(path)}: not UTF-8: {error.reason} at byte {error.start}") from None
+        with boundary(f"{shown(path)}: cannot be read"):
+            try:
+                return tomllib.loads(path.read_text(encoding="utf-8"))
+            except tomllib.TOMLDecodeError as error:
+                reason, line = str(error), re.search(r"\(at line (\d+)", str(error))
+                raise RigforgeError(f"{shown(path)}{f':{line[1]}' if line else ''}: not TOML: {reason}") from None
+            except UnicodeDecodeError as error:
+                raise RigforgeError(f"{shown(path)}: not UTF-8: {error.reason} at byte {error.start}") from None
     except OSError as error:
         raise RigforgeError(f"{shown(path)}: cannot be read: {error.strerror}") from None
 
@@ -77,7 +81,7 @@ def _folder() -> Path:
 def _find(name_or_path: str | Path) -> Path:
     text = str(name_or_path)
     if isinstance(name_or_path, Path) or "/" in text or text.endswith(".toml"):
-        path = Path(text).expanduser().absolute()
+        path = path_of(text, "--stack").absolute()
         if not path.is_file():
             raise RigforgeError(
                 f"there is no stack file {text}", f"stacks that come with Rigforge: {', '.join(names())}"
@@ -99,7 +103,7 @@ def _with_parents(path: Path) -> list[tuple[Path, dict[str, Any]]]:
     """Returns the file and the ones it extends, nearest first, each with what it says."""
     chain: list[tuple[Path, dict[str, Any]]] = []
     while True:
-        table = _anchored(read_toml(path), path.parent)
+        table = _anchored(read_toml(path), path)
         chain.append((path, table))
         parent = table.get("extends")
         # Text of another type is for the model to refuse.
@@ -114,7 +118,7 @@ def _with_parents(path: Path) -> list[tuple[Path, dict[str, Any]]]:
 def _parent(name: str, child: Path) -> Path:
     """A name is looked for beside the child first, a path counts from there."""
     if "/" in name or name.endswith(".toml"):
-        beside = child.parent / Path(name).expanduser()
+        beside = child.parent / path_of(name, f"{shown(child)}: extends")
     else:
         beside = child.parent / f"{name}.toml"
         if not beside.is_file() and name in names():
@@ -129,7 +133,7 @@ def _parent(name: str, child: Path) -> Path:
 
 
 def _site(path: Path) -> Source:
-    table = _anchored(read_toml(path), path.absolute().parent)
+    table = _anchored(read_toml(path), path.absolute())
     for key in table:
         if key in Stack.model_fields and key not in SITE:
             raise RigforgeError(
@@ -139,13 +143,15 @@ def _site(path: Path) -> Source:
     return Source(shown(path), table)
 
 
-def _anchored(table: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Returns the table with the paths of the signing key counted from the folder of its file."""
+def _anchored(table: dict[str, Any], file: Path) -> dict[str, Any]:
+    """Returns the table of a file with the paths of the signing key counted from the file's folder."""
     section = table.get("secure_boot")
     if not isinstance(section, dict):
         return table
     paths = {
-        key: str(folder / Path(value).expanduser()) if isinstance(value, str) and value else value
+        key: str(file.parent / path_of(value, f"{shown(file)}: secure_boot.{key}"))
+        if isinstance(value, str) and value
+        else value
         for key, value in section.items()
     }
     return {**table, "secure_boot": paths}

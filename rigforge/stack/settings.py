@@ -61,7 +61,7 @@ def _ssh_key(value: str, where: str) -> str:
         return value
     try:
         return Path(value).expanduser().read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise RigforgeError(
             f"{where}: cannot read {value}: {getattr(error, 'strerror', None) or error}",
             "give a public key (ssh-ed25519 AAAA… comment) or the path of its .pub file",
@@ -93,7 +93,7 @@ def _value(key: str, value: str) -> Any:
     field = model.model_fields.get(name) if model else None
     try:
         document = tomllib.loads(f"value = {value}")
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return value
     parsed = document["value"]
     # A passphrase of digits is still text.

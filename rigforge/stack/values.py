@@ -29,11 +29,15 @@ SSH_KEY_TYPES = (
 )
 
 
+#: Characters; Python reads no number of more than 4300 digits.
+_LONGEST = 4096
+
+
 def _text(pattern: str, meaning: str) -> AfterValidator:
     """Accepts text that matches `pattern` as a whole; others must be `meaning`."""
 
     def check(value: str) -> str:
-        if not re.fullmatch(pattern, value):
+        if len(value) > _LONGEST or not re.fullmatch(pattern, value, re.ASCII):
             raise ValueError(f"must be {meaning}")
         return value
 

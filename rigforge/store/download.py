@@ -100,6 +100,8 @@ def _complete(file: LockedFile, part: Part, by: Transport, *, fresh: bool) -> st
             failures = 1 if part.size > before else failures + 1
             if isinstance(error, _HOPELESS) or _refused(error) or failures > len(PAUSES):
                 raise _unreachable(file, place, error, by.mirrors) from error
+        except (ValueError, RecursionError) as error:  # what a server says of length or place is no such thing
+            raise _unreachable(file, place, error, by.mirrors) from error
         if by.stop.wait(PAUSES[failures - 1]):
             raise StoppedError
 

@@ -121,7 +121,7 @@ def load(text: str, where: str) -> object:
     """Returns the YAML value of `text`; raises DocumentError for malformed YAML and for a key given twice."""
     try:
         return yaml.load(text, Loader=_StrictLoader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except Exception as error:  # PyYAML's constructors raise what they meet
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "is not text that YAML can hold"

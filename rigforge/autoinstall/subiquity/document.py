@@ -13,6 +13,7 @@ from typing import Any, Literal
 import yaml
 
 from rigforge.errors import RigforgeError
+from rigforge.foreign import boundary
 
 #: A document has no more bytes, and no more values once aliases are followed: a few lines can stand for billions.
 LARGEST, MOST = 1_000_000, 100_000
@@ -81,8 +82,9 @@ def read(path: Path) -> Document:
         mark = error.problem_mark or error.context_mark
         where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
         raise RigforgeError(f"{where}: {error.problem or error.context}", "correct the YAML") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise RigforgeError(f"{path}: {error}", "correct the YAML") from error
+    except Exception:  # PyYAML's constructors raise what they meet
+        with boundary(str(path), "correct the YAML"):
+            raise
     if not isinstance(whole, dict):
         raise RigforgeError(
             f"{path} {'is empty' if whole is None else 'is no mapping'}",

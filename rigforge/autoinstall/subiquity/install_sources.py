@@ -7,15 +7,17 @@ from pathlib import Path
 import yaml
 
 from rigforge.errors import RigforgeError
+from rigforge.foreign import boundary
 
 
 def ids(path: Path) -> tuple[str, ...]:
     """Returns the ids of the sources. Raises RigforgeError where the file is not one of install sources."""
+    hint = "it is on the medium, in casper/"
     try:
-        whole = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise RigforgeError(f"{path} cannot be read: {reason}", "it is on the medium, in casper/") from error
+        with boundary(f"{path} cannot be read", hint):
+            whole = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RigforgeError(f"{path} cannot be read: {error.strerror}", hint) from error
     sources = whole.get("sources") if isinstance(whole, dict) else whole
     if not isinstance(sources, list) or not all(isinstance(each, dict) and "id" in each for each in sources):
         raise RigforgeError(f"{path}: no list of sources with an id each", "it is on the medium, in casper/")
