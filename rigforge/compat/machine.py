@@ -9,15 +9,17 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from rigforge.compat import interpreter as somebodys
 from rigforge.compat.gpu import Gpu, by_pci
 from rigforge.compat.tables import Module
 from rigforge.errors import RigforgeError
-from rigforge.process import run
 
 _NVIDIA, _DISPLAY = "0x10de", "0x03"
 _LIBRARIES = ("usr/lib/x86_64-linux-gnu", "usr/lib64", "usr/lib", "usr/lib/wsl/lib")
 #: "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.95.05  Release Build …"
-_LOADED = re.compile(r"^NVRM version:.*?(?P<open>Open )?Kernel Module.*?\s(?P<version>\d{3}\.[\d.]+)\s", re.MULTILINE)
+_LOADED = re.compile(
+    r"^NVRM version:.*?(?P<open>Open )?Kernel Module.*?\s(?P<version>\d{3}(\.\d+)+)\s", re.MULTILINE | re.ASCII
+)
 
 #: Finds PyTorch without importing it: that would load the libraries that may be what is wrong.
 _PYTORCH = r"""
@@ -97,7 +99,7 @@ def _cards(devices: Path) -> list[str]:
 def loaded(root: Path) -> Loaded | None:
     """Returns the kernel module that is loaded."""
     version = root / "proc/driver/nvidia/version"
-    found = _LOADED.search(version.read_text()) if version.is_file() else None
+    found = _LOADED.search(version.read_text(errors="replace")) if version.is_file() else None
     return Loaded(found["version"], "open" if found["open"] else "proprietary") if found else None
 
 
@@ -114,25 +116,29 @@ def user_space(root: Path) -> str:
 def _toolkit(version: Path) -> str:
     try:
         return str(json.loads(version.read_text())["cuda"]["version"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return ""
 
 
 def _pytorch(interpreter: str) -> Pytorch | None:
     if not interpreter:
         return None
-    if not shutil.which(interpreter):
+    found_at = shutil.which(interpreter)
+    if not found_at:
         raise RigforgeError(f"there is no Python {interpreter}", "name the one that PyTorch is installed for")
-    told = run([interpreter, "-c", _PYTORCH], check=False)
-    if told.returncode:
+    told = somebodys.ask(found_at, _PYTORCH, environment=somebodys.for_programs())
+    try:
+        # Whoever owns that Python says what it answers.
+        found = json.loads(told or "{}")
+        packages = {str(name): str(version) for name, version in found["packages"].items()}
+        python, built_with = str(found["python"]), str(found["cuda"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
-    found = json.loads(told.stdout)
-    packages: dict[str, str] = found["packages"]
     if "torch" not in packages:
         return None
     cuda, cudnn = (_starting(packages, name) for name in ("nvidia-cuda-runtime", "nvidia-cudnn"))
-    made_with = (cuda or found["cuda"]) if found["cuda"] else ""
-    return Pytorch(interpreter, found["python"], packages["torch"], made_with, cudnn)
+    made_with = (cuda or built_with) if built_with else ""
+    return Pytorch(interpreter, python, packages["torch"], made_with, cudnn)
 
 
 def _starting(packages: dict[str, str], name: str) -> str:
@@ -151,6 +157,6 @@ def _other_python() -> str:
 
 def _line(file: Path) -> str:
     try:
-        return file.read_text().strip()
+        return file.read_text(errors="replace").strip()
     except OSError:
         return ""

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rigforge.compat import interpreter
 from rigforge.doctor.nvml import Nvml
 
 #: Seconds; a program that takes longer than this to say how it is counts as one that says nothing.
@@ -47,13 +48,15 @@ class Card:
 class Machine:
     """A machine whose file system is at `root`, whose programs are found along `path`.
 
+    `environment` is what the caller had, to look at; `given` is what programs get: nothing of it where that is root.
     One that is looked at `at_rest` is left so: no service is woken for it and no container started.
     """
 
     nvml: Nvml
     root: Path = Path("/")
-    path: str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    path: str = interpreter.PATH
     environment: Mapping[str, str] = field(default_factory=lambda: outside_environment())
+    given: Mapping[str, str] = field(default_factory=lambda: environment_of_programs())
     at_rest: bool = False
 
     def text(self, path: str) -> str:
@@ -68,7 +71,7 @@ class Machine:
         program = shutil.which(argv[0], path=self.path)
         if not program:
             return None
-        environment = {**self.environment, "PATH": self.path, "LC_ALL": "C.UTF-8"}
+        environment = {**self.given, "PATH": self.path, "LC_ALL": "C.UTF-8"}
         try:
             done = subprocess.run(
                 [program, *argv[1:]],
@@ -77,18 +80,19 @@ class Machine:
                 text=True,
                 errors="replace",
                 timeout=seconds,
+                cwd="/",
                 env=environment,
                 check=False,
             )
-        except (OSError, subprocess.TimeoutExpired):
+        except (OSError, ValueError, subprocess.TimeoutExpired):
             return None
         return Answer(done.returncode, done.stdout.strip(), done.stderr.strip())
 
     @property
     def cards(self) -> tuple[Card, ...]:
         """NVIDIA's display controllers, in the order of the bus."""
-        devices = self.root / "sys/bus/pci/devices"
-        found = [Card(path.name, path) for path in sorted(devices.iterdir())] if devices.is_dir() else []
+        devices = (self.root / "sys/bus/pci/devices").glob("*")
+        found = [Card(path.name, path) for path in sorted(devices)]
         return tuple(
             card for card in found if card.text("vendor") == "0x10de" and card.text("class").startswith("0x03")
         )
@@ -139,8 +143,13 @@ def outside_environment() -> dict[str, str]:
     return environment
 
 
+def environment_of_programs() -> dict[str, str]:
+    """Returns what programs get: the caller's environment, but nothing of it where that is root."""
+    return outside_environment() if os.geteuid() else interpreter.for_programs()
+
+
 def _text(path: Path) -> str:
     try:
         return path.read_text(errors="replace").strip()
-    except OSError:
+    except (OSError, ValueError):  # a NUL in the name
         return ""

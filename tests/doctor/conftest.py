@@ -29,7 +29,7 @@ print(json.dumps({"verdict": verdict(checks), "machine": machine.described(), "c
 
 #: Runs a subcommand on another root.
 _SUBCOMMAND = """
-import sys
+import os, sys
 from pathlib import Path
 from rigforge.doctor import nvml
 from rigforge.doctor.__main__ import SUBCOMMANDS
@@ -37,7 +37,7 @@ from rigforge.doctor.errors import DoctorError
 from rigforge.doctor.machine import Machine
 root = Path(sys.argv[1])
 try:
-    sys.exit(SUBCOMMANDS[sys.argv[2]](sys.argv[3:], Machine(nvml.read(), root, f"{root}/bin")))
+    sys.exit(SUBCOMMANDS[sys.argv[2]](sys.argv[3:], Machine(nvml.read(), root, f"{root}/bin", given=dict(os.environ))))
 except DoctorError as error:
     print(f"{error.message}; {error.hint}", file=sys.stderr)
     sys.exit(2)

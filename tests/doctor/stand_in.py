@@ -69,8 +69,8 @@ def train() -> None:
         say("steps", sequences=int(1000 * min(1.0, limit() / 440) ** 0.2), seconds=10.0)
 
 
-if sys.argv[1] == "-c":
+if not sys.argv[3:]:  # -c PROGRAM: whether there is a PyTorch
     sys.exit(FAULT == "no-pytorch")
 threading.Thread(target=listen, daemon=True).start()
-{"burn-in": burn_in, "train": train}[sys.argv[2]]()
+{"burn-in": burn_in, "train": train}[sys.argv[3]]()
 say("end")

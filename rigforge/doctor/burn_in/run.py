@@ -63,7 +63,7 @@ def _worker(machine: Machine, python: str, record: Record, patience: float) -> W
         python,
         "burn-in",
         "cuda" if gpu else "cpu",
-        machine.environment,
+        machine.given,
         uuid=gpu.uuid if gpu else "",
         patience=patience,
     )

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from rigforge.compat.interpreter import launch
+
 Mode = Literal["burn-in", "train"]
 Device = Literal["cuda", "cpu"]
 
@@ -22,7 +24,8 @@ GONE = 5.0
 #: How many times longer than usual a worker may be silent while PyTorch is read from a cold disk.
 START = 5
 
-_WORKER = Path(__file__).with_name("worker.py")
+#: Handed over as text: the folder that the doctor unpacks itself into is for its own user only.
+_WORKER = Path(__file__).with_name("worker.py").read_text()
 
 
 class Worker:
@@ -43,16 +46,17 @@ class Worker:
         self._heard = time.monotonic()
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
+        seen = {**environment, **({"CUDA_VISIBLE_DEVICES": uuid} if uuid else {})}
+        words, options = launch(python, _WORKER, mode, device, environment=seen)
         # A session of its own: Ctrl-C is for the doctor, who then asks for a last look.
         self._process = subprocess.Popen(
-            [python, str(_WORKER), mode, device],
+            words,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._complaints,
             text=True,
             errors="replace",
-            env={**environment, **({"CUDA_VISIBLE_DEVICES": uuid} if uuid else {})},
-            start_new_session=True,
+            **{**options, "start_new_session": True},
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import shutil
 
+from rigforge.compat import interpreter
 from rigforge.doctor.checks.compatibility import PYTHONS
 from rigforge.doctor.errors import DoctorError
 from rigforge.doctor.machine import Machine
-
-#: Seconds; a cold disk may take a while to start Python.
-PATIENCE = 60.0
 
 _HAS_PYTORCH = "import importlib.util, sys; sys.exit(importlib.util.find_spec('torch') is None)"
 
@@ -21,9 +19,9 @@ def with_pytorch(machine: Machine, named: str = "") -> str:
     """
     candidates = [named] if named else _usual(machine)
     for python in candidates:
-        answer = machine.ask(python, "-c", _HAS_PYTORCH, seconds=PATIENCE)
-        if answer and answer.code == 0:
-            return python
+        found = shutil.which(python, path=machine.path)
+        if found and interpreter.ask(found, _HAS_PYTORCH, environment=machine.given) is not None:
+            return found
     if named:
         raise DoctorError(f"--python: {named} does not run, or has no PyTorch", "name the Python of your environment")
     tried = ", ".join(candidates) or "there is no Python at all"

@@ -1,6 +1,6 @@
 """Keeps one device busy and checks what it computes. Run by the Python that has PyTorch, never imported by the doctor.
 
-`python worker.py burn-in|train cuda|cpu` says what happens on standard output, one JSON object a line with its `event`.
+`python -c PROGRAM burn-in|train cuda|cpu` says what happens on standard output, a JSON object a line with its `event`.
 The line `stop` on standard input ends it after a last look; a closed standard input ends it at once.
 """
 

@@ -78,7 +78,7 @@ def _measured(
                 python,
                 "train",
                 "cpu" if options.cpu else "cuda",
-                machine.environment,
+                machine.given,
                 uuid=gpu.uuid,
                 patience=options.patience,
             )

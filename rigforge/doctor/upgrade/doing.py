@@ -34,7 +34,7 @@ class Doing:
         program = shutil.which(argv[0], path=self.machine.path)
         if not program:
             raise Failed(f"{argv[0]} is not installed")
-        environment = {**self.machine.environment, **_UNASKED, "PATH": self.machine.path, "LC_ALL": "C.UTF-8"}
+        environment = {**self.machine.given, **_UNASKED, "PATH": self.machine.path, "LC_ALL": "C.UTF-8"}
         with self.log.open("a") as log:
             log.write(f"$ {' '.join(argv)}\n")
             log.flush()
@@ -46,6 +46,7 @@ class Doing:
                 stderr=log,
                 text=True,
                 errors="replace",
+                cwd="/",
                 env=environment,
                 start_new_session=True,
             )

@@ -70,7 +70,7 @@ class Box:
         self.write("boot/grub/grub.cfg", "")
         environment = {**os.environ, "HOME": str(place), "APT_CONFIG": str(self.root / "etc/apt/apt.conf")}
         environment |= {"DPKG_ROOT": str(self.root), "DPKG_FORCE": "script-chrootless,not-root"}
-        self.machine = Machine(Nvml(), self.root, path, environment)
+        self.machine = Machine(Nvml(), self.root, path, environment, environment)
         programs = {f"usr/sbin/{name}": f"#!/bin/sh\nset -e\n{script}" for name, script in TOOLS.items()}
         self.old.add("old", "tools", files=programs)
 

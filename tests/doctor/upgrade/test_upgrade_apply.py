@@ -208,7 +208,7 @@ def test_what_was_cut_off_is_put_back(security: Box, capsys: Capture) -> None:
     program = "import sys; from pathlib import Path; from rigforge.doctor.nvml import Nvml\n"
     program += "from rigforge.doctor import upgrade; from rigforge.doctor.machine import Machine\n"
     program += "import json; upgrade.main(['--apply'], Machine(Nvml(), Path(sys.argv[1]), *json.loads(sys.argv[2])))"
-    words = json.dumps([security.machine.path, dict(security.machine.environment)])
+    words = json.dumps([security.machine.path, *[dict(security.machine.environment)] * 2])
     process = subprocess.Popen([sys.executable, "-c", program, str(security.root), words], stdout=subprocess.PIPE)
     while not (security.root / "compiling").exists():
         assert process.poll() is None

@@ -1,0 +1,152 @@
+"""Somebody's Python, run as the one whose it is, never as root.
+
+Whatever lies in its environment (`.pth` files, `sitecustomize`) is run with it, so that a privileged program must not
+be the one who runs it. The folder and the environment of the caller have no say either.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+#: Where programs are looked for by what a privileged program starts.
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+#: What a program that root starts sees of root's environment: who reaches the network only through a proxy needs it.
+KEPT = ("http_proxy", "https_proxy", "no_proxy")
+
+#: Seconds; a cold disk may take a while to start Python.
+PATIENCE = 60.0
+
+#: Who has nothing on a Linux system (kernel, overflowuid).
+NOBODY = 65534
+
+#: -P of Python 3.11; older ones are told by the first line, before anything is imported from a folder.
+_SAFE = {"PYTHONSAFEPATH": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+_FIRST = "import sys; sys.path[:] = [place for place in sys.path if place]\n"
+
+#: Nobody, who may read what root alone may: for a Python in a folder that is closed to everybody but root.
+_READER = (
+    *("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--no-new-privs"),
+    *(
+        "--inh-caps=-all,+dac_read_search",
+        "--ambient-caps=-all,+dac_read_search",
+        "--bounding-set=-all,+dac_read_search",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Person:
+    """A user by number. `home` is where the packages of pip's `--user` are."""
+
+    uid: int = NOBODY
+    gid: int = NOBODY
+    groups: tuple[int, ...] = ()
+    home: str = "/nonexistent"
+
+
+def launch(
+    python: str, program: str, *arguments: str, environment: Mapping[str, str]
+) -> tuple[list[str], dict[str, Any]]:
+    """Returns the command line that runs `program` (source text) with the Python at a path, and subprocess options.
+
+    `environment` is what the Python sees besides (its own PATH, its GPU).
+    """
+    # Not resolved: a link is what makes an environment of a Python.
+    words = [str(Path.cwd() / python), "-c", f"{_FIRST}exec({program!r})", *arguments]
+    options: dict[str, Any] = {"cwd": "/", "env": {**environment, "LC_ALL": "C.UTF-8", **_SAFE}}
+    if os.geteuid():
+        return words, options
+    options["start_new_session"] = True  # away from root's terminal, into which it could type
+    person = whose(Path(words[0]))
+    if person is None:
+        options["env"]["HOME"] = Person.home
+        return [*_READER, *words], options
+    options["env"]["HOME"] = person.home
+    return words, {**options, "user": person.uid, "group": person.gid, "extra_groups": person.groups}
+
+
+def ask(python: str, program: str, *, environment: Mapping[str, str], seconds: float = PATIENCE) -> str | None:
+    """Returns what `program` (source text) prints in a Python; None where it does not run, fails or does not end."""
+    words, options = launch(python, program, environment=environment)
+    try:
+        done = subprocess.run(
+            words,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=seconds,
+            check=False,
+            **options,
+        )
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return None
+    return None if done.returncode else done.stdout
+
+
+def whose(python: Path) -> Person | None:
+    """Returns as whom root runs a Python: its owner, else the user who called sudo, else nobody.
+
+    None for one that only root can reach and only root can have written.
+    """
+    try:
+        target = python.resolve()
+        trail = [place.lstat() for place in (python, *python.parents, target, *target.parents)]
+        hidden = any(map(_closed, python.parents))
+        roots_own = hidden or (any(map(_closed, target.parents)) and not any(map(_others_write, _parts(python))))
+    except (OSError, RuntimeError):
+        return Person()
+    if owner := next((status.st_uid for status in trail if status.st_uid), 0):
+        return _person(owner)
+    return None if roots_own else _person(_caller())
+
+
+def for_programs() -> dict[str, str]:
+    """Returns the environment for what a privileged program starts: nothing in it leads to other code."""
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    try:
+        home = pwd.getpwuid(os.geteuid()).pw_dir
+    except KeyError:
+        home = "/"
+    return {**kept, "PATH": PATH, "HOME": home, "LC_ALL": "C.UTF-8"}
+
+
+def _closed(folder: Path) -> bool:
+    return not folder.stat().st_mode & 0o077
+
+
+def _parts(python: Path) -> list[Path]:
+    """Returns what decides about the code of a Python in an environment: folders on the way, settings, packages."""
+    environment = python.parent.parent
+    inside = [*environment.glob("pyvenv.cfg"), *environment.glob("lib*/python3*"), *environment.glob("lib*/python3*/*")]
+    return [*python.parents, *inside]
+
+
+def _others_write(place: Path) -> bool:
+    status = place.stat()
+    return status.st_uid != 0 or bool(status.st_mode & 0o022 and not status.st_mode & 0o1000)
+
+
+def _caller() -> int:
+    for name in ("SUDO_UID", "PKEXEC_UID"):
+        text = os.environ.get(name, "")
+        if text.isascii() and text.isdecimal() and len(text) <= 10 and int(text):
+            return int(text)
+    return NOBODY
+
+
+def _person(uid: int) -> Person:
+    try:
+        known = pwd.getpwuid(uid)
+        groups = tuple(number for number in os.getgrouplist(known.pw_name, known.pw_gid) if number)
+    except (KeyError, OverflowError):
+        return Person(uid)
+    # A user whose own group is root's would still be half of root.
+    return Person(uid, known.pw_gid or NOBODY, groups, known.pw_dir)
