@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from rigforge import console
 from rigforge.errors import RigforgeError
 
 #: Characters of a library's words that a message has: some quote all that they were given.
@@ -25,6 +26,18 @@ def boundary(what: str, hint: str = "") -> Iterator[None]:
         raise
     except Exception as error:
         raise RigforgeError(f"{what}: {_reason(error)}", hint) from error
+
+
+@contextmanager
+def leaving_out(what: str | Path) -> Iterator[None]:
+    """Warns of whatever goes wrong in the block, and goes on without `what`: one odd file of many ends nothing."""
+    try:
+        with boundary(f"{what} is left out"):
+            yield
+    except OSError as error:
+        console.warn(f"{what} is left out: {error.strerror or error}")
+    except RigforgeError as error:
+        console.warn(str(error))
 
 
 def path_of(text: str, where: str) -> Path:

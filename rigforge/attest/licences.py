@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from email.message import Message
 from email.parser import HeaderParser
@@ -19,8 +18,7 @@ from debian.deb822 import Deb822
 from packaging.utils import canonicalize_name
 
 from rigforge.attest.tree import find
-from rigforge.errors import RigforgeError
-from rigforge.foreign import boundary
+from rigforge.foreign import leaving_out
 
 #: One term of a licence in a debian/copyright file: a short name, and maybe what its text makes an exception of.
 TERM = r"[^\s,]+(?: with \S+ exception)?"
@@ -57,7 +55,7 @@ def of_package(name: str, roots: Sequence[Path]) -> tuple[Licence, ...]:
     """
     file = find(f"usr/share/doc/{name}/copyright", roots)
     if file and file.is_file():
-        with _each(file):
+        with leaving_out(file):
             return of_copyright(file.read_text(encoding="utf-8", errors="replace"))
     return ()
 
@@ -84,7 +82,7 @@ def of_wheels(packages: Path) -> dict[str, tuple[Licence, ...]]:
     """Returns the licences of the wheels in a directory of packages (site-packages), by their canonical names."""
     found = {}
     for file in packages.glob("*.dist-info/METADATA"):
-        with _each(file):
+        with leaving_out(file):
             metadata = HeaderParser().parsestr(file.read_text(encoding="utf-8", errors="replace"))
             found[str(canonicalize_name(metadata["Name"]))] = of_metadata(metadata)
     return found
@@ -94,10 +92,10 @@ def of_conda(records: Iterable[Path]) -> dict[str, tuple[Licence, ...]]:
     """Returns the licences of conda packages, by their names, from their files in conda-meta."""
     found: dict[str, tuple[Licence, ...]] = {}
     for file in records:
-        with _each(file):
+        with leaving_out(file):
             known = json.loads(file.read_text(encoding="utf-8"))
             name = (known.get("license") or "").strip()
-            found[str(known["name"])] = () if name.casefold() in _UNSAID else (_named(name, _spdx(name)),)
+            found[known["name"]] = () if name.casefold() in _UNSAID else (_named(name, _spdx(name)),)
     return found
 
 
@@ -126,13 +124,6 @@ def together(licences: Iterable[Licence]) -> tuple[Licence, ...]:
         return listed
     terms = [f"({one.name})" if re.search(" (AND|OR) ", one.name) else one.name for one in listed]
     return (Licence(" AND ".join(terms), True),)
-
-
-@contextmanager
-def _each(file: Path) -> Iterator[None]:
-    """Lets a file that no licence can be read from say none: one odd package does not end the bill."""
-    with suppress(RigforgeError), boundary(str(file)):
-        yield
 
 
 def _of_synopsis(synopsis: str) -> Licence:

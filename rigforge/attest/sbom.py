@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,7 +32,6 @@ from rigforge.attest.licences import Licence
 from rigforge.attest.tree import find
 from rigforge.doctor.build import PROGRAM
 from rigforge.errors import RigforgeError
-from rigforge.foreign import boundary
 from rigforge.layers.build import Cache
 from rigforge.layers.plan import Layer
 from rigforge.lock.doctor import LAYER as DOCTOR
@@ -51,6 +49,9 @@ SOURCES = re.compile(r".+-dkms(-.+)?|nvidia-dkms-.+|linux-headers-.+")
 
 #: Stands in the text until the serial number is known, which is derived from the text.
 _NO_SERIAL = UUID(int=0)
+
+#: The two lines of os-release(5) that count; whatever else is in it is nobody's affair here.
+_FIELD = re.compile(r"""^(ID|VERSION_ID)=["']?([a-z0-9._-]+)["']?\s*$""", re.MULTILINE)
 
 _FACTORY = LicenseFactory()
 
@@ -105,9 +106,10 @@ class Distribution:
         file = find("usr/lib/os-release", roots)
         if file is None:
             raise RigforgeError("no layer has usr/lib/os-release", "put the layer base among the layers")
-        with boundary(f"{file} does not say which distribution it is of"):
-            fields = dict(word.split("=", 1) for word in shlex.split(file.read_text(encoding="utf-8"), comments=True))
-            return cls(fields["ID"], fields["VERSION_ID"])
+        found = dict(_FIELD.findall(file.read_text(encoding="utf-8", errors="replace")))
+        if not found.keys() >= {"ID", "VERSION_ID"}:
+            raise RigforgeError(f"{file}: there is no ID or no VERSION_ID in it", "is the layer base that of a stack?")
+        return cls(found["ID"], found["VERSION_ID"])
 
 
 def purl(file: LockedFile, distribution: Distribution) -> PackageURL:

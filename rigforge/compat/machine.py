@@ -13,6 +13,7 @@ from rigforge.compat import interpreter as somebodys
 from rigforge.compat.gpu import Gpu, by_pci
 from rigforge.compat.tables import Module
 from rigforge.errors import RigforgeError
+from rigforge.plain import line
 
 _NVIDIA, _DISPLAY = "0x10de", "0x03"
 _LIBRARIES = ("usr/lib/x86_64-linux-gnu", "usr/lib64", "usr/lib", "usr/lib/wsl/lib")
@@ -130,8 +131,8 @@ def _pytorch(interpreter: str) -> Pytorch | None:
     try:
         # Whoever owns that Python says what it answers.
         found = json.loads(told or "{}")
-        packages = {str(name): str(version) for name, version in found["packages"].items()}
-        python, built_with = str(found["python"]), str(found["cuda"])
+        packages = {line(str(name)): line(str(version)) for name, version in found["packages"].items()}
+        python, built_with = line(str(found["python"])), line(str(found["cuda"]))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     if "torch" not in packages:

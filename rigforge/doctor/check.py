@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
+
+from rigforge.plain import line
 
 Status = Literal["ok", "warning", "failed", "n/a"]
 
 #: The exit code of each verdict.
 EXIT_CODES: dict[Status, int] = {"ok": 0, "warning": 1, "failed": 2}
+
+
+#: Characters of an error's text.
+LONGEST_REASON = 200
 
 
 @dataclass(frozen=True)
@@ -21,6 +27,11 @@ class Check:
     measured: str
     why: str
     fix: str = ""
+
+    def __post_init__(self) -> None:
+        # Programs, files and drivers speak through these; what reads them (terminal, page, JSON) is not to obey them.
+        for name in ("measured", "fix"):
+            object.__setattr__(self, name, line(getattr(self, name)))
 
 
 @dataclass(frozen=True)
@@ -42,6 +53,17 @@ class Topic:
     def not_applicable(self, measured: str) -> Check:
         """Says what could not be looked at, and for what reason."""
         return Check(self.id, "n/a", measured, self.why)
+
+    def unknown(self, error: Exception) -> Check:
+        """Says that the machine answers in a way that was not expected: no verdict, and no end of the other checks."""
+        return self.not_applicable(f"could not be looked at ({type(error).__name__}: {str(error)[:LONGEST_REASON]})")
+
+    def of(self, look: Callable[[], Check]) -> Check:
+        """Returns what `look` finds, or that it could not."""
+        try:
+            return look()
+        except Exception as error:
+            return self.unknown(error)
 
     def worst(self, troubles: Iterable[Check], otherwise: str) -> Check:
         """Returns one check for many things of a kind: the worst of their troubles, or that all is well."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from rigforge.compat import interpreter
 from rigforge.doctor.nvml import Nvml
+from rigforge.plain import line
 
 #: Seconds; a program that takes longer than this to say how it is counts as one that says nothing.
 PATIENCE = 10.0
@@ -112,11 +113,11 @@ class Machine:
 
     def described(self) -> dict[str, object]:
         """Returns what identifies the machine, for reports."""
-        release = dict(line.partition("=")[::2] for line in self.text("etc/os-release").splitlines())
+        release = dict(row.partition("=")[::2] for row in self.text("etc/os-release").splitlines())
         return {
-            "hostname": self.text("proc/sys/kernel/hostname") or platform.node(),
-            "system": release.get("PRETTY_NAME", "").strip('"'),
-            "kernel": self.kernel,
+            "hostname": line(self.text("proc/sys/kernel/hostname") or platform.node()),
+            "system": line(release.get("PRETTY_NAME", "").strip('"')),
+            "kernel": line(self.kernel),
             "container": self.container,
             "driver": self.nvml.driver,
             "cuda": self.nvml.cuda,

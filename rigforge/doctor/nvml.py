@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pynvml
 
+from rigforge.plain import line
+
 T = TypeVar("T")
+
+#: What the Python package raises where the library answers in no way that NVIDIA's does (bytes that are no text, …).
+ODD = (OSError, ValueError, TypeError, AttributeError, LookupError)
 
 #: nvml.h, nvmlGpuP2PCapsIndex_t; the Python package has a tuple for it.
 _READ = 0
@@ -86,19 +91,22 @@ def read() -> Nvml:
     """Returns what NVML says; where it does not start, why."""
     try:
         pynvml.nvmlInit()
-    except pynvml.NVMLError as error:
+    except (pynvml.NVMLError, *ODD) as error:
         return Nvml(error=str(error))
     try:
         cuda = _maybe(pynvml.nvmlSystemGetCudaDriverVersion) or 0
         handles = [_handle(index) for index in range(pynvml.nvmlDeviceGetCount())]
         return Nvml(
-            driver=pynvml.nvmlSystemGetDriverVersion(),
+            driver=_maybe(pynvml.nvmlSystemGetDriverVersion) or "",
             cuda=f"{cuda // 1000}.{cuda % 1000 // 10}" if cuda else "",
             gpus=tuple(_gpu(index, handle) for index, handle in enumerate(handles)),
             apart=_apart(handles),
         )
+    except (pynvml.NVMLError, *ODD) as error:
+        return Nvml(error=str(error))
     finally:
-        pynvml.nvmlShutdown()
+        with suppress(pynvml.NVMLError):
+            pynvml.nvmlShutdown()
 
 
 def address(of_nvml: str) -> str:
@@ -131,6 +139,8 @@ def _gpu(index: int, handle: Any) -> Gpu:
     try:
         temperature = gpu.nvmlDeviceGetTemperature(handle, gpu.NVML_TEMPERATURE_GPU)
         lost = ""
+    except ODD:
+        temperature, lost = None, ""
     except gpu.NVMLError as error:
         temperature = None
         lost = str(error) if error.value == gpu.NVML_ERROR_GPU_IS_LOST else ""
@@ -181,8 +191,9 @@ def _apart(handles: list[Any]) -> tuple[tuple[int, int, int], ...] | None:
 
 def _maybe(read: Callable[..., T], *arguments: Any) -> T | None:
     try:
-        return read(*arguments)
-    except pynvml.NVMLError:
+        found = read(*arguments)
+        return cast(T, line(found)) if isinstance(found, str) else found
+    except (pynvml.NVMLError, *ODD):
         return None
 
 

@@ -9,14 +9,12 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from packaging.utils import canonicalize_name
 
-from rigforge.errors import RigforgeError
-from rigforge.foreign import boundary
+from rigforge.foreign import leaving_out
 from rigforge.layers.inside import disk_bytes
 
 #: A package's kind and name, as a lock has them.
@@ -49,8 +47,9 @@ def owned_by_debs(root: Path) -> dict[str, Owner]:
     owners = {}
     for listing in sorted((root / "var/lib/dpkg/info").glob("*.list")):
         owner = ("deb", listing.stem.partition(":")[0])
-        for line in listing.read_text(errors="surrogateescape").splitlines():
-            owners[_merged(line.lstrip("/"))] = owner
+        with leaving_out(listing):
+            for line in listing.read_text(errors="surrogateescape").splitlines():
+                owners[_merged(line.lstrip("/"))] = owner
     return owners
 
 
@@ -59,22 +58,20 @@ def owned_by_wheels(root: Path, site_packages: str) -> dict[str, Owner]:
     owners = {}
     for record in sorted((root / site_packages).glob("*.dist-info/RECORD")):
         owner = ("wheel", str(canonicalize_name(record.parent.name.partition("-")[0])))
-        # One odd package leaves its files to nobody, and does not end the report.
-        text = record.read_text(encoding="utf-8", errors="surrogateescape")
-        with suppress(RigforgeError), boundary(str(record)):
-            for row in filter(None, csv.reader(text.splitlines())):
+        with leaving_out(record), record.open(newline="", errors="surrogateescape") as file:
+            for row in filter(None, csv.reader(file)):
                 owners[os.path.normpath(os.path.join(site_packages, row[0]))] = owner  # noqa: PTH118
     return owners
 
 
 def owned_by_conda(root: Path) -> dict[str, Owner]:
     """Returns the owner of each path (without a leading slash) by conda-meta in an upper directory."""
-    owners = {}
+    owners: dict[str, Owner] = {}
     for record in sorted((root / "opt/conda").glob("**/conda-meta/*.json")):
-        with suppress(RigforgeError), boundary(str(record)):
+        with leaving_out(record):
             prefix, known = record.parent.parent.relative_to(root), json.loads(record.read_text(encoding="utf-8"))
-            for file in (*known["files"], record.relative_to(root / prefix)):
-                owners[str(prefix / file)] = ("conda", str(known["name"]))
+            owner = ("conda", str(known["name"]))
+            owners |= {str(prefix / file): owner for file in (*known["files"], record.relative_to(root / prefix))}
     return owners
 
 

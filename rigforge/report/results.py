@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rigforge.build import Stamp
-from rigforge.foreign import boundary
+from rigforge.foreign import leaving_out
 from rigforge.images.oci import TAG, read_blob, read_index
 from rigforge.store.checksums import parse
 
@@ -87,21 +88,28 @@ def _iso(path: Path, checksums: Path) -> Iso:
 
 
 def _checksum(file: Path, name: str) -> str:
-    return parse(file.read_text()).get(name, "") if file.exists() else ""
+    with leaving_out(file):
+        return parse(file.read_text()).get(name, "") if file.exists() else ""
+    return ""
 
 
 def _images(layout: Path) -> tuple[OciImage, ...]:
-    with boundary(f"{layout} is no OCI layout as builds write it", "remove it: a build writes it anew"):
-        return tuple(
-            OciImage(entry["annotations"][TAG], entry["digest"], _layers(layout, entry["digest"]))
-            for entry in read_index(layout)
-        )
+    entries: list[Any] = []
+    with leaving_out(layout):
+        entries = list(read_index(layout))
+    return tuple(image for entry in entries if (image := _image(layout, entry)))
+
+
+def _image(layout: Path, entry: Any) -> OciImage | None:
+    with leaving_out(f"an image of {layout}"):
+        return OciImage(str(entry["annotations"][TAG]), str(entry["digest"]), _layers(layout, entry["digest"]))
+    return None
 
 
 def _layers(layout: Path, manifest: str) -> tuple[ImageLayer, ...]:
     content = read_blob(layout, manifest)
     history = read_blob(layout, content["config"]["digest"])["history"]
     return tuple(
-        ImageLayer(step["created_by"], layer["digest"], layer["size"])
+        ImageLayer(str(step["created_by"]), str(layer["digest"]), int(layer["size"]))
         for step, layer in zip(history, content["layers"], strict=True)
     )

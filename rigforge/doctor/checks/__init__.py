@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from types import ModuleType
 
-from rigforge.doctor.check import Check
+from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.checks import (
     bus,
     compatibility,
@@ -22,22 +23,36 @@ from rigforge.doctor.checks import (
 from rigforge.doctor.machine import Machine
 
 #: In the order of the report: from the slot up to the services.
-SUBJECTS: tuple[Callable[[Machine], Iterable[Check]], ...] = (
-    bus.checks,
-    driver.checks,
-    secure_boot.checks,
-    compatibility.checks,
-    kernel_log.checks,
-    thermal.checks,
-    topology.checks,
-    memory.checks,
-    storage.checks,
-    containers.checks,
-    services.checks,
+SUBJECTS: tuple[ModuleType, ...] = (
+    bus,
+    driver,
+    secure_boot,
+    compatibility,
+    kernel_log,
+    thermal,
+    topology,
+    memory,
+    storage,
+    containers,
+    services,
 )
 
 
 def every(machine: Machine) -> tuple[Check, ...]:
     """Returns the checks of all subjects, which are looked at side by side: most wait for another program."""
     with ThreadPoolExecutor(len(SUBJECTS)) as pool:
-        return tuple(check for found in pool.map(lambda subject: tuple(subject(machine)), SUBJECTS) for check in found)
+        return tuple(
+            check for found in pool.map(lambda subject: tuple(_of(subject, machine)), SUBJECTS) for check in found
+        )
+
+
+def _of(subject: ModuleType, machine: Machine) -> Iterator[Check]:
+    """Yields a check for every topic of a subject: for those that an error leaves without one, the error."""
+    left = {topic.id: topic for topic in vars(subject).values() if isinstance(topic, Topic)}
+    try:
+        for check in subject.checks(machine):
+            left.pop(check.id, None)
+            yield check
+    except Exception as error:
+        for topic in left.values():
+            yield topic.unknown(error)

@@ -18,7 +18,7 @@ RESEAT = "power off, seat the card and its power plugs again; then try another s
 
 def checks(machine: Machine) -> Iterator[Check]:
     cards = machine.cards
-    yield _seen(machine, cards)
+    yield SEEN.of(lambda: _seen(machine, cards))
     if not cards:
         yield from (topic.not_applicable("no NVIDIA GPU on the bus") for topic in (WIDTH, SPEED))
         return
@@ -78,17 +78,16 @@ def _speed(card: Card) -> Check | None:
 
 def _slot_width(card: Card) -> int:
     text = _of_slot(card, "max_link_width")
-    return int(text) if text.isdigit() else 0
+    return int(text) if text.isdecimal() else 0
 
 
 def _of_slot(card: Card, name: str) -> str:
-    file = card.slot / name
-    return file.read_text().strip() if file.is_file() else ""
+    return Card(card.address, card.slot).text(name)
 
 
 def _number(card: Card, name: str) -> int:
     text = card.text(name)
-    return int(text) if text.isdigit() else 0
+    return int(text) if text.isdecimal() else 0
 
 
 def _transfers(text: str) -> float:
@@ -98,4 +97,4 @@ def _transfers(text: str) -> float:
     16.0
     """
     first = text.partition(" ")[0]
-    return float(first) if first.replace(".", "", 1).isdigit() else 0.0
+    return float(first) if first.replace(".", "", 1).isdecimal() else 0.0

@@ -27,8 +27,8 @@ _SHADOWING = ("libcuda.so*", "libcudart.so*", "libcudnn*.so*", "libnvidia-ml.so*
 
 
 def checks(machine: Machine) -> Iterator[Check]:
-    yield _pairs(machine)
-    yield _shadowed(machine)
+    yield PAIRS.of(lambda: _pairs(machine))
+    yield SHADOWED.of(lambda: _shadowed(machine))
 
 
 def _pairs(machine: Machine) -> Check:

@@ -50,7 +50,7 @@ def checks(machine: Machine) -> Iterator[Check]:
         )
     else:
         yield RUNTIME.ok(f"{engine}, {'CDI' if 'nvidia.com' in way[-1] else 'NVIDIA runtime'}")
-    yield _start(machine, engine, way)
+    yield START.of(lambda: _start(machine, engine, way))
 
 
 def _sleeps(machine: Machine) -> bool:
@@ -62,13 +62,13 @@ def _sleeps(machine: Machine) -> bool:
 def _way(machine: Machine, engine: str, info: str) -> tuple[str, ...]:
     """Returns the arguments that hand over all GPUs; none where there is no way."""
     try:
-        runtimes = json.loads(info).get("Runtimes") or {}
-    except ValueError:
+        runtimes = json.loads(info)["Runtimes"] or {}
+    except (ValueError, KeyError, TypeError, RecursionError):
         runtimes = {}
     files = [file for folder in _SPECIFICATIONS for file in (machine.root / folder).glob("*.*")]
-    if any("nvidia.com/gpu" in file.read_text(errors="replace") for file in files):
+    if any("nvidia.com/gpu" in machine.text(str(file.relative_to(machine.root))) for file in files):
         return ("--device", "nvidia.com/gpu=all")
-    return ("--gpus", "all") if engine == "docker" and "nvidia" in runtimes else ()
+    return ("--gpus", "all") if engine == "docker" and isinstance(runtimes, dict) and "nvidia" in runtimes else ()
 
 
 def _start(machine: Machine, engine: str, way: tuple[str, ...]) -> Check:

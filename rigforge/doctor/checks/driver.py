@@ -22,14 +22,14 @@ UPGRADE = "rigforge-doctor upgrade --plan"
 def checks(machine: Machine) -> Iterator[Check]:
     loaded = installed.loaded(machine.root)
     user_space = installed.user_space(machine.root)
-    yield _module(machine, loaded)
-    yield _user_space(machine, loaded, user_space)
+    yield MODULE.of(lambda: _module(machine, loaded))
+    yield USER_SPACE.of(lambda: _user_space(machine, loaded, user_space))
     if machine.container:
         yield from (topic.not_applicable("the host's, in a container") for topic in (NOUVEAU, NEXT_KERNEL, HELD))
         return
-    yield _nouveau(machine)
-    yield _next_kernel(machine)
-    yield _held(machine)
+    yield NOUVEAU.of(lambda: _nouveau(machine))
+    yield NEXT_KERNEL.of(lambda: _next_kernel(machine))
+    yield HELD.of(lambda: _held(machine))
 
 
 def _module(machine: Machine, loaded: installed.Loaded | None) -> Check:

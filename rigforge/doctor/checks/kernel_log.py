@@ -17,12 +17,12 @@ XID = Topic("gpu-xid", "The driver writes every GPU fault to the kernel log, hou
 ECC = Topic("gpu-ecc", "Memory that miscounts makes wrong results before it makes crashes.")
 
 #: "NVRM: Xid (PCI:0000:01:00): 79, pid=…, GPU has fallen off the bus."
-_LINE = re.compile(r"NVRM: Xid \((?:PCI:)?(?P<address>[0-9a-fA-F:.]+)\): (?P<number>\d+)")
+_LINE = re.compile(r"NVRM: Xid \((?:PCI:)?(?P<address>[0-9a-fA-F:.]+)\): (?P<number>\d{1,5})(?!\d)", re.ASCII)
 
 
 def checks(machine: Machine) -> Iterator[Check]:
-    yield _xid(machine)
-    yield _ecc(machine.nvml.gpus)
+    yield XID.of(lambda: _xid(machine))
+    yield ECC.of(lambda: _ecc(machine.nvml.gpus))
 
 
 #: How often each Xid was seen, by the PCI address and the number.

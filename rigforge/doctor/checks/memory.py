@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from rigforge.doctor.check import Check, Topic
@@ -13,13 +14,14 @@ MEMORY = Topic(
 SWAP = Topic("swap", "Memory that is swapped out in the middle of training costs more time than a GPU saves.")
 
 GIB = 1024**3
+_SIZE = re.compile(r"^(\w+): *(\d{1,15}) kB$", re.MULTILINE | re.ASCII)
 
 
 def checks(machine: Machine) -> Iterator[Check]:
-    lines = dict(line.partition(":")[::2] for line in machine.text("proc/meminfo").splitlines())
-    sizes = {name: int(value.split()[0]) * 1024 for name, value in lines.items() if value.split()}
+    found = _SIZE.findall(machine.text("proc/meminfo"))
+    sizes = {name: int(number) * 1024 for name, number in found}
     if "MemTotal" not in sizes:
-        yield from (topic.not_applicable("no /proc/meminfo") for topic in (MEMORY, SWAP))
+        yield from (topic.not_applicable("/proc/meminfo does not say") for topic in (MEMORY, SWAP))
         return
     total, free = sizes["MemTotal"], sizes.get("MemAvailable", 0)
     largest = max((gpu.memory or 0 for gpu in machine.nvml.gpus), default=0)

@@ -25,7 +25,7 @@ def checks(machine: Machine) -> Iterator[Check]:
         return
     on = switched_on(machine)
     yield STATE.ok("on" if on else "off")
-    yield _enrolled(machine) if on else ENROLLED.not_applicable("Secure Boot is off")
+    yield ENROLLED.of(lambda: _enrolled(machine)) if on else ENROLLED.not_applicable("Secure Boot is off")
 
 
 def switched_on(machine: Machine) -> bool:

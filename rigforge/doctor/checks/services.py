@@ -18,10 +18,10 @@ def checks(machine: Machine) -> Iterator[Check]:
     if machine.container:
         yield from (topic.not_applicable("the host's, in a container") for topic in (SSH, JUPYTER, CLOCK, FIREWALL))
         return
-    yield _ssh(machine)
-    yield _jupyter(machine)
-    yield _clock(machine)
-    yield _firewall(machine)
+    yield SSH.of(lambda: _ssh(machine))
+    yield JUPYTER.of(lambda: _jupyter(machine))
+    yield CLOCK.of(lambda: _clock(machine))
+    yield FIREWALL.of(lambda: _firewall(machine))
 
 
 def _ssh(machine: Machine) -> Check:
@@ -29,7 +29,8 @@ def _ssh(machine: Machine) -> Check:
     if told is None:
         return SSH.not_applicable("no SSH server is installed")
     if told.code:
-        reason = "run it again with sudo" if not machine.superuser else told.complaint.splitlines()[-1]
+        said = told.complaint.splitlines()[-1:] or [f"sshd -T ended with {told.code}"]
+        reason = "run it again with sudo" if not machine.superuser else said[0]
         return SSH.not_applicable(f"its configuration cannot be read: {reason}")
     settings = dict(line.partition(" ")[::2] for line in told.said.splitlines())
     file = "/etc/ssh/sshd_config.d/local.conf && sudo systemctl reload ssh"

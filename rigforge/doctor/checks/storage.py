@@ -24,11 +24,11 @@ _DISK = re.compile(r"(nvme\d+n\d+|sd[a-z]+)$")
 
 
 def checks(machine: Machine) -> Iterator[Check]:
-    yield _space(machine)
+    yield SPACE.of(lambda: _space(machine))
     if machine.container:
         yield HEALTH.not_applicable("the host's, in a container")
         return
-    yield _health(machine)
+    yield HEALTH.of(lambda: _health(machine))
 
 
 def _space(machine: Machine) -> Check:
@@ -69,14 +69,14 @@ def _smart(machine: Machine, disk: str) -> dict[str, Any] | None:
     answer = machine.ask("smartctl", "--json", "--health", "--attributes", f"/dev/{disk}")
     try:
         told = json.loads(answer.said) if answer else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    return told if "smart_status" in told else None
+    return told if isinstance(told, dict) and isinstance(told.get("smart_status"), dict) else None
 
 
 def _disk(disk: str, told: dict[str, Any]) -> Check | None:
     replace = "save what is on it, and replace it"
-    log = told.get("nvme_smart_health_information_log", {})
+    log = _log(told)
     if not told["smart_status"].get("passed", True) or log.get("critical_warning", 0):
         return HEALTH.failed(f"{disk} says that it is failing", replace)
     if log.get("media_errors", 0):
@@ -86,6 +86,12 @@ def _disk(disk: str, told: dict[str, Any]) -> Check | None:
     return None
 
 
+def _log(told: dict[str, Any]) -> dict[str, int]:
+    """Returns the figures of an NVMe disk; whatever is no number is none of them."""
+    log = told.get("nvme_smart_health_information_log")
+    return {name: figure for name, figure in log.items() if isinstance(figure, int)} if isinstance(log, dict) else {}
+
+
 def _worn(told: dict[str, Any]) -> str:
-    log = told.get("nvme_smart_health_information_log", {})
+    log = _log(told)
     return f"passed, {log['percentage_used']} % used" if "percentage_used" in log else "passed"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from rigforge.doctor.check import Check, Topic
-from rigforge.doctor.machine import Machine
+from rigforge.doctor.machine import Card, Machine
+from rigforge.doctor.nvml import Nvml
 
 PEERS = Topic(
     "gpu-peers", "Without peer-to-peer, data between GPUs go through main memory; training on several is slower."
@@ -27,23 +28,26 @@ _REASONS = {
 
 
 def checks(machine: Machine) -> Iterator[Check]:
-    nvml, cards = machine.nvml, machine.cards
+    yield PEERS.of(lambda: _peers(machine.nvml))
+    yield NUMA.of(lambda: _nodes(machine.cards))
+
+
+def _peers(nvml: Nvml) -> Check:
     if len(nvml.gpus) < 2:
-        yield PEERS.not_applicable("fewer than two GPUs in the driver")
-    elif nvml.apart is None:
-        yield PEERS.not_applicable("the driver does not say")
-    elif nvml.apart:
-        yield _apart(nvml.apart)
-    else:
-        yield PEERS.ok(f"between all {len(nvml.gpus)} GPUs")
+        return PEERS.not_applicable("fewer than two GPUs in the driver")
+    if nvml.apart is None:
+        return PEERS.not_applicable("the driver does not say")
+    return _apart(nvml.apart) if nvml.apart else PEERS.ok(f"between all {len(nvml.gpus)} GPUs")
+
+
+def _nodes(cards: Iterable[Card]) -> Check:
     nodes = {card.address: card.text("numa_node") for card in cards}
     if not nodes:
-        yield NUMA.not_applicable("no NVIDIA GPU on the bus")
-    elif len(set(nodes.values()) - {"-1"}) > 1:
+        return NUMA.not_applicable("no NVIDIA GPU on the bus")
+    if len(set(nodes.values()) - {"-1"}) > 1:
         shown = ", ".join(f"{address} on node {node}" for address, node in nodes.items())
-        yield NUMA.ok(f"{shown}; numactl --cpunodebind=NODE keeps a process near its GPU")
-    else:
-        yield NUMA.ok("all GPUs on one node")
+        return NUMA.ok(f"{shown}; numactl --cpunodebind=NODE keeps a process near its GPU")
+    return NUMA.ok("all GPUs on one node")
 
 
 def _apart(pairs: Iterable[tuple[int, int, int]]) -> Check:
