@@ -10,24 +10,26 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 from rich.text import Text
 
+from rigforge.plain import line, plain
+
 _console = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
 def say(text: str) -> None:
     """Tells the user one thing."""
-    _console.print(text, markup=False)
+    _console.print(plain(text), markup=False)
 
 
 def warn(text: str) -> None:
     """Tells the user of something that may need attention."""
-    _console.print(f"warning: {text}", style="yellow", markup=False)
+    _console.print(f"warning: {plain(text)}", style="yellow", markup=False)
 
 
 def fail(message: str, hint: str = "") -> None:
     """Tells the user what is wrong and what to do about it."""
-    _console.print(f"error: {message}", style="bold red", markup=False)
+    _console.print(f"error: {plain(message)}", style="bold red", markup=False)
     if hint:
-        _console.print(f"hint: {hint}", markup=False)
+        _console.print(f"hint: {plain(hint)}", markup=False)
 
 
 @contextmanager
@@ -42,7 +44,7 @@ def step(title: str) -> Iterator[Callable[[], float]]:
         return time.monotonic() - start
 
     if _console.is_terminal:
-        with _console.status(Text(title)):
+        with _console.status(Text(line(title))):
             yield elapsed
     else:
         say(f"… {title}")
@@ -69,7 +71,7 @@ class Transfer:
                 console=_console,
             )
             self._progress.start()
-            self._task = self._progress.add_task(self._title, total=self._total)
+            self._task = self._progress.add_task(line(self._title), total=self._total)
         else:
             say(f"… {self._title}: {self._files} files, {self._total / 1e6:.1f} MB")
         return self

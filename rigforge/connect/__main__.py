@@ -7,6 +7,7 @@ import sys
 
 from rigforge.connect.connect import code, connect
 from rigforge.errors import RigforgeError
+from rigforge.plain import plain
 
 
 def main() -> int:
@@ -30,7 +31,7 @@ def main() -> int:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    print(plain(text), file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

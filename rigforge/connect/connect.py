@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import socket
 import ssl
 import urllib.error
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from rigforge.connect.complaint import PortTakenError
 from rigforge.connect.tunnel import Answer, Server, Tunnel, tunnel
 from rigforge.errors import RigforgeError, UsageError
+from rigforge.plain import plain
 
 #: Where Rigforge's service listens on the machine.
 JUPYTER = 8888
@@ -54,13 +56,16 @@ def _through(host: str, local: int, remote: int, browser: bool, say: Callable[[s
 
 
 def code(host: str) -> str:
-    """Returns the command that opens the user's home on the machine in Visual Studio Code. Raises RigforgeError."""
+    """Returns the command that opens the user's home on the machine in Visual Studio Code, as a line for a shell.
+
+    Raises RigforgeError.
+    """
     with tunnel(_checked(host), 0, 0) as (_, answer):
-        return f"code --remote ssh-remote+{host} {answer.home}"
+        return shlex.join(["code", "--remote", f"ssh-remote+{host}", answer.home])
 
 
 def _checked(host: str) -> str:
-    if not host or host.startswith("-") or any(letter.isspace() for letter in host):
+    if not host or host.startswith("-") or any(letter.isspace() for letter in host) or plain(host) != host:
         raise UsageError(
             f"{host!r} is not a machine's name",
             "for example: connect gpubox, or connect ada@192.0.2.7; options: rigforge --help connect",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from typing import Any
 
 from rigforge.connect.complaint import failure
 from rigforge.errors import RigforgeError
+from rigforge.plain import plain
 
 #: Before the machine's answer; a shell's own start-up files may print lines as well.
 MARK = "rigforge-connect "
@@ -30,6 +32,13 @@ OPTIONS = (
 
 #: The program comes in the first line of its input, so that no shell, of whatever kind, has to quote it.
 START = "python3 -c 'import sys, json; exec(json.loads(sys.stdin.readline()))'"
+
+
+#: What goes into an address that a browser opens, the state of a unit, and the beginning of a home.
+_TOKEN = re.compile(r"[A-Za-z0-9._~-]{0,512}")
+_BASE_URL = re.compile(r"/([A-Za-z0-9._~%@+-]+/)*")
+_WORD = re.compile(r"[a-z-]{0,32}")
+_ROOTED = re.compile(r"/|[A-Za-z]:[\\/]")
 
 
 @dataclass(frozen=True)
@@ -87,7 +96,7 @@ class Tunnel:
             raise self.failure() from None
         for line in self._process.stdout:
             if line.startswith(MARK):
-                return _answer(json.loads(line.removeprefix(MARK)))
+                return _answer(self._host, line.removeprefix(MARK))
         raise self.failure()
 
     def wait(self) -> None:
@@ -129,6 +138,39 @@ def tunnel(host: str, local: int, remote: int) -> Iterator[tuple[Tunnel, Answer]
         opened.close()
 
 
-def _answer(found: dict[str, Any]) -> Answer:
-    server = found["server"]
-    return Answer(found["home"], found["service"], Server(**server) if server else None)
+def _answer(host: str, text: str) -> Answer:
+    """Returns what a machine says, which it may say of anything: no more of it is taken than what it can be."""
+    try:
+        found = json.loads(text)
+        server = found["server"]
+        answer = Answer(_home(found["home"]), _word(found["service"]), None if server is None else _server(server))
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise RigforgeError(
+            f"{host} gives no answer that can be used ({type(error).__name__}: {error})",
+            f"is it the machine that you mean? ssh {host} shows it",
+        ) from None
+    return answer
+
+
+def _server(found: dict[str, Any]) -> Server:
+    port, secure = found["port"], found["secure"]
+    if type(port) is not int or not 0 < port < 65536 or type(secure) is not bool:
+        raise ValueError("no port")
+    return Server(port, _matching(_TOKEN, found["token"]), secure, _matching(_BASE_URL, found["base_url"]))
+
+
+def _home(text: object) -> str:
+    """Returns a path that is one on any machine, and one line of plain text."""
+    if not isinstance(text, str) or plain(text) != text or "\n" in text or not _ROOTED.match(text):
+        raise ValueError("its home is no path")
+    return text
+
+
+def _word(text: object) -> str:
+    return _matching(_WORD, text)
+
+
+def _matching(pattern: re.Pattern[str], text: object) -> str:
+    if not isinstance(text, str) or not pattern.fullmatch(text):
+        raise ValueError("unexpected characters")
+    return text

@@ -16,6 +16,7 @@ from rigforge.doctor.errors import DoctorError
 from rigforge.doctor.machine import Machine
 from rigforge.doctor.page import as_page, save
 from rigforge.doctor.terminal import as_text
+from rigforge.plain import plain
 
 #: What it does besides looking: each takes the arguments after its name and returns the exit code.
 SUBCOMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return SUBCOMMANDS[arguments[0]](arguments[1:])
         return _examine(arguments)
     except DoctorError as error:
-        print(f"rigforge-doctor: {error.message}; {error.hint}", file=sys.stderr)
+        print(plain(f"rigforge-doctor: {error.message}; {error.hint}"), file=sys.stderr)
         return EXIT_CODES["failed"]
     except KeyboardInterrupt:
         return 130

@@ -63,6 +63,7 @@ def explain(
     from rigforge.compat.diagnosis import diagnose
     from rigforge.compat.machine import read
     from rigforge.compat.wishes import Component
+    from rigforge.plain import plain
     from rigforge.report import explanation
     from rigforge.stack.load import load
 
@@ -77,16 +78,18 @@ def explain(
     machine = read(interpreter=interpreter) if this_machine else None
     found = answer(replace(asked, gpus=asked.gpus or machine.gpus) if machine else asked)
     findings = diagnose(machine) if machine else ()
+    # Names of cards are the user's words, and no markup.
+    terminal = Console(markup=False, emoji=False)
     if json:
         print(to_json.dumps({**shown.as_json(found), "findings": [asdict(each) for each in findings]}, indent=2))
     else:
         if findings:
-            Console().print(shown.as_findings(findings))
+            terminal.print(shown.as_findings(findings))
         if machine and not found.request.gpus:
             raise SystemExit(1)
-        print("\n".join([shown.headline(found), *(f"  {line}" for line in conflict(found))]))
+        print(plain("\n".join([shown.headline(found), *(f"  {line}" for line in conflict(found))])))
         if found.combination or found.alternatives:
-            Console().print(shown.as_table(found))
+            terminal.print(shown.as_table(found))
     if graph:
         explanation.write(found, Path(graph))
         console.say(f"picture: {graph}")
