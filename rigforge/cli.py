@@ -129,13 +129,16 @@ def _report_bug() -> None:
     import time
     import traceback
 
+    from rigforge.redact import redacted
+
     report = f"Rigforge {__version__}, Python {platform.python_version()}, {platform.platform()}\n\n"
     report += traceback.format_exc()
     path = state.home() / "bugs" / f"{time.strftime('%Y-%m-%dT%H-%M-%S')}-{time.monotonic_ns() % 1000:03}.txt"
     summary = f"a bug in Rigforge: {traceback.format_exception_only(sys.exc_info()[1])[-1].strip()}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(report)
+        path.touch(mode=0o600)
+        path.write_text(redacted(report))
     except OSError:
         _fail(summary, f"please report it with this:\n{report}")
     else:

@@ -11,25 +11,26 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 from rich.text import Text
 
 from rigforge.plain import line, plain
+from rigforge.redact import redacted
 
 _console = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
 def say(text: str) -> None:
     """Tells the user one thing."""
-    _console.print(plain(text), markup=False)
+    _console.print(plain(redacted(text)), markup=False)
 
 
 def warn(text: str) -> None:
     """Tells the user of something that may need attention."""
-    _console.print(f"warning: {plain(text)}", style="yellow", markup=False)
+    _console.print(f"warning: {plain(redacted(text))}", style="yellow", markup=False)
 
 
 def fail(message: str, hint: str = "") -> None:
     """Tells the user what is wrong and what to do about it."""
-    _console.print(f"error: {plain(message)}", style="bold red", markup=False)
+    _console.print(f"error: {plain(redacted(message))}", style="bold red", markup=False)
     if hint:
-        _console.print(f"hint: {plain(hint)}", markup=False)
+        _console.print(f"hint: {plain(redacted(hint))}", markup=False)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from rigforge import console, state
 from rigforge.errors import RigforgeError
+from rigforge.redact import command
 
 
 @contextmanager
@@ -38,7 +39,8 @@ def _locked(path: Path) -> int:
     while True:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            os.fchmod(descriptor, 0o600)  # of one that an earlier version made for everybody
             # The programs of a build hold it too: should they outlive their build, the next one waits for them.
             os.set_inheritable(descriptor, True)
         except OSError as error:
@@ -74,8 +76,8 @@ def _is_at(path: Path, descriptor: int) -> bool:
 
 def _signature() -> str:
     since = time.strftime("%Y-%m-%d %H:%M:%S %Z")
-    command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
-    return json.dumps({"pid": os.getpid(), "command": command, "since": since})
+    words = command([Path(sys.argv[0]).name, *sys.argv[1:]])
+    return json.dumps({"pid": os.getpid(), "command": shlex.join(words), "since": since})
 
 
 def _holder(descriptor: int) -> str:
