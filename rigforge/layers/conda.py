@@ -8,9 +8,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from rigforge.layers.bytecode import compile_modules, is_test
+from rigforge.layers import confine
+from rigforge.layers.bytecode import NO_BYTECODE, compile_modules, is_test
 from rigforge.layers.root import Root
 from rigforge.process import run
+from rigforge.state import PROJECT
+from rigforge.target import guest
 
 #: What conda, its own environment protected (CEP 22), tells those who would change it.
 FROZEN = {
@@ -31,8 +34,8 @@ def install(root: Root) -> None:
     """
     for prefix, packages in root.options["conda"].items():
         _link(root, prefix, packages)
-        here = root.path / prefix.lstrip("/")
-        if (here / "bin/python").exists():
+        here = root.at(prefix)
+        if root.exists(f"{prefix}/bin/python"):
             compile_modules(root, f"{prefix}/bin/python", modules(here, packages), anew=True)
 
 
@@ -60,20 +63,15 @@ def modules(prefix: Path, packages: Iterable[str]) -> list[Path]:
 def record(prefix: Path, package: str) -> dict[str, Any]:
     """Returns what conda-meta says of an installed package (role and path)."""
     name = package.rpartition("/")[2].removesuffix(".conda").removesuffix(".tar.bz2")
-    found: dict[str, Any] = json.loads((prefix / f"conda-meta/{name}.json").read_text(encoding="utf-8"))
+    found: dict[str, Any] = json.loads(guest.read(prefix, f"conda-meta/{name}.json"))
     return found
 
 
 def _link(root: Root, prefix: str, packages: Iterable[str]) -> None:
-    """Runs rattler in a process of its own, which shows itself into the root: prefixes are then those of the target."""
+    """Runs rattler in a process that confines itself to the root: prefixes are then those of the target."""
     request: Mapping[str, Any] = {"root": str(root.path), "prefix": prefix, "packages": list(packages)}
-    environment = {
-        "HOME": "/nonexistent",
-        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        "SOURCE_DATE_EPOCH": str(root.options["source_date_epoch"]),
-        "PYTHONHASHSEED": "0",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "TMPDIR": "/tmp",
-    }
-    result = run([sys.executable, "-m", "rigforge.layers.conda_prefix"], stdin=json.dumps(request), env=environment)
+    # The package that this module is of, for the one process that needs it.
+    environment = root.environment(PYTHONPATH=str(PROJECT), **NO_BYTECODE)
+    program = [sys.executable, "-P", "-m", "rigforge.layers.conda_prefix"]
+    result = run([*confine.namespaces(environment), *program], stdin=json.dumps(request))
     print(result.stdout, result.stderr, sep="", flush=True)

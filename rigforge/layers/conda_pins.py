@@ -11,6 +11,7 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from rigforge.layers.root import Root
+from rigforge.target import guest
 
 #: conda-meta/pinned, which conda and mamba heed (docs.conda.io, "Preventing packages from updating (pinning)"). Whoever
 #: is refused a package is told of the pins, and finds the reason here.
@@ -31,9 +32,9 @@ HELD = {"pytorch"}
 def pin(root: Root) -> None:
     """Pins what is in the environment that is active on the machine, if that is conda's."""
     environment = root.options["environment"]
-    here = root.path / environment.lstrip("/")
+    here = root.at(environment)
     if (here / "conda-meta").is_dir():
-        found = pins(here, root.path / root.options["site_packages"].lstrip("/"))
+        found = pins(here, root.at(root.options["site_packages"]))
         root.write(f"{environment}/conda-meta/pinned", PINNED.format(pins="\n".join(found)))
 
 
@@ -42,13 +43,14 @@ def pins(prefix: Path, site_packages: Path) -> list[str]:
 
     A wheel is pinned by every name that conda may have for it, but for those that conda itself has installed.
     """
-    records = [json.loads(file.read_text(encoding="utf-8")) for file in prefix.glob("conda-meta/*.json")]
+    metadata = [file.relative_to(prefix) for file in guest.glob(prefix, "conda-meta/*.json")]
+    records = [json.loads(guest.read(prefix, file)) for file in metadata]
     installed = {known["name"] for known in records}
     files = {prefix / file for known in records for file in known["files"]}
     found = {f"{known['name']} =={known['version']} {known['build']}" for known in records if known["name"] in HELD}
-    for info in site_packages.glob("*.dist-info"):
-        if info / "METADATA" not in files:
-            wheel = Distribution.at(info)
+    for file in guest.glob(site_packages, "*.dist-info/METADATA"):
+        if file not in files and file.is_file() and not file.is_symlink():
+            wheel = Distribution.at(file.parent)
             names = set(conda_names(wheel.metadata["Name"])) - installed
             found |= {f"{name} =={wheel.version} {WHEEL}" for name in names}
     return sorted(found)

@@ -1,4 +1,4 @@
-"""The program that links conda packages into a prefix of a root; apart, since chroot has no way back."""
+"""The program that links conda packages into a prefix of a root; apart, since being confined has no way back."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from pathlib import Path
 from rattler import Channel, PrefixRecord, RepoDataRecord, Subdir, install
 from rattler.install import InstallerReporter
 from rattler.networking import Client
+
+from rigforge.layers import confine
 
 #: Where the layer's files are, and where they are unpacked: on one file system with the prefix, so that
 #: files are linked and not copied.
@@ -79,8 +81,8 @@ def main() -> None:
     request = json.load(sys.stdin)
     asyncio.run(asyncio.sleep(0))  # What is imported when first used is not to be found later.
     client = Client()  # It reads certificates, which not every root has; nothing is downloaded.
-    os.chroot(request["root"])
-    os.chdir("/")
+    del os.environ["PYTHONPATH"]
+    confine.enter(request["root"])
     prefix = Path(request["prefix"])
     packages = {package: FILES / package.rpartition("/")[2] for package in request["packages"]}
     failed = asyncio.run(link(prefix, list(packages.values()), client))

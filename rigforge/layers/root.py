@@ -8,10 +8,12 @@ import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
-from rigforge.process import Argument, run
+from rigforge.layers import confine
+from rigforge.process import Argument, CommandFailed, run
+from rigforge.target import guest
 
 #: Devices that a program in the root may need; bound from the machine's own, as nobody but root can make them.
 DEVICES = ("full", "null", "random", "tty", "urandom", "zero")
@@ -60,34 +62,69 @@ class Root:
     products: Mapping[str, Path]
     options: Mapping[str, Any]
 
-    def chroot(self, argv: Sequence[Argument], **env: str) -> str:
-        """Runs a program inside the root and returns its standard output; it sees no home directory and no network.
+    def chroot(self, argv: Sequence[Argument], *, proc: str = "", **env: str) -> str:
+        """Runs a program confined to the root and returns its standard output.
+
+        It sees no file and no process of the machine and no network, and what it leaves running ends with it. `proc`
+        is where it may ask for another /proc; see `confine`.
 
         Raises CommandFailed.
         """
-        environment = {
+        try:
+            result = run(confine.command(self.path, argv, self.environment(**env), proc))
+        except CommandFailed as failure:
+            words = ["chroot", str(self.path), *map(str, argv)]
+            raise CommandFailed(words, failure.returncode, failure.output) from None
+        print(result.stdout, result.stderr, sep="", flush=True)
+        return result.stdout
+
+    def environment(self, **env: str) -> dict[str, str]:
+        """Returns all variables that a program in the root has, `env` among them."""
+        return {
             "DEBIAN_FRONTEND": "noninteractive",
             "HOME": "/nonexistent",
+            "LANG": "C.UTF-8",
+            "LC_ALL": "C.UTF-8",
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "PYTHONHASHSEED": "0",
             "SOURCE_DATE_EPOCH": str(self.options["source_date_epoch"]),
             "TMPDIR": "/tmp",
+            "TZ": "UTC",
             **env,
         }
-        result = run(["chroot", self.path, *argv], env=environment)
-        print(result.stdout, result.stderr, sep="", flush=True)
-        return result.stdout
+
+    def at(self, path: str | PurePath, *, follow: bool = True) -> Path:
+        """Returns where a path of the root is, seen from outside; see `guest.resolve`."""
+        return guest.resolve(self.path, path, follow=follow)
+
+    def glob(self, pattern: str) -> list[Path]:
+        """Returns what in the root matches a pattern, seen from outside; see `guest.glob`."""
+        return guest.glob(self.path, pattern)
+
+    def exists(self, path: str | PurePath) -> bool:
+        """Tells whether a program in the root would find `path`."""
+        return self.at(path).exists()
+
+    def take(self, path: str | PurePath, place: Path) -> None:
+        """Copies a file of the root, what a link leads to, to `place`, a path that is nobody's to choose."""
+        shutil.copyfile(guest.regular(self.path, path), place)
 
     def write(self, path: str, text: str, mode: int = 0o644) -> None:
         """Writes a file of the root, making its directories."""
-        file = self.path / path.lstrip("/")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-        file.chmod(mode)
+        guest.write(self.path, path, text, mode)
+
+    def link(self, path: str | PurePath, target: str | PurePath) -> None:
+        """Makes a link of the root, with its directories; raises FileExistsError."""
+        link = self.at(path, follow=False)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(target)
+
+    def remove(self, path: str | PurePath) -> None:
+        """Removes a file or link of the root; nothing there is no error."""
+        self.at(path, follow=False).unlink(missing_ok=True)
 
     def install_packages(self) -> None:
         """Installs the .deb files of `files`, with no service started and nothing else fetched."""
-        policy = self.path / "usr/sbin/policy-rc.d"
         self.write("usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", 0o755)
         options = (
             "APT::Install-Recommends=false",
@@ -99,7 +136,7 @@ class Root:
         # A pattern, because hundreds of names would bury the error message.
         flags = " ".join(f"-o {option}" for option in options)
         self.chroot(["sh", "-c", f"apt-get install --yes --quiet --allow-downgrades {flags} /run/files/*.deb"])
-        policy.unlink()
+        self.remove("usr/sbin/policy-rc.d")
 
 
 @contextmanager
@@ -119,21 +156,18 @@ def overlay(path: Path, *, lowers: Sequence[Path], upper: Path, work: Path) -> I
 
 @contextmanager
 def interfaces(path: Path, files: Path) -> Iterator[None]:
-    """Mounts /dev, /proc, /run and /tmp in a root, and the layer's files at /run/files."""
-    mounts = [path / name for name in ("dev", "run", "tmp", "proc")]
-    for directory in mounts[:3]:
+    """Mounts /dev, /run and /tmp in a root, and the layer's files at /run/files; each program has its own /proc."""
+    dev, run_folder, tmp = mounts = [guest.resolve(path, name) for name in ("dev", "run", "tmp")]
+    mount_devices(dev)
+    for directory in (run_folder, tmp):
         run(["mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", directory])
-    run(["mount", "-t", "proc", "proc", path / "proc"])
-    (path / "tmp").chmod(0o1777)
-    for device in DEVICES:
-        (path / "dev" / device).touch()
-        run(["mount", "--bind", f"/dev/{device}", path / "dev" / device])
+    tmp.chmod(0o1777)
     for name, target in {"fd": "", "stdin": "/0", "stdout": "/1", "stderr": "/2"}.items():
-        (path / "dev" / name).symlink_to(f"/proc/self/fd{target}")
-    (path / "dev/shm").mkdir(mode=0o1777)
-    (path / "run/lock").mkdir(mode=0o1777)
-    (path / "run/files").mkdir()
-    run(["mount", "--bind", files, path / "run/files"])
+        (dev / name).symlink_to(f"/proc/self/fd{target}")
+    (dev / "shm").mkdir(mode=0o1777)
+    (run_folder / "lock").mkdir(mode=0o1777)
+    (run_folder / "files").mkdir()
+    show(files, run_folder / "files")
     try:
         yield
     finally:
@@ -141,17 +175,31 @@ def interfaces(path: Path, files: Path) -> Iterator[None]:
             run(["umount", "--recursive", directory])
 
 
+def mount_devices(dev: Path) -> None:
+    """Mounts a directory that has `DEVICES`."""
+    run(["mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", dev])
+    for device in DEVICES:
+        (dev / device).touch()
+        run(["mount", "--bind", f"/dev/{device}", dev / device])
+
+
+def show(source: Path, place: Path) -> None:
+    """Shows a file or directory of the machine at `place`, read-only: it is the store's own, or a program of ours."""
+    # A user namespace may not make what it mounts again less strict than it was, and /home is often like this.
+    run(["mount", "-o", "bind,ro,nosuid,nodev", source, place])
+
+
 def clean(root: Path) -> None:
     """Removes from a root in which nothing is mounted what building left: `LEFTOVERS`, the machine-id, an owner."""
     for pattern in LEFTOVERS:
-        for path in root.glob(pattern):
+        for path in guest.glob(root, pattern):
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
                 path.unlink()
-    (root / "etc/machine-id").write_text("")
+    guest.write(root, "etc/machine-id", "")
     # apt gives it to its own user where it runs as real root, and only there.
-    downloads = root / "var/cache/apt/archives/partial"
+    downloads = guest.resolve(root, "var/cache/apt/archives/partial")
     if downloads.exists():
         os.chown(downloads, 0, 0)
 

@@ -24,11 +24,10 @@ def make_room(root: Root) -> None:
     Of a library that the tree has already dpkg leaves out theirs.
     """
     tree = Path(root.options["cuda_root"]).with_name(f"cuda-{root.options['cuda_version']}")
-    here, target = root.path / tree.relative_to("/"), Path("targets/x86_64-linux")
-    (here / target).mkdir(parents=True, exist_ok=True)
+    target = Path("targets/x86_64-linux")
     for name, place in PLACES.items():
-        (here / place).mkdir(exist_ok=True)
-        (here / target / name).symlink_to(Path("../..", place))
-    libraries = sorted({file.name.partition(".so.")[0] for file in (here / "lib64").glob("lib*.so.*")})
+        root.at(tree / place).mkdir(parents=True, exist_ok=True)
+        root.link(tree / target / name, Path("../..", place))
+    libraries = sorted({file.name.partition(".so.")[0] for file in root.glob(f"{tree}/lib64/lib*.so.*")})
     excluded = (f"path-exclude={tree / target / 'lib' / library}.so.*\n" for library in libraries)
     root.write(SINGLE, "".join(excluded))

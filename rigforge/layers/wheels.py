@@ -7,17 +7,17 @@ from pathlib import Path
 from packaging.utils import parse_wheel_filename
 
 from rigforge.layers.bytecode import NO_BYTECODE, compile_modules, is_test
-from rigforge.layers.root import Root
-from rigforge.process import run
+from rigforge.layers.root import Root, show
+from rigforge.target import guest
 
 
 def install(root: Root) -> None:
     """Installs all wheels of the layer and compiles them to bytecode."""
     import uv
 
-    tool = root.path / "run/uv"
+    tool = root.at("run/uv", follow=False)
     tool.touch()
-    run(["mount", "--bind", Path(uv.find_uv_bin()), tool])
+    show(Path(uv.find_uv_bin()), tool)
     # By name and version: of a wheel given by its path, `pip freeze` would tell the path for ever.
     wheels = sorted("==".join(map(str, parse_wheel_filename(wheel.name)[:2])) for wheel in root.files.glob("*.whl"))
     python = f"{root.options['environment']}/bin/python"
@@ -26,7 +26,7 @@ def install(root: Root) -> None:
         + ["--link-mode=copy", "--find-links", "/run/files", "--python", python, *wheels],
         **NO_BYTECODE,
     )
-    packages = root.path / root.options["site_packages"].lstrip("/")
+    packages = root.at(root.options["site_packages"])
     forget_times(packages)
     modules = [source for source in packages.rglob("*.py") if _wants_bytecode(packages, source)]
     compile_modules(root, python, modules)
@@ -34,9 +34,9 @@ def install(root: Root) -> None:
 
 def forget_times(packages: Path) -> None:
     """Removes what uv notes beside each wheel's metadata: the time at which the wheel's file was made here."""
-    for note in packages.glob("*.dist-info/uv_cache.json"):
+    for note in guest.glob(packages, "*.dist-info/uv_cache.json"):
         note.unlink()
-        record = note.with_name("RECORD")
+        record = guest.regular(packages, note.with_name("RECORD").relative_to(packages))
         with record.open(encoding="utf-8", newline="") as file:
             kept = [line for line in file if not line.startswith(f"{note.relative_to(packages)},")]
         with record.open("w", encoding="utf-8", newline="") as file:

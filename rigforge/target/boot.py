@@ -6,6 +6,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
+from rigforge.target import guest
 from rigforge.target.command import run
 from rigforge.target.errors import InstallError
 from rigforge.target.partition import CRYPT_NAME, Filesystem, Volumes
@@ -50,12 +51,11 @@ def write_tables(target: Path, volumes: Volumes) -> None:
     """Writes fstab below `target`, for an encrypted disk crypttab, and what lets a plain root grow with its disk."""
     # Only where the root is a partition itself: systemd-repart would make one that it does not find.
     grows = volumes.root.device.startswith(volumes.disk)
-    (target / "etc/fstab").write_text(fstab(volumes.filesystems, grows=grows))
+    guest.write(target, "etc/fstab", fstab(volumes.filesystems, grows=grows))
     if grows:
-        (target / "etc/repart.d").mkdir(exist_ok=True)
-        (target / "etc/repart.d/rigforge.conf").write_text(GROW)
+        guest.write(target, "etc/repart.d/rigforge.conf", GROW)
     if volumes.luks_uuid:
-        (target / "etc/crypttab").write_text(crypttab(volumes.luks_uuid))
+        guest.write(target, "etc/crypttab", crypttab(volumes.luks_uuid))
 
 
 def start_script(volumes: Volumes) -> str:
@@ -78,9 +78,7 @@ def install(target: Path, volumes: Volumes, note: Callable[[str], None]) -> None
 
     `note` is told what went other than usual. Raises CommandFailed, InstallError.
     """
-    settings = target / "etc/default/grub.d/rigforge.cfg"
-    settings.parent.mkdir(parents=True, exist_ok=True)
-    settings.write_text(GRUB_SETTINGS)
+    guest.write(target, "etc/default/grub.d/rigforge.cfg", GRUB_SETTINGS)
     if volumes.luks_uuid:
         # Only now does the initramfs have a disk to ask a passphrase for.
         run(["chroot", target, "update-initramfs", "-u"])
@@ -104,7 +102,7 @@ def _install_efi(target: Path, note: Callable[[str], None]) -> None:
 
 def distribution_id(target: Path) -> str:
     """Returns ID of the target's os-release."""
-    for line in (target / "etc/os-release").read_text().splitlines():
+    for line in guest.read(target, "etc/os-release").splitlines():
         key, _, value = line.partition("=")
         if key == "ID":
             return value.strip("\"'")
@@ -113,11 +111,11 @@ def distribution_id(target: Path) -> str:
 
 def check_configuration(target: Path, root_uuid: str) -> None:
     """Raises InstallError unless GRUB's configuration starts a kernel that is there, from the root that was made."""
-    configuration = target / "boot/grub/grub.cfg"
+    configuration = guest.resolve(target, "boot/grub/grub.cfg")
     words = configuration.read_text().split() if configuration.is_file() else []
     kernels = [after for word, after in pairwise(words) if word == "linux"]
     # With /boot on its own partition GRUB's paths begin below it.
-    found = [path for path in kernels if (target / path[1:]).is_file() or (target / "boot" / path[1:]).is_file()]
+    found = [path for path in kernels if any(guest.resolve(target, top + path).is_file() for top in ("", "/boot"))]
     if not found:
         raise InstallError(f"{configuration} starts no kernel", "the system on this medium has no kernel in /boot")
     if f"root=UUID={root_uuid}" not in words and not any(word.startswith("root=/dev/mapper/") for word in words):

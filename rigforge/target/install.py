@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from rigforge.target import boot, configure, copy, media, partition
+from rigforge.target import boot, configure, copy, guest, media, partition
 from rigforge.target.check import MEDIUM, check_medium
 from rigforge.target.command import run
 from rigforge.target.disks import choose, needed_bytes, scan
@@ -106,13 +106,13 @@ def fill(screen: Screen, medium: Medium, document: Document, volumes: partition.
         with screen.stage("writing what is still in memory"):
             # Once more: a late-command may have replaced it.
             boot.check_configuration(TARGET, volumes.root.uuid)
-            configure.write_secret(TARGET / "var/log/rigforge/install.log", LOG.read_text(errors="replace"))
+            configure.write_secret(TARGET, "var/log/rigforge/install.log", LOG.read_text(errors="replace"))
             run(["sync", "--file-system", TARGET])
 
 
 def mounted_volume(made: partition.Filesystem) -> AbstractContextManager[Path]:
     """Mounts a new file system at its place below /target."""
-    return mounted("--types", made.type, made.device, at=TARGET / made.mountpoint.lstrip("/"))
+    return mounted("--types", made.type, made.device, at=guest.resolve(TARGET, made.mountpoint))
 
 
 def mark(volumes: partition.Volumes, medium_id: str) -> None:

@@ -6,7 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from rigforge.target import guest
 from rigforge.target.command import Argument, run
+
+#: What programs of a system expect of the kernel that runs it.
+SYSTEM_FOLDERS = ("dev", "proc", "sys", "run")
 
 
 @contextmanager
@@ -31,11 +35,11 @@ def unmount(at: Path) -> None:
 @contextmanager
 def system_folders(target: Path) -> Iterator[None]:
     """Gives the system in `target` the running kernel's /dev, /proc, /sys and /run, as programs run by chroot need."""
-    folders = [target / name for name in ("dev", "proc", "sys", "run")]
+    folders = [guest.resolve(target, name) for name in SYSTEM_FOLDERS]
     try:
-        for folder in folders:
+        for name, folder in zip(SYSTEM_FOLDERS, folders, strict=True):
             # A slave: unmounting it must not unmount the live system's own.
-            run(["mount", "--rbind", "--make-rslave", Path("/", folder.name), folder])
+            run(["mount", "--rbind", "--make-rslave", Path("/", name), folder])
         yield
     finally:
         for folder in reversed(folders):

@@ -71,5 +71,5 @@ def test_a_file_that_others_could_read_no_longer_is(tmp_path: Path) -> None:
     path = tmp_path / "secret"
     path.write_text("old")
     path.chmod(0o644)
-    write_secret(path, "new")
+    write_secret(path.parent, path.name, "new")
     assert (path.read_text(), path.stat().st_mode & 0o777) == ("new", 0o600)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from rigforge.layers import confine
+from rigforge.layers.programs import TARGET, programs
 from rigforge.layers.root import Root
 from rigforge.process import run
 
@@ -25,16 +27,19 @@ def build(root: Root) -> None:
     names = sorted({package.name.partition("_")[0] for package in archive.glob("*.deb")})
     rules = [f"path-exclude={pattern}" for pattern in EXCLUDED] + [f"path-include={pattern}" for pattern in INCLUDED]
     root.write("etc/dpkg/dpkg.cfg.d/rigforge", "\n".join([*rules, ""]))
-    run(
-        ["mmdebstrap", "--mode=root", "--variant=required", "--format=directory", "--skip=check/empty"]
-        + [f"--hook-dir={MERGED_USR}", f"--include={','.join(names)}", "--dpkgopt=force-unsafe-io"]
-        + ["--aptopt=APT::Install-Recommends false", "--aptopt=Acquire::Languages none"]
-        + [suite, root.path, f"deb [trusted=yes] copy://{archive} ./"],
-        env={"SOURCE_DATE_EPOCH": str(root.options["source_date_epoch"])},
-    )
-    for source in (root.path / "etc/apt/sources.list.d").iterdir():
+    with programs(root) as outside:
+        outside.chroot(
+            ["mmdebstrap", "--mode=root", "--variant=required", "--format=directory", "--skip=check/empty"]
+            + [f"--hook-dir={MERGED_USR}", f"--include={','.join(names)}", "--dpkgopt=force-unsafe-io"]
+            + ["--aptopt=APT::Install-Recommends false", "--aptopt=Acquire::Languages none"]
+            # A folder of a package's: its time is kept only where nothing is mounted when it is unpacked.
+            + [f"--extract-hook={confine.ASK}"]
+            + [suite, TARGET, "deb [trusted=yes] copy:///run/files ./"],
+            proc=f"{TARGET}/proc",
+        )
+    for source in root.glob("etc/apt/sources.list.d/*"):
         source.unlink()
     # The last two are copies of the building machine's.
     for leftover in ("etc/dpkg/dpkg.cfg.d/99mmdebstrap", "etc/hostname", "etc/resolv.conf"):
-        (root.path / leftover).unlink(missing_ok=True)
+        root.remove(leftover)
     root.write("etc/apt/sources.list", "# Written on the first boot.\n")

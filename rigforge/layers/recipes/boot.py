@@ -5,11 +5,11 @@ Not shipped as a layer: the medium has these files beside the layers.
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from rigforge.layers.root import Root
 from rigforge.process import run
+from rigforge.target import guest
 
 #: What GRUB for BIOS needs built in to find its menu, show it on screen and serial line, and boot from it.
 MODULES = (
@@ -37,11 +37,11 @@ EFI_IMAGE_KIB = 8192
 
 def build(root: Root) -> None:
     """Fills /medium with kernel and initramfs and, unless the medium has its own, memory test and boot images."""
-    medium = root.path / "medium"
+    medium = root.at("medium", follow=False)
     medium.mkdir()
     kernel = root.options["kernel"]
     for name in ("vmlinuz", "initrd.img"):
-        shutil.copyfile(root.path / f"boot/{name}-{kernel}", medium / name)
+        root.take(f"boot/{name}-{kernel}", medium / name)
     if root.options["loaders"]:
         _loaders(root, medium)
 
@@ -52,7 +52,7 @@ def _loaders(root: Root, medium: Path) -> None:
         "memtest.efi": "boot/memtest86+x64.efi",
         "boot_hybrid.img": "usr/lib/grub/i386-pc/boot_hybrid.img",
     }.items():
-        shutil.copyfile(root.path / source, medium / name)
+        root.take(source, medium / name)
     root.write("tmp/early.cfg", EARLY_CONFIG)
     root.chroot(
         ["grub-mkimage", "--format=i386-pc-eltorito", "--prefix=/boot/grub", "--config=/tmp/early.cfg"]
@@ -67,4 +67,4 @@ def _efi_image(root: Root, image: Path) -> None:
     dated = {"SOURCE_DATE_EPOCH": str(root.options["source_date_epoch"])}
     run(["mmd", "-i", image, "::EFI", "::EFI/BOOT"], env=dated)
     for name, source in EFI.items():
-        run(["mcopy", "-i", image, root.path / source, f"::EFI/BOOT/{name}"], env=dated)
+        run(["mcopy", "-i", image, guest.regular(root.path, source), f"::EFI/BOOT/{name}"], env=dated)

@@ -7,6 +7,7 @@ import shutil
 from rigforge.doctor.build import PROGRAM, lay_out
 from rigforge.layers import wheels
 from rigforge.layers.root import Root
+from rigforge.target import guest
 
 WORK = "/tmp/doctor"
 
@@ -17,11 +18,11 @@ def build(root: Root) -> None:
     environment = root.options["environment"]
     root.chroot(["python3", "-m", "venv", "--without-pip", environment])
     wheels.install(root)
-    arguments = lay_out(root.path / WORK.lstrip("/"))
+    arguments = lay_out(root.at(WORK))
     packer = [f"{environment}/bin/python", "-m", "PyInstaller", *arguments]
     # A library that is preloaded into the packer would be taken for one of the program's.
     clean = ["env", f"--chdir={WORK}", "--unset=LD_PRELOAD"]
     root.chroot([*clean, *packer], PYINSTALLER_CONFIG_DIR=f"{WORK}/cache")
-    shutil.copy(root.path / WORK.lstrip("/") / "dist" / PROGRAM, root.path / PROGRAM)
+    shutil.copy(guest.regular(root.path, f"{WORK}/dist/{PROGRAM}"), root.at(PROGRAM))
     # That it starts, with nothing but the base around it.
     root.chroot([f"/{PROGRAM}", "--help"])

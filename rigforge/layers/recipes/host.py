@@ -10,6 +10,7 @@ from rigforge.doctor import holds
 from rigforge.doctor.build import PROGRAM
 from rigforge.layers.recipes import jupyter, remote, target
 from rigforge.layers.root import Root
+from rigforge.target import guest
 
 NO_NOUVEAU = """\
 blacklist nouveau
@@ -36,10 +37,10 @@ def build(root: Root) -> None:
     """Installs the packages, makes one initramfs for all of them, and sets the services."""
     kernel = root.options["kernel"]
     if module := root.products.get("module"):
-        shutil.copy(module / "nvidia-modules.deb", root.files)
+        shutil.copy(guest.regular(module, "nvidia-modules.deb"), root.files)
         root.write("etc/modprobe.d/rigforge-nouveau.conf", NO_NOUVEAU)
     if doctor := root.products.get("doctor"):
-        shutil.copy(doctor / PROGRAM, root.path / "usr/bin" / PROGRAM)
+        shutil.copy(guest.regular(doctor, PROGRAM), root.at(f"usr/bin/{PROGRAM}"))
     with _without_initramfs(root):
         root.install_packages()
     root.chroot(["depmod", "-a", kernel])
@@ -55,7 +56,7 @@ def build(root: Root) -> None:
         root.write("etc/systemd/system/systemd-modules-load.service.d/rigforge.conf", MODULES_LOAD)
         target.add_modules(root, "cdi")
         target.add_units(root, "rigforge-cdi.service")
-    if (root.path / "usr/lib/systemd/system/docker.socket").exists():
+    if root.exists("usr/lib/systemd/system/docker.socket"):
         target.add_units(root, "rigforge-docker.service")
     jupyter.add(root)
     _hold(root)
@@ -71,11 +72,11 @@ def _without_initramfs(root: Root) -> Iterator[None]:
     """Keeps packages from making an initramfs each; it takes longest of all, and the last one is enough."""
     tool = "/usr/sbin/update-initramfs"
     root.chroot(["dpkg-divert", "--local", "--rename", "--add", tool])
-    (root.path / tool.lstrip("/")).symlink_to("/bin/true")
+    root.link(tool, "/bin/true")
     try:
         yield
     finally:
-        (root.path / tool.lstrip("/")).unlink()
+        root.remove(tool)
         root.chroot(["dpkg-divert", "--local", "--rename", "--remove", tool])
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 
 from rigforge.layers.recipes import target
 from rigforge.layers.root import Root
@@ -46,5 +45,5 @@ def _add_kernel(root: Root, environment: str, name: str) -> None:
     folder = f"{DATA}/kernels/python3"
     root.write(f"{folder}/kernel.json", json.dumps(kernel, indent=1) + "\n")
     # Copied, as Jupyter follows no links out of the folder.
-    for logo in sorted((root.path / environment.lstrip("/") / "share/jupyter/kernels/python3").glob("logo-*")):
-        shutil.copyfile(logo, root.path / folder / logo.name)
+    for logo in root.glob(f"{environment}/share/jupyter/kernels/python3/logo-*"):
+        root.take(logo.relative_to(root.path), root.at(f"{folder}/{logo.name}"))

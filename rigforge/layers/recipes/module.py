@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 
 from rigforge.errors import RigforgeError
-from rigforge.layers.root import Root
+from rigforge.layers.root import Root, show
 from rigforge.process import CommandFailed, run
 
 CONTROL = """\
@@ -46,21 +46,21 @@ def build(root: Root) -> None:
     root.write("etc/dkms/framework.conf.d/rigforge.conf", 'sign_file="/nonexistent"\n')
     root.write("etc/dkms/no-autoinstall", "")
     root.install_packages()
-    source = next((root.path / "usr/src").glob(f"nvidia-*{driver}"), None)
+    source = next(iter(root.glob(f"usr/src/nvidia-*{driver}")), None)
     if source is None:
         raise RigforgeError(f"no package of the layer brings the source of driver {driver}", "renew the lock")
     name = source.name.removesuffix(f"-{driver}")
-    tree = root.path / f"var/lib/dkms/{name}/{driver}"
+    tree = f"var/lib/dkms/{name}/{driver}"
     try:
         root.chroot(["dkms", "build", "-m", name, "-v", driver, "-k", kernel])
     except CommandFailed as failure:
-        log = tree / "build/make.log"
-        text = log.read_text(errors="replace") if log.exists() else failure.output
+        log = root.at(f"{tree}/build/make.log")
+        text = log.read_text(errors="replace") if log.is_file() else failure.output
         raise RigforgeError(
             f"NVIDIA driver {driver} does not compile for kernel {kernel}: {first_error(text)}",
             "choose another driver ([driver] version) or kernel ([kernel] package) in the stack, then `invoke lock`",
         ) from None
-    modules = sorted((tree / kernel / "x86_64/module").glob("*.ko*"))
+    modules = root.glob(f"{tree}/{kernel}/x86_64/module/*.ko*")
     _pack(root, modules)
 
 
@@ -76,11 +76,11 @@ def first_error(log: str) -> str:
 
 def _pack(root: Root, modules: list[Path]) -> None:
     kernel = root.options["kernel"]
-    package = root.path / "tmp/package"
-    place = package / f"lib/modules/{kernel}/updates/dkms"
+    place = root.at(f"tmp/package/lib/modules/{kernel}/updates/dkms")
     place.mkdir(parents=True)
     for module in modules:
-        copy = unpacked(root, Path(shutil.copyfile(module, place / module.name)))
+        root.take(module.relative_to(root.path), place / module.name)
+        copy = unpacked(root, place / module.name)
         inside = f"/{copy.relative_to(root.path)}"
         root.chroot(["strip", "--strip-debug", "--enable-deterministic-archives", inside])
         _sign(root, copy, inside)
@@ -106,12 +106,12 @@ def _sign(root: Root, module: Path, inside: str) -> None:
     """Signs a module with the user's MOK where one is configured; the key is seen by nothing but sign-file."""
     if "signing_key" not in root.options:
         return
-    secrets = root.path / "run/secrets"
+    secrets = root.at("run/secrets", follow=False)
     secrets.mkdir(mode=0o700)
     for name in ("key", "certificate"):
         (secrets / name).touch()
-        run(["mount", "--bind", root.options[f"signing_{name}"], secrets / name])
-    tool = next((root.path / "usr/lib").glob("linux-kbuild-*/scripts/sign-file"))
+        show(Path(root.options[f"signing_{name}"]), secrets / name)
+    tool = next(iter(root.glob("usr/lib/linux-kbuild-*/scripts/sign-file")))
     try:
         root.chroot(
             [f"/{tool.relative_to(root.path)}", "sha256", "/run/secrets/key", "/run/secrets/certificate", inside]

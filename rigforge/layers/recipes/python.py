@@ -6,6 +6,7 @@ from rigforge.layers import conda, conda_pins, wheels
 from rigforge.layers.plan import CONDA
 from rigforge.layers.root import Root
 from rigforge.lock.conda import ROLE
+from rigforge.target import guest
 
 PROFILE = """\
 export VIRTUAL_ENV={environment}
@@ -40,7 +41,7 @@ def build(root: Root) -> None:
     if "conda" in root.options:
         conda.install(root)
         conda.protect(root, CONDA, environment.rpartition("/")[2], ROLE)
-    elif not (root.path / environment.lstrip("/")).exists():
+    elif not root.exists(environment):
         root.chroot(["python3", "-m", "venv", "--without-pip", environment])
     if any(root.files.glob("*.whl")):
         wheels.install(root)
@@ -65,8 +66,8 @@ def _activate_conda(root: Root) -> None:
     variables = {"PATH": f"{environment}/bin:{CONDA}/condabin:{SYSTEM_PATH}", **active}
     root.write("etc/environment", "".join(f'{name}="{value}"\n' for name, value in variables.items()))
     # Interactive shells that are no login shells: in containers, in an editor's terminal, after `sudo -s`.
-    bashrc = root.path / "etc/bash.bashrc"
-    root.write("etc/bash.bashrc", f"{bashrc.read_text() if bashrc.exists() else ''}\n{FUNCTION}\n")
+    bashrc = guest.read(root.path, "etc/bash.bashrc") if root.exists("etc/bash.bashrc") else ""
+    root.write("etc/bash.bashrc", f"{bashrc}\n{FUNCTION}\n")
     # sudo has a PATH of its own, and cron and units of systemd have.
     for program in ("conda", "mamba"):
-        (root.path / "usr/local/bin" / program).symlink_to(f"{CONDA}/bin/{program}")
+        root.link(f"usr/local/bin/{program}", f"{CONDA}/bin/{program}")

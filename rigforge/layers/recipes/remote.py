@@ -78,8 +78,8 @@ def build(root: Root) -> None:
     root.write("etc/issue.d/rigforge.issue", ISSUE)
     target.add_modules(root, "report", "wireguard")
     target.add_units(root, *UNITS)
-    if (root.path / "usr/sbin/nft").exists():
-        (root.path / "etc/rigforge/firewall.d").mkdir(parents=True)
+    if root.exists("usr/sbin/nft"):
+        root.at("etc/rigforge/firewall.d").mkdir(parents=True)
         target.add(root, "firewall.nft", "etc/rigforge/firewall.nft")
         root.write("etc/systemd/system/nftables.service.d/rigforge.conf", FIREWALL)
         root.chroot(["systemctl", "enable", "nftables.service"])
