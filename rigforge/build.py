@@ -90,6 +90,8 @@ def build_iso(
                     raise DamagedError(store.path(base.sha256))
                 digest = write(stack.medium.volume_id, epoch, output)
             Stamp(medium.id, medium.layout, round(elapsed(), 1)).put(output)
+        if stack.secrets:
+            say(f"{output.name} holds {' and '.join(stack.secrets)}: give it to nobody who may not know it")
     elif not check:
         say(UNCHANGED.format(output.name))
     if changed or not beside.described(output, lock):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
-from getpass import getpass
 from pathlib import Path
 
 from rigforge import state
@@ -12,6 +10,7 @@ from rigforge.attest.minisign import PublicKey, SecretKey
 from rigforge.errors import RigforgeError
 from rigforge.foreign import path_of
 from rigforge.sources.configured import read_toml
+from rigforge.stack.secrets import ask
 
 SECRET_VARIABLE = "RIGFORGE_SIGNING_KEY"
 PUBLIC_VARIABLE = "RIGFORGE_PUBLIC_KEY"
@@ -52,10 +51,7 @@ def passphrase(key: SecretKey) -> str:
     """
     if not key.has_passphrase:
         return ""
-    try:
-        asked = getpass(f"Passphrase of {key.path}: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
-    except EOFError:
-        asked = ""
+    asked = ask(f"Passphrase of {key.path}: ")
     if not asked:
         raise RigforgeError(
             f"{key.path} has a passphrase, and none was given",

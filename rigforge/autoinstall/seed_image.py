@@ -40,11 +40,13 @@ def nocloud(document_text: str, hostname: str) -> dict[str, str]:
     }
 
 
-def write_files(files: dict[str, str], folder: Path) -> None:
-    """Writes the files of a seed for a web server, which has to be able to read them."""
+def write_files(files: dict[str, str], folder: Path, *, private: bool) -> None:
+    """Writes the files of a seed for a web server; where they are `private`, only as their owner does it read them."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
-        atomic.write(folder / name, text)
+        with atomic.making(folder / name) as new:
+            new.touch(0o600 if private else 0o644)
+            new.write_text(text, encoding="utf-8")
 
 
 def _instance_id(document_text: str) -> str:

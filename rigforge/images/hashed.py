@@ -11,8 +11,10 @@ from rigforge import atomic, process
 from rigforge.errors import RigforgeError
 
 
-def write(command: Sequence[process.Argument], output: Path, env: Mapping[str, str]) -> str:
+def write(command: Sequence[process.Argument], output: Path, env: Mapping[str, str], *, private: bool = False) -> str:
     """Writes what `command` prints to `output`, whole or not at all, and returns the file's sha256 (hex).
+
+    Nobody but its owner may read it where it is `private`.
 
     Raises CommandFailed with the program's words, RigforgeError where the disk is full or cannot be written.
     """
@@ -26,6 +28,8 @@ def write(command: Sequence[process.Argument], output: Path, env: Mapping[str, s
                 file.write(piece)
                 hashing.result()
 
+            if private:
+                new.chmod(0o600)
             process.pipe(command, take, env=env)
     except OSError as error:
         raise RigforgeError(

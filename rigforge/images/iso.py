@@ -38,7 +38,7 @@ def write(medium: Medium, boot: Path, volume_id: str, epoch: int, output: Path) 
         command += ["-boot-info-table", "--grub2-boot-info"]
         command += ["-eltorito-alt-boot", "-e", "--interval:appended_partition_2:all::", "-no-emul-boot"]
         command += ["-graft-points", f"boot/bios.img={boot / 'bios.img'}", *sorted(points)]
-        return hashed.write(command, output, {"SOURCE_DATE_EPOCH": str(epoch)})
+        return hashed.write(command, output, {"SOURCE_DATE_EPOCH": str(epoch)}, private=medium.private)
 
 
 def rewrite(output: Path, medium: Medium) -> None:
@@ -49,6 +49,8 @@ def rewrite(output: Path, medium: Medium) -> None:
     places = {place: parts[0][0] for place, parts in extents(output).items()}
     with atomic.making(output) as hidden:
         output.rename(hidden)
+        if medium.private:
+            hidden.chmod(0o600)
         with hidden.open("r+b") as file:
             for place, text in medium.texts.items():
                 file.seek(places[place])

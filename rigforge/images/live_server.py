@@ -142,7 +142,7 @@ def lay_out(
     texts[_SUMS] = "".join(f"{md5}  ./{place}\n" for place, md5 in sorted(merged.items()))
     sizes = {place: len(text.encode()) for place, text in texts.items()}
     layout = json.dumps([server.sha256, digests, sizes, stack.medium.volume_id, epoch], sort_keys=True)
-    return Medium(identity, large, texts, hashlib.sha256(layout.encode()).hexdigest())
+    return Medium(identity, large, texts, hashlib.sha256(layout.encode()).hexdigest(), bool(stack.secrets))
 
 
 def chain(layers: Iterable[str]) -> list[str]:

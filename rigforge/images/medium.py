@@ -26,13 +26,15 @@ class Medium:
     """All files of a medium: `large` are taken from where they are, `texts` are written for it.
 
     `id` names this very content; two media with the same id are the same. `layout` names what decides where on the
-    ISO each file is: media that have it in common differ in nothing but the words of their texts.
+    ISO each file is: media that have it in common differ in nothing but the words of their texts. `private` says that
+    a text holds a secret.
     """
 
     id: str
     large: Mapping[str, Path]
     texts: Mapping[str, str]
     layout: str
+    private: bool = False
 
 
 def lay_out(stack: Stack, kernel: str, images: tuple[Squashfs, ...], boot: Path, document: str, epoch: int) -> Medium:
@@ -73,7 +75,7 @@ def lay_out(stack: Stack, kernel: str, images: tuple[Squashfs, ...], boot: Path,
     texts["SHA256SUMS"] = to_text(digests)
     sizes = {place: len(text.encode()) for place, text in texts.items()}
     layout = json.dumps([large_digests, sizes, stack.medium.volume_id, epoch], sort_keys=True)
-    return Medium(identity, large, texts, hashlib.sha256(layout.encode()).hexdigest())
+    return Medium(identity, large, texts, hashlib.sha256(layout.encode()).hexdigest(), bool(stack.secrets))
 
 
 def padded(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from rigforge.foreign import boundary, path_of
 from rigforge.stack.complaint import complaint, did_you_mean
 from rigforge.stack.merge import Source, merged, origin
 from rigforge.stack.model import SITE, Stack
+from rigforge.stack.secrets import PASSPHRASE_VARIABLE, warn_of_readers
 from rigforge.stack.settings import settings
 
 #: In the folder of stacks, but none: the order in which they are tried where none is named.
@@ -29,14 +31,16 @@ SITE_FILE = Path("site.toml")
 def load(name_or_path: str | Path, *, sets: Sequence[str] = (), site: Path | None = None) -> Stack:
     """Returns the stack of that name, or in that TOML file.
 
-    Over it come the site's values from `site` (else from ./site.toml, where there is one), and over
-    those `sets`, each of them `key=value`.
+    Over it come the site's values from `site` (else from ./site.toml, where there is one), over those the passphrase
+    of the environment, and over that `sets`, each of them `key=value`.
     Raises RigforgeError that names file, key and cure for anything in them that is wrong.
     """
     files = _with_parents(_find(name_or_path))
     sources = [Source(shown(path), table) for path, table in reversed(files)]
     if site or SITE_FILE.is_file():
         sources.append(_site(site or SITE_FILE))
+    if passphrase := os.environ.get(PASSPHRASE_VARIABLE):
+        sources.append(Source(PASSPHRASE_VARIABLE, {"storage": {"passphrase": passphrase}}))
     sources += settings(sets)
     with boundary(f"stack {str(name_or_path)!a} cannot be read"):
         try:
@@ -140,6 +144,7 @@ def _site(path: Path) -> Source:
                 f"{shown(path)}: {key}: belongs to the stack, and the lock is made from it",
                 f"sections of a site: {', '.join(SITE)}; for the rest write a stack of your own that says `extends`",
             )
+    warn_of_readers(path, shown(path), table)
     return Source(shown(path), table)
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 
 from rigforge.errors import RigforgeError
+from rigforge.stack.secrets import held
 from rigforge.stack.section import Section
 from rigforge.stack.sections import (
     Archive,
@@ -87,6 +88,11 @@ class Stack(Section):
     def name(self) -> str:
         """The stack's name: its file's, without `.toml`."""
         return self.path.stem
+
+    @property
+    def secrets(self) -> list[str]:
+        """The keys that hold what only the builder may read."""
+        return held(self.model_dump(include=set(SITE)))
 
     @property
     def lock_path(self) -> Path:

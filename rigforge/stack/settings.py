@@ -11,6 +11,7 @@ from rigforge.errors import RigforgeError, UsageError
 from rigforge.stack.complaint import did_you_mean, model_at
 from rigforge.stack.merge import PARENT, Source
 from rigforge.stack.model import SITE, Stack
+from rigforge.stack.secrets import SECRETS, given
 
 #: Short forms of the values that nearly every machine needs.
 SHORT = {
@@ -26,7 +27,7 @@ def settings(sets: Iterable[str]) -> list[Source]:
 
     A value is TOML (`true`, `["a", "b"]`), or plain text where it is none or where the key holds text.
     Keys are those of the site's sections, or one of `SHORT`. The first ssh_key replaces the keys of
-    stack and site, each further one is added.
+    stack and site, each further one is added. For a secret, see `rigforge.stack.secrets.given`.
     Raises UsageError where there is no `=`, RigforgeError for a key that is no site's value.
     """
     sources: list[Source] = []
@@ -41,7 +42,7 @@ def settings(sets: Iterable[str]) -> list[Source]:
             parsed = _short(key, value, where, first=all(source.where != where for source in sources))
         else:
             _check(key, where)
-            parsed = _value(key, value)
+            parsed = given(key, value) if key in SECRETS else _value(key, value)
         sources.append(Source(where, _nested(SHORT.get(key, key), parsed)))
     return sources
 
@@ -96,7 +97,7 @@ def _value(key: str, value: str) -> Any:
     except (ValueError, RecursionError):
         return value
     parsed = document["value"]
-    # A passphrase of digits is still text.
+    # A name of digits is still text.
     if len(document) > 1 or (field and field.annotation is str and not isinstance(parsed, str)):
         return value
     return parsed

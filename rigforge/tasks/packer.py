@@ -80,5 +80,5 @@ def packer(
             images = [image.path for _, image in make_layers(layers, cache, mirrors, packed, offline=False)][1:]
         iso = store.path(medium.sha256)
         render(folder, template, ubuntu_values(wanted, lock, iso, images, Path(key), folder), version())
-        write_files(nocloud(document, wanted.machine.hostname), folder / "http")
+        write_files(nocloud(document, wanted.machine.hostname), folder / "http", private=bool(wanted.secrets))
     print(f"packer: {folder}")

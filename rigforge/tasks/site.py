@@ -38,6 +38,7 @@ def seed(
 
     Example: invoke seed --host gpu07 --stack debian-12
     """
+    from rigforge import console
     from rigforge.autoinstall.rendered import rendered
     from rigforge.autoinstall.seed_image import nocloud, write_files, write_volume
     from rigforge.options import the_lock, the_mirrors, the_stack
@@ -49,9 +50,11 @@ def seed(
     files = nocloud(rendered(wanted, the_lock(wanted)), wanted.machine.hostname)
     if netboot:
         place = Path(out or ".") / wanted.machine.hostname
-        write_files(files, place)
+        write_files(files, place, private=bool(wanted.secrets))
     else:
         name = f"{wanted.machine.hostname}.img"
         place = Path(out) / name if Path(out).is_dir() else Path(out)
         write_volume(files, place)
+    if wanted.secrets:
+        console.say(f"it holds {' and '.join(wanted.secrets)}: give it to nobody who may not know it")
     print(f"seed: {place}")
