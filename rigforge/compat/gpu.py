@@ -141,7 +141,7 @@ def _key(name: str) -> str:
 
 def _nearest(key: str) -> tuple[str, ...]:
     whole, _ = _index()
-    near = difflib.get_close_matches(key, whole, n=6, cutoff=0.5)
+    near = difflib.get_close_matches(key[:100], whole, n=6, cutoff=0.5)
     return tuple(dict.fromkeys(card.name for known in near for card in whole[known]))[:4]
 
 

@@ -222,7 +222,7 @@ class Root:
         suites = " and ".join(sorted({archive.suite for archive in self._archives}))
         if missing := _MISSING.search(output):
             name = missing[1] or missing[2]
-            near = difflib.get_close_matches(name, self.names(name[0]), n=4)
+            near = difflib.get_close_matches(name[:100], self.names(name[0]), n=4)
             return RigforgeError(
                 f"package {name} (asked for by {wishes.get(name, 'another package')}) is not in {suites}",
                 f"did you mean {' or '.join(near)}?" if near else "correct the name, or add the archive that has it",

@@ -15,6 +15,7 @@ from rigforge.foreign import boundary
 from rigforge.images import iso
 from rigforge.lock.model import LockedFile
 from rigforge.process import run
+from rigforge.sources import web
 from rigforge.sources.mirrors import TIMEOUT, Mirrors
 from rigforge.store.checksums import parse, sha256
 
@@ -31,7 +32,7 @@ def newest(mirrors: Mirrors, suite: str, keyring: Path) -> LockedFile:
     Raises RigforgeError where the list cannot be had, is not signed with that key, or names no such ISO.
     """
     folder = f"{mirrors.url(ROLE)}/{suite}"
-    with tempfile.TemporaryDirectory(prefix="rigforge-") as directory, requests.Session() as session:
+    with tempfile.TemporaryDirectory(prefix="rigforge-") as directory, web.session() as session:
         sums, signature = Path(directory) / "SHA256SUMS", Path(directory) / "SHA256SUMS.gpg"
         for file in (sums, signature):
             file.write_bytes(_content(f"{folder}/{file.name}", session))

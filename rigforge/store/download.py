@@ -15,6 +15,7 @@ import urllib3
 from rigforge.errors import RigforgeError
 from rigforge.lock.model import LockedFile
 from rigforge.sources.mirrors import TIMEOUT, FileGoneError, Mirrors, locate, without_credentials
+from rigforge.sources.web import TooSlowError, pieces
 from rigforge.store.part import CHUNK, Part
 
 #: Seconds to wait before the next try when a server gave nothing; after the last one it is an error.
@@ -97,7 +98,7 @@ def _complete(file: LockedFile, part: Part, by: Transport, *, fresh: bool) -> st
             _append(location, file, part, by, fresh=fresh)
             return place
         except NetworkError as error:
-            failures = 1 if part.size > before else failures + 1
+            failures = 1 if part.size > before and not isinstance(error, TooSlowError) else failures + 1
             if isinstance(error, _HOPELESS) or _refused(error) or failures > len(PAUSES):
                 raise _unreachable(file, place, error, by.mirrors) from error
         except (ValueError, RecursionError) as error:  # what a server says of length or place is no such thing
@@ -151,7 +152,7 @@ def _opened(
         begin = int(answered[1]) if response.status_code == 206 and answered else 0
         if begin not in (0, offset):
             raise requests.exceptions.InvalidHeader(f"asked for byte {offset} and on, was sent byte {begin} and on")
-        yield begin, iter(lambda: response.raw.read(CHUNK, decode_content=False), b"")
+        yield begin, pieces(response.raw, CHUNK, decode_content=False)
 
 
 def _refused(error: Exception) -> bool:

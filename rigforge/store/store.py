@@ -21,6 +21,7 @@ from rigforge import __version__, atomic
 from rigforge.console import Transfer, warn
 from rigforge.errors import RigforgeError
 from rigforge.lock.model import LockedFile
+from rigforge.sources import web
 from rigforge.sources.mirrors import Mirrors
 from rigforge.store.checksums import Expected, compare
 from rigforge.store.download import StoppedError, Transport, download
@@ -187,7 +188,7 @@ class _Fetch:
 
     def _work(self) -> None:
         try:
-            with requests.Session() as session:
+            with web.session() as session:
                 session.headers["User-Agent"] = f"rigforge/{__version__}"
                 by = Transport(self._mirrors, session, self._transfer.advance, self._stop)
                 while not self._stop.is_set():

@@ -19,6 +19,7 @@ from rigforge.target.errors import InstallError
 from rigforge.target.late_commands import run_late_commands
 from rigforge.target.mounts import mounted, system_folders, unmount
 from rigforge.target.screen import FAILED_AFTER, Screen, consoles
+from rigforge.target.seed import seed
 
 #: In the live system's memory: where the log and what the installer needs for itself are.
 RUN = Path("/run/rigforge")
@@ -64,6 +65,8 @@ def install(screen: Screen) -> str:
         run(["udevadm", "settle"])
         text, where = media.find()
         document = parse(text, where)
+        # What would end the installation later does it now, while every disk is as it was.
+        seed(document, medium.id)
         screen.say(f"document: {where}")
     with screen.stage("checking the medium"):
         check_medium(MEDIUM, screen.progress)

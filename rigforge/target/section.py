@@ -11,6 +11,9 @@ import yaml
 #: Where the subset is described, for hints.
 MANUAL = "docs/autoinstall.md lists every key and what it takes"
 
+#: A document has no more values once its aliases are followed: a few lines can stand for billions.
+MOST = 100_000
+
 
 class DocumentError(ValueError):
     """The document asks for what the installer cannot do, or for a machine that nobody can use.
@@ -113,19 +116,42 @@ def words(text: str) -> tuple[str, ...]:
 def nearest(name: str, choices: Collection[str]) -> str:
     """Returns a hint naming the choice that `name` resembles, or ""."""
     by_folded = {choice.replace("_", "-").lower(): choice for choice in choices}
-    found = difflib.get_close_matches(name.replace("_", "-").lower(), by_folded, n=1)
+    # Comparing takes time by the square of the length.
+    found = difflib.get_close_matches(name[:100].replace("_", "-").lower(), by_folded, n=1)
     return f"did you mean {by_folded[found[0]]!r}?" if found else ""
 
 
 def load(text: str, where: str) -> object:
-    """Returns the YAML value of `text`; raises DocumentError for malformed YAML and for a key given twice."""
+    """Returns the YAML value of `text`.
+
+    Raises DocumentError for malformed YAML, for a key given twice, and for more than `MOST` values.
+    """
     try:
-        return yaml.load(text, Loader=_StrictLoader)
+        loader = _StrictLoader(text)
+        node = loader.get_single_node()
+        few = not node or _values(node) <= MOST
+        value = loader.construct_document(node) if node and few else None
     except Exception as error:  # PyYAML's constructors raise what they meet
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "is not text that YAML can hold"
         raise DocumentError(where, "", f"not valid YAML{line}: {problem}") from None
+    if not few:
+        raise DocumentError(where, "", f"more than {MOST} values, once aliases are followed")
+    return value
+
+
+def _values(node: yaml.Node) -> int:
+    """Counts the values of a document with its aliases followed, as far as just beyond `MOST`."""
+    pending, values = [node], 0
+    while pending and values <= MOST:
+        values += 1
+        match pending.pop():
+            case yaml.MappingNode(value=pairs):
+                pending += [child for pair in pairs for child in pair]
+            case yaml.SequenceNode(value=items):
+                pending += items
+    return values
 
 
 def _as_text(value: object) -> str:

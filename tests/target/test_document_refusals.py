@@ -5,6 +5,10 @@ from __future__ import annotations
 import pytest
 from documents import HASH, HASH_OF_NOTHING, KEY, document, identity, layout, refusal
 
+#: A few lines that stand for 10^9 values, by aliases and by merge keys.
+ALIASES = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 10))
+MERGES = "m0: &m0 {x: y}\n" + "".join(f"m{n}: &m{n} {{<<: [{', '.join([f'*m{n - 1}'] * 9)}]}}\n" for n in range(1, 10))
+
 REFUSED: dict[str, tuple[str, str, str]] = {
     # what: (document, key that the message names, a part of message or hint)
     "no document": ("", "", "not an autoinstall document"),
@@ -12,6 +16,9 @@ REFUSED: dict[str, tuple[str, str, str]] = {
     "malformed YAML": ("version: 1\nidentity: {", "", "not valid YAML, line 2"),
     "an impossible date": ("version: 2026-13-45", "", "not valid YAML"),
     "a key given twice": (document() + "version: 1\n", "", "'version' is given twice"),
+    "aliases of aliases": (ALIASES, "", "more than 100000 values, once aliases are followed"),
+    "merges of merges": (MERGES, "", "more than 100000 values, once aliases are followed"),
+    "an alias of itself": ("version: &a [*a]", "", "more than 100000 values"),
     "no version": ("identity: {hostname: gold, username: rig}", "version", "is missing"),
     "a version in quotes": (document(version="1"), "version", "the number 1"),
     "version true": (document(version=True), "version", "the number 1"),

@@ -34,6 +34,20 @@ def test_a_medium_that_does_not_is_damaged(text: str | None, tmp_path: Path) -> 
         read_medium(tmp_path)
 
 
+def test_what_will_be_written_is_made_before_a_disk_is_chosen(terminal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = []
+    monkeypatch.setattr(install, "read_medium", lambda _: Medium("0123abcd", ("base.squashfs",), 1000))
+    monkeypatch.setattr(install, "run", lambda _: None)
+    monkeypatch.setattr(install.media, "find", lambda: (document(), "here"))
+    monkeypatch.setattr(install, "seed", lambda *_: done.append("seed"))
+    monkeypatch.setattr(install, "check_medium", lambda *_: done.append("medium"))
+    monkeypatch.setattr(install, "clean_up", lambda: done.append("disk"))
+    monkeypatch.setattr(install, "scan", list)
+    with pytest.raises(InstallError):
+        install.install(Screen([terminal], 9))
+    assert done == ["seed", "medium", "disk"]
+
+
 @pytest.fixture
 def terminal(tmp_path: Path) -> Path:
     path = tmp_path / "tty1"

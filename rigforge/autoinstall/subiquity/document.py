@@ -14,9 +14,10 @@ import yaml
 
 from rigforge.errors import RigforgeError
 from rigforge.foreign import boundary
+from rigforge.target.section import MOST
 
-#: A document has no more bytes, and no more values once aliases are followed: a few lines can stand for billions.
-LARGEST, MOST = 1_000_000, 100_000
+#: Bytes; no document has more.
+LARGEST = 1_000_000
 
 Level = Literal["error", "unchecked", "warning"]
 

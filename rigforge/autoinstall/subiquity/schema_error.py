@@ -177,7 +177,7 @@ def nearest(name: str, names: Iterable[str]) -> str:
     same = {each.replace("-", "_").lower(): each for each in reversed(names)}
     if found := same.get(name.replace("-", "_").lower()):
         return found
-    return next(iter(difflib.get_close_matches(name, names, n=1, cutoff=0.75)), "")
+    return next(iter(difflib.get_close_matches(name[:100], names, n=1, cutoff=0.75)), "")
 
 
 def _words(error: jsonschema.ValidationError) -> tuple[str, str]:
