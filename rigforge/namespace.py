@@ -7,19 +7,22 @@ but the rest is the same, so that both make the same bytes. Root of a container 
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
 import os
 import pwd
 import shutil
 import sys
+import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from rigforge.errors import RigforgeError
-from rigforge.process import CommandFailed, run
+from rigforge.process import CommandFailed, minimal_environment, run
+from rigforge.state import PROJECT
 
 #: The bit of CAP_SYS_ADMIN in a mask of capabilities (linux/capability.h).
 SYS_ADMIN = 21
@@ -33,20 +36,27 @@ def call(function: str, request: Mapping[str, Any], *, log: Path) -> None:
     `request` travels as JSON. What the function and its programs print goes to the file `log`.
 
     Raises RigforgeError as the function raised it, or with the end of the log where it failed otherwise,
-    or with the cure where this machine does not let ordinary users make namespaces.
+    or with the cure where this machine does not let ordinary users make namespaces, and where a disk is full.
     """
     check()
     answer = log.with_suffix(".answer")
     answer.unlink(missing_ok=True)
-    interpreter = [sys.executable, "-m", "rigforge.namespace", function, str(answer)]
+    # Not from the current folder, whose files anybody may have written.
+    interpreter = [sys.executable, "-P", "-m", "rigforge.namespace", function, str(answer)]
+    path = os.pathsep.join(filter(None, (minimal_environment().get("PYTHONPATH"), str(PROJECT))))
     try:
         run(
             ["unshare", *mapping(), *ISOLATION, *interpreter],
             stdin=json.dumps(request),
             log=log,
-            env={"PYTHONDONTWRITEBYTECODE": "1"},
+            env={"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": path},
         )
     except CommandFailed as failure:
+        if os.strerror(errno.ENOSPC) in failure.output:
+            raise RigforgeError(
+                f"the disk of {log.parent} or of {tempfile.gettempdir()} is full",
+                f"make room there, or name other folders in RIGFORGE_HOME and TMPDIR; the whole log: {log}",
+            ) from None
         if answer.exists():
             raise RigforgeError(**json.loads(answer.read_text())) from None
         raise RigforgeError(failure.message, f"the whole log: {log}") from None

@@ -83,8 +83,8 @@ class Index:
                 lock.write_text(_preferences(preferred))
             result = run(
                 [
-                    sys.executable, "-m", "uv", "pip", "compile", "wishes.txt", "--constraints", "constraints.txt",
-                    "--format", "pylock.toml", "--output-file", lock,
+                    sys.executable, "-P", "-m", "uv", "pip", "compile", "wishes.txt",
+                    "--constraints", "constraints.txt", "--format", "pylock.toml", "--output-file", lock,
                     "--python-version", self.python, "--python-platform", self._platform(),
                     "--only-binary", ":all:", "--default-index", self.url, *(["--refresh"] if fresh else []),
                     "--no-config", "--no-python-downloads", "--quiet", "--color", "never",

@@ -56,5 +56,5 @@ def flash(
 def _enroll(variables: Path, option: str, certificate: Path) -> None:
     if not certificate.exists():
         raise RigforgeError(f"no such certificate: {certificate}", "see certificate in the [secure_boot] table")
-    tool = [sys.executable, "-m", "virt.firmware.vars"]
+    tool = [sys.executable, "-P", "-m", "virt.firmware.vars"]
     process.run([*tool, "--inplace", variables, option, _OWNER, certificate])

@@ -12,5 +12,5 @@ FOLDER = PROJECT / "image_tests"
 
 def command(host: str, expectations: Path, results: Path) -> list[str]:
     """Returns the program and its arguments; `host` is testinfra's name for what is tested, `results` a JUnit file."""
-    pytest = [sys.executable, "-m", "pytest", str(FOLDER), "-o", "addopts=", "-p", "no:cacheprovider", "-v"]
+    pytest = [sys.executable, "-P", "-m", "pytest", str(FOLDER), "-o", "addopts=", "-p", "no:cacheprovider", "-v"]
     return [*pytest, f"--hosts={host}", f"--expectations={expectations}", f"--junit-xml={results}"]
