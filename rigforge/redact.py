@@ -7,14 +7,18 @@ import re
 #: Stands for what is not shown.
 HIDDEN = "***"
 
+# What they look for begins where a word does: else the time would grow with the square of a word's length.
+
 #: `--set storage.passphrase=…` and its like, as words of a command line (quoted by a shell or not) or of a message.
 _SETTING = re.compile(
-    r"""((?:[\w.-]*\.)?(?:passphrase|password|password_hash|token)\s*=\s*)(?!@)('[^']*'|"[^"]*"|[^\s'"]+)""",
+    r"""(?<![\w.-])((?:[\w.-]*\.)?(?:passphrase|password|password_hash|token)\s*=\s*)(?!@)('[^']*'|"[^"]*"|[^\s'"]+)""",
     re.IGNORECASE,
 )
 
 #: The user's part of an address: of http and https all of it (a token may be the name), of others a password.
-_USER = re.compile(r"\b(https?://)[^/\s@'\"]*@|\b([a-z][a-z0-9+.-]*://[^/\s@:'\"]*:)[^/\s@'\"]*@", re.IGNORECASE)
+_USER = re.compile(
+    r"\b(https?://)[^/\s@'\"]*@|(?<![a-z0-9+.-])([a-z][a-z0-9+.-]*://[^/\s@:'\"]*:)[^/\s@'\"]*@", re.IGNORECASE
+)
 
 
 def redacted(text: str) -> str:
