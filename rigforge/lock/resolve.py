@@ -15,6 +15,7 @@ from rigforge.lock.conda import ROLE, conda_versions, resolve_conda, virtual_pac
 from rigforge.lock.decision import decide, settle
 from rigforge.lock.driver import driver_version, pin_driver
 from rigforge.lock.model import Lock, LockedFile, asked, in_order
+from rigforge.lock.replay import refuse_older
 from rigforge.lock.toolkit import check_toolkit
 from rigforge.lock.wheels import resolve_wheels, wheel_versions
 from rigforge.sources import apt, live_server
@@ -38,8 +39,10 @@ def resolve(
     wheels' versions and its conda packages are kept where they still fit. With `upgrade` it counts for nothing.
     `forced` has the reason to lock what cannot work.
 
-    Raises RigforgeError where an archive cannot be used, or the stack's wishes cannot be had together.
+    Raises RigforgeError where an archive cannot be used or is older than in `previous`, or the stack's wishes cannot be
+    had together.
     """
+    seen = previous.archives if previous and previous.stack == stack.name else ()
     if upgrade or (previous and previous.stack != stack.name):
         previous = None
     as_asked = asked(stack)
@@ -64,6 +67,7 @@ def resolve(
     with apt.private_root(stack.system.architecture, archives) as root:
         with step(f"reading the package indices of {', '.join(archive.suite for archive in archives)}"):
             states = root.update()
+        refuse_older(stack, states, seen)
         with step(f"resolving the packages of {stack.name}"):
             files = _debs(stack, distribution, root)
     check_toolkit(stack, files)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from rigforge.distributions import debian
@@ -193,3 +195,15 @@ def test_a_changed_stack_keeps_the_versions_of_wheels_and_an_upgrade_takes_new_o
     assert (versions(changed)["numpy"], versions(changed)["pandas"]) == ("2.4.0", "3.0")
     assert changed.stack_sha256 == asked(stack)
     assert versions(workshop.lock(stack, previous=changed, upgrade=True))["numpy"] == "2.5.0"
+
+
+@pytest.mark.parametrize("upgrade", [False, True])
+def test_an_archive_that_is_older_than_in_the_lock_before_is_refused(workshop: Workshop, upgrade: bool) -> None:
+    stack = workshop.stack()
+    lock = workshop.lock(stack)
+    seen = tuple(replace(archive, date="Sun, 22 Nov 2026 00:00:00 UTC") for archive in lock.archives)
+    before = replace(lock, archives=seen, stack_sha256="of another wish")
+    with pytest.raises(RigforgeError, match=r"of Sat, 11 Jul 2026 .* as it was on Sun, 22 Nov 2026") as error:
+        workshop.lock(stack, previous=before, upgrade=upgrade)
+    assert f"remove {stack.lock_path}" in error.value.hint
+    assert workshop.lock(stack, previous=replace(lock, stack_sha256="of another wish"), upgrade=upgrade) == lock
