@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ssl
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 import requests
@@ -17,7 +20,7 @@ Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
 @contextmanager
-def server(answer: Answer) -> Iterator[str]:
+def server(answer: Answer, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """Yields the address of a server that says 200 and then what `answer` writes."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -31,9 +34,11 @@ def server(answer: Answer) -> Iterator[str]:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
+        if tls:
+            listening.socket = tls.wrap_socket(listening.socket, server_side=True)
         threading.Thread(target=listening.serve_forever, daemon=True).start()
         try:
-            yield f"http://127.0.0.1:{listening.server_port}/"
+            yield f"http{'s' if tls else ''}://127.0.0.1:{listening.server_port}/"
         finally:
             listening.shutdown()
 
@@ -54,6 +59,22 @@ def sends(size: int) -> Answer:
 def never_ends(by: BaseHTTPRequestHandler) -> None:
     while True:
         by.wfile.write(b"[" * 65536)
+
+
+@pytest.mark.parametrize(("name", "accepted"), [("IP:127.0.0.1", True), ("DNS:mirror.example", False)])
+def test_only_the_hosts_own_certificate_is_accepted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, accepted: bool
+) -> None:
+    certificate, secret = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=x", "-addext"]
+    made = [*request, f"subjectAltName={name}", "-keyout", str(secret), "-out", str(certificate)]
+    subprocess.run(made, check=True, capture_output=True)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, secret)
+    refused = nullcontext() if accepted else pytest.raises(requests.exceptions.SSLError, match="match")
+    with server(sends(9), context) as url, web.session() as session, refused:
+        assert session.get(url).content == b"x" * 9
 
 
 @pytest.mark.parametrize("stream", [False, True])
