@@ -17,6 +17,7 @@ from urllib.parse import unquote
 
 from debian.deb822 import Deb822
 
+from rigforge.autoinstall.subiquity.lint.finding import mapping
 from rigforge.layers.recipes.pool import FILE as SOURCES
 from rigforge.process import run
 
@@ -194,23 +195,18 @@ def wishes(document: Mapping[str, Any], installed: Collection[str]) -> tuple[Wis
     missing = {purpose: [name for name in names if name not in installed] for purpose, names in asked.items()}
     # These it asks for in any case.
     missing["ssh.install-server"] = ["openssh-server"]
-    if kernel := _mapping(document.get("kernel")).get("package"):
+    if kernel := mapping(document.get("kernel")).get("package"):
         missing["kernel.package"] = [str(kernel)]
     return tuple(Wish(tuple(names), purpose) for purpose, names in missing.items() if names)
 
 
 def _kinds(document: Mapping[str, Any], layouts: Mapping[str, list[str]]) -> set[str]:
     """Returns the kinds of volume and file system that a document's storage is made of."""
-    storage = _mapping(document.get("storage"))
-    layout, actions = _mapping(storage.get("layout")), storage.get("config")
-    named = [_mapping(action) for action in actions] if isinstance(actions, list) else []
+    storage = mapping(document.get("storage"))
+    layout, actions = mapping(storage.get("layout")), storage.get("config")
+    named = [mapping(action) for action in actions] if isinstance(actions, list) else []
     kinds = {str(action.get(key)) for action in named for key in ("type", "fstype")}
     return {*kinds, *layouts.get(str(layout.get("name")), ())}
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    # Whether the document is one is not asked here.
-    return value if isinstance(value, dict) else {}
 
 
 def kernels(packages: Mapping[str, Mapping[str, str]], name: str) -> Iterator[str]:
