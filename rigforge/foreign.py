@@ -32,12 +32,11 @@ def boundary(what: str, hint: str = "") -> Iterator[None]:
 def leaving_out(what: str | Path) -> Iterator[None]:
     """Warns of whatever goes wrong in the block, and goes on without `what`: one odd file of many ends nothing."""
     try:
-        with boundary(f"{what} is left out"):
-            yield
-    except OSError as error:
-        console.warn(f"{what} is left out: {error.strerror or error}")
-    except RigforgeError as error:
-        console.warn(str(error))
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:
+        console.warn(f"{what} is left out: {_reason(error)}")
 
 
 def path_of(text: str, where: str) -> Path:
@@ -59,4 +58,6 @@ def _reason(error: Exception) -> str:
             return f"not UTF-8: {error.reason} at byte {error.start}"
         case KeyError():
             return f"{error} is missing"
+        case OSError(strerror=str(reason)):
+            return reason
     return str(error).strip()[:_LONGEST] or type(error).__name__

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rigforge.errors import RigforgeError
+from rigforge.foreign import boundary
 from rigforge.verify.serial import Stage
 
 _LONGEST = 200
@@ -142,12 +143,13 @@ def read_junit(path: Path) -> Results:
         suite = ElementTree.parse(path).getroot().find("testsuite")
     except (OSError, ElementTree.ParseError) as error:
         raise RigforgeError(f"the image tests left no results in {path}: {error}") from error
-    if suite is None or not int(suite.get("tests", "0")):
+    if suite is None or suite.get("tests", "0") == "0":
         raise RigforgeError(f"no image test was run, according to {path}")
-    failures = tuple(_failures(suite))
-    skipped = int(suite.get("skipped", "0"))
-    passed = int(suite.get("tests", "0")) - len(failures) - skipped
-    return Results(passed, failures, skipped, float(suite.get("time", "0")))
+    with boundary(f"{path} is not as pytest writes it"):
+        failures = tuple(_failures(suite))
+        skipped = int(suite.get("skipped", "0"))
+        passed = int(suite.get("tests", "0")) - len(failures) - skipped
+        return Results(passed, failures, skipped, float(suite.get("time", "0")))
 
 
 def _failures(suite: ElementTree.Element) -> list[str]:
