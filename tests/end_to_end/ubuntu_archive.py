@@ -68,11 +68,11 @@ def debian(stack: Stack, lock: Lock, folder: Path) -> Debian:
     minimal = (*apt.MINIMAL, *stack.packages.base, *live_server_pool.IN_THE_MINIMAL_LAYER)
     with apt.private_root("amd64", archives) as root:
         root.update()
-        everything = root.resolve("archive", dict.fromkeys(named, "the archive"))
-        below = root.resolve("minimal", dict.fromkeys(minimal, "the minimal layer"))
+        everything = root.resolve("host", dict.fromkeys(named, "the archive"))
+        below = root.resolve("base", dict.fromkeys(minimal, "the minimal layer"))
         sets = [dict.fromkeys(names, "the pool") for names in live_server_pool.SETS]
-        pool = {file.name: file for names in sets for file in root.resolve("pool", names, below)}
-        loaders = {file for names in sets for file in root.resolve("archive", names, everything)}
+        pool = {file.name: file for names in sets for file in root.resolve("host", names, below)}
+        loaders = {file for names in sets for file in root.resolve("host", names, everything)}
     files = (*everything, *loaders, *pool.values())
     store.fetch(files, mirrors)
     packages = {}
