@@ -1,4 +1,4 @@
-"""One build at a time: a lock on the state directory that says who holds it."""
+"""One build at a time: a lock on the state directory that says who holds it, and none of what killed builds left."""
 
 from __future__ import annotations
 
@@ -7,28 +7,76 @@ import json
 import os
 import shlex
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rigforge import console, state
+from rigforge import console, namespace, state
 from rigforge.errors import RigforgeError
 from rigforge.redact import command
 
 
 @contextmanager
-def exclusive() -> Iterator[None]:
+def exclusive(out: Path | None = None) -> Iterator[None]:
     """Holds the lock on `state.home()`; waits while another process holds it, and says who that is and since when.
 
-    The kernel drops the lock when its holder ends, however it ends, so a crash leaves nothing to clear away.
-    Raises RigforgeError where the state directory cannot be written.
+    The kernel drops the lock when its holder ends, however it ends. What a killed holder left half made is removed,
+    and temporary files lie in the state directory meanwhile, so that they are found there. `out` is the folder that
+    is written to; a build with another state directory may want it too.
+
+    Raises RigforgeError where one of the two cannot be written.
     """
-    path = state.home() / "lock"
-    descriptor = _locked(path)
+    home = state.home()
+    descriptor = _locked(home / "lock")
     try:
         os.truncate(descriptor, 0)
         os.write(descriptor, _signature().encode())
+        _clear_away(home)
+        with _temporary(home / "tmp"), _held(out):
+            yield
+    finally:
+        os.close(descriptor)
+
+
+def _clear_away(home: Path) -> None:
+    """Removes what only a build under way may have: temporary files, and what has not yet its own name."""
+    for path in (home / "tmp", *home.glob("layers/.*"), *home.glob("squashfs/.*"), *home.glob("blobs/.*")):
+        namespace.remove_tree(path)
+
+
+@contextmanager
+def _temporary(folder: Path) -> Iterator[None]:
+    """Makes a folder in which this process and its programs make temporary files."""
+    folder.mkdir(mode=0o700)
+    before = os.environ.get("TMPDIR")
+    os.environ["TMPDIR"], tempfile.tempdir = str(folder), None
+    try:
+        yield
+    finally:
+        del os.environ["TMPDIR"]
+        os.environ.update({"TMPDIR": before} if before is not None else {})
+        tempfile.tempdir = None
+        namespace.remove_tree(folder)
+
+
+@contextmanager
+def _held(out: Path | None) -> Iterator[None]:
+    """Holds a folder, where there is one, against builds with other state directories."""
+    if out is None:
+        yield
+        return
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(out, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise RigforgeError(
+            f"{out}: cannot be made a folder for results: {error.strerror}", "name another one: --out"
+        ) from error
+    try:
+        os.set_inheritable(descriptor, True)
+        _wait(descriptor, f"another build that writes to {out}")
         yield
     finally:
         os.close(descriptor)
@@ -59,11 +107,11 @@ def _locked(path: Path) -> int:
         os.close(descriptor)
 
 
-def _wait(descriptor: int) -> None:
+def _wait(descriptor: int, holder: str = "") -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        console.say(f"Waiting for {_holder(descriptor)} (Ctrl-C to give up)")
+        console.say(f"Waiting for {holder or _holder(descriptor)} (Ctrl-C to give up)")
         fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 

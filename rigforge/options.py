@@ -69,8 +69,8 @@ def the_iso(
 ) -> Path:
     """Builds the ISO of a stack, one build at a time, and returns its path."""
     lock = the_lock(stack)
-    with exclusive():
-        folder = Path(out) if out else state.PROJECT / "out"
+    folder = Path(out) if out else state.PROJECT / "out"
+    with exclusive(folder):
         base = Path(base_iso) if base_iso else None
         return build_iso(stack, lock, mirrors, base_iso=base, offline=offline, check=check, out=folder)
 
@@ -93,7 +93,7 @@ def the_images(
         raise UsageError(f"unknown compression: {compression}", f"it is one of: {', '.join(MEDIA_TYPES)}")
     lock = the_lock(stack)
     layout = (Path(out) if out else state.PROJECT / "out" / "images") / stack.name
-    with exclusive():
+    with exclusive(layout):
         images = build_images(
             stack, lock, mirrors, image=image, compression=compression, offline=offline, check=check, out=layout
         )

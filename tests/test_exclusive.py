@@ -6,6 +6,7 @@ import fcntl
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -13,13 +14,15 @@ import pytest
 
 from rigforge.errors import RigforgeError
 from rigforge.exclusive import exclusive
+from rigforge.process import run
 
 HOLDER = """
 import sys, time
+from pathlib import Path
 from rigforge import state
 from rigforge.exclusive import exclusive
 sys.argv = ["rigforge", "build-iso", "--stack", "smoke"]
-with exclusive():
+with exclusive({out}):
     print("held", flush=True)
     time.sleep({seconds})
     {at_the_end}
@@ -32,9 +35,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "state"
 
 
-def hold(seconds: float, at_the_end: str = "pass") -> subprocess.Popen[str]:
+def hold(seconds: float, at_the_end: str = "pass", out: Path | None = None) -> subprocess.Popen[str]:
     """Another process that holds the lock for so long."""
-    program = HOLDER.format(seconds=seconds, at_the_end=at_the_end)
+    program = HOLDER.format(seconds=seconds, at_the_end=at_the_end, out=f"Path({str(out)!r})" if out else "")
     holder = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     assert holder.stdout and holder.stdout.readline() == "held\n"
     return holder
@@ -82,7 +85,7 @@ def test_a_program_that_outlives_its_killed_build_still_holds_the_lock(
 ) -> None:
     # It frees itself of the signal by which it would end with the build.
     outliving = "from rigforge.process import run; run(['setpriv', '--pdeathsig=clear', 'sh', '-c', 'echo; sleep 1'])"
-    program = HOLDER.format(seconds=0, at_the_end=outliving)
+    program = HOLDER.format(seconds=0, at_the_end=outliving, out="")
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as holder:
         time.sleep(0.4)
         holder.send_signal(signal.SIGKILL)
@@ -91,3 +94,40 @@ def test_a_program_that_outlives_its_killed_build_still_holds_the_lock(
         with exclusive():
             assert time.monotonic() - start > 0.3
     assert f"(pid {holder.pid}, at work since" in capsys.readouterr().err
+
+
+def test_what_a_killed_build_left_half_made_is_removed(home: Path) -> None:
+    left = [home / "layers/.key/rootfs/file", home / "squashfs/.one.x.part/one", home / "tmp/rigforge-x/file"]
+    kept = [home / "layers/key/rootfs/.file", home / "store/ab/abcd.part"]
+    for file in (*left, *kept):
+        file.parent.mkdir(parents=True)
+        file.touch()
+    with exclusive():
+        assert [file for file in left if file.exists()] == []
+        assert all(file.exists() for file in kept)
+
+
+def test_temporary_files_lie_in_the_state_directory(home: Path) -> None:
+    before = tempfile.gettempdir()
+    with exclusive():
+        assert tempfile.gettempdir() == run(["printenv", "TMPDIR"]).stdout.strip() == str(home / "tmp")
+    assert tempfile.gettempdir() == before
+    assert not (home / "tmp").exists()
+
+
+def test_a_build_with_another_state_directory_waits_for_the_same_folder(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    with hold(0.5, out=out):
+        monkeypatch.setenv("RIGFORGE_HOME", str(tmp_path / "another"))
+        start = time.monotonic()
+        with exclusive(out):
+            assert time.monotonic() - start > 0.3
+    assert f"Waiting for another build that writes to {out}" in capsys.readouterr().err
+
+
+def test_a_folder_for_results_that_is_a_file_is_the_users_to_mend(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(RigforgeError, match="file: cannot be made a folder for results"), exclusive(tmp_path / "file"):
+        pass
