@@ -23,6 +23,16 @@ GRUB_TIMEOUT=2
 GRUB_DISABLE_OS_PROBER=true
 """
 
+#: Read by every menu that update-grub makes (/etc/grub.d/41_custom), before it is shown.
+UNFINISHED = "boot/grub/custom.cfg"
+
+#: Has the firmware go on to what comes after this disk, which is where the medium is.
+TO_THE_NEXT = """\
+echo "The installation on this disk was cut short. It begins again from the medium."
+sleep 5
+exit
+"""
+
 _OPTIONS = {"ext4": "errors=remount-ro", "vfat": "umask=0077"}
 
 #: For systemd-repart: a larger disk gives what it has more to the root's partition (repart.d(5)).
@@ -71,6 +81,16 @@ def start_script(volumes: Volumes) -> str:
         f"set prefix=($root){folder}\n"
         "configfile $prefix/grub.cfg\n"
     )
+
+
+def hold_back(target: Path) -> None:
+    """Keeps a system that is not complete from being started, whatever late-commands do to the menu."""
+    guest.write(target, UNFINISHED, TO_THE_NEXT)
+
+
+def let_start(target: Path) -> None:
+    """Lets the system be started: it is complete, and on the disk."""
+    guest.resolve(target, UNFINISHED, follow=False).unlink(missing_ok=True)
 
 
 def install(target: Path, volumes: Volumes, note: Callable[[str], None]) -> None:

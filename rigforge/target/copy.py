@@ -26,6 +26,9 @@ LIVE_ROOTFS = Path("/run/live/rootfs")
 #: Extended attributes by which overlayfs keeps its own notes; in a user namespace it takes the second.
 NOTES = ("trusted.overlay.", "user.overlay.")
 
+#: Where the kernel is told to forget what it can read again (Documentation/admin-guide/sysctl/vm.rst).
+DROP_CACHES = Path("/proc/sys/vm/drop_caches")
+
 #: Bytes compared at a time.
 CHUNK = 1 << 20
 
@@ -186,6 +189,21 @@ def union(layers: Sequence[Layer], run_folder: Path) -> Iterator[Path]:
     options = "ro,lowerdir=" + ":".join(str(layer.mount) for layer in reversed(layers))
     with mounted("--types", "overlay", "--options", options, "overlay", at=run_folder / "source") as where:
         yield where
+
+
+def write_out(target: Path) -> None:
+    """Waits until all that was written is on the disk. Raises InstallError where the disk did not take it."""
+    if run(["sync", "--file-system", target], check=False):
+        raise InstallError(
+            "the disk did not take all that was written to it",
+            "it may be failing, or its cable: look at the kernel's messages (dmesg), or take another disk",
+        )
+
+
+def forget(target: Path) -> None:
+    """Writes out what the kernel has in memory of any file system, so that what is read next comes from the disk."""
+    write_out(target)
+    DROP_CACHES.write_text("3")
 
 
 def compare(source: Path, target: Path) -> None:

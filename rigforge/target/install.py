@@ -95,6 +95,7 @@ def fill(screen: Screen, medium: Medium, document: Document, volumes: partition.
             with screen.stage("copying the system"):
                 copy.copy(layers, TARGET, lambda done: screen.progress(done, medium.rootfs_bytes))
             with screen.stage("comparing the copy"), copy.union(layers, RUN) as source:
+                copy.forget(TARGET)
                 copy.compare(source, TARGET)
         # Not before: FAT cannot hold the owners and modes that are copied.
         mounts.enter_context(mounted_volume(volumes.esp))
@@ -103,6 +104,7 @@ def fill(screen: Screen, medium: Medium, document: Document, volumes: partition.
         boot.write_tables(TARGET, volumes)
         with system_folders(TARGET):
             with screen.stage("installing the boot loader"):
+                boot.hold_back(TARGET)
                 boot.install(TARGET, volumes, screen.say)
             with screen.stage("running late-commands"):
                 run_late_commands(document.late_commands, PROGRAMS)
@@ -110,7 +112,9 @@ def fill(screen: Screen, medium: Medium, document: Document, volumes: partition.
             # Once more: a late-command may have replaced it.
             boot.check_configuration(TARGET, volumes.root.uuid)
             configure.write_secret(TARGET, "var/log/rigforge/install.log", LOG.read_text(errors="replace"))
-            run(["sync", "--file-system", TARGET])
+            copy.write_out(TARGET)
+            boot.let_start(TARGET)
+            copy.write_out(TARGET)
 
 
 def mounted_volume(made: partition.Filesystem) -> AbstractContextManager[Path]:

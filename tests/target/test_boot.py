@@ -10,10 +10,13 @@ import pytest
 
 from rigforge.target.boot import (
     GRUB_SETTINGS,
+    TO_THE_NEXT,
     check_configuration,
     crypttab,
     distribution_id,
     fstab,
+    hold_back,
+    let_start,
     start_script,
     write_tables,
 )
@@ -155,3 +158,12 @@ def test_the_mediums_menu_finds_the_kernels_beside_an_encrypted_root() -> None:
     script = start_script(Volumes("/dev/vda", (root, kernels, esp), "4444"))
     assert "--fs-uuid --set=root 3333\n" in script
     assert "prefix=($root)/grub\n" in script
+
+
+def test_a_system_that_is_not_complete_is_held_back_until_it_is(tmp_path: Path) -> None:
+    hold_back(tmp_path)
+    # Of /etc/grub.d/41_custom: `if [ -f $prefix/custom.cfg ]; then source $prefix/custom.cfg`.
+    assert (tmp_path / "boot/grub/custom.cfg").read_text() == TO_THE_NEXT
+    let_start(tmp_path)
+    assert not (tmp_path / "boot/grub/custom.cfg").exists()
+    let_start(tmp_path)

@@ -11,7 +11,18 @@ from pathlib import Path
 import pytest
 from namespaces import in_own_namespace
 
-from rigforge.target.copy import Layer, Notes, compare, copy, differing_content, read_notes, union
+from rigforge.target import copy as module
+from rigforge.target.copy import (
+    Layer,
+    Notes,
+    compare,
+    copy,
+    differing_content,
+    forget,
+    read_notes,
+    union,
+    write_out,
+)
 from rigforge.target.errors import InstallError
 
 LONG_AGO = 1_600_000_000
@@ -222,3 +233,18 @@ def test_a_missing_byte_at_the_end_is_found(tmp_path: Path) -> None:
     assert differing_content(tmp_path / "a", tmp_path / "b") == ["kernel"]
     assert differing_content(tmp_path / "b", tmp_path / "a") == ["kernel"]
     assert differing_content(tmp_path / "a", tmp_path / "a") == []
+
+
+def test_what_is_compared_comes_from_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "DROP_CACHES", tmp_path / "drop_caches")
+    forget(tmp_path)
+    assert (tmp_path / "drop_caches").read_text() == "3"
+
+
+def test_a_disk_that_does_not_take_what_is_written_may_be_failing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "run", lambda *_, **__: 1)
+    with pytest.raises(InstallError, match="did not take all that was written") as caught:
+        write_out(tmp_path)
+    assert "failing" in caught.value.hint
