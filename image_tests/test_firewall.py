@@ -42,6 +42,14 @@ def test_open_ports_answer_and_others_do_not(outside: dict[str, Any], opened: li
     assert outside["answered"] == [port for port in outside["asked"] if port in opened]
 
 
+def test_of_all_ports_none_lets_anybody_in_but_those(outside: dict[str, Any], expected: Expectations) -> None:
+    ranges = ("22/tcp", *(port for port in expected.open_ports if port.endswith("/tcp")))
+    bounds = [port.removesuffix("/tcp").split("-") for port in ranges]
+    opened = {f"{port}/tcp" for bound in bounds for port in range(int(bound[0]), int(bound[-1]) + 1)}
+    assert "22/tcp" in outside["open"]
+    assert set(outside["open"]) <= opened
+
+
 def test_ports_of_the_site_are_open(host: Host, expected: Expectations) -> None:
     with host.sudo():
         ruleset = json.loads(host.check_output("nft --json list table inet rigforge"))["nftables"]

@@ -10,6 +10,9 @@ from testinfra.host import Host
 
 from rigforge.verify.expectations import Expectations
 
+#: Of 10, as systemd-analyze(1) judges what a service is kept from.
+MOST_EXPOSED = 4.0
+
 pytestmark = pytest.mark.needs("machine")
 
 
@@ -72,6 +75,17 @@ def test_services_run_unless_the_hardware_for_them_is_missing(host: Host, expect
 def test_no_unit_has_failed(host: Host) -> None:
     assert host.check_output("systemctl list-units --failed --no-legend --plain") == ""
     assert host.check_output("systemctl is-system-running") == "running"
+
+
+def test_our_services_can_do_little_besides_their_work(host: Host) -> None:
+    listed = host.check_output("systemctl list-unit-files --no-legend --plain 'rigforge-*.service'")
+    units = [line.split()[0] for line in listed.splitlines()]
+    assert "rigforge-report.service" in units
+    judged = {
+        unit: host.check_output("systemd-analyze security --no-pager %s", unit).splitlines()[-1] for unit in units
+    }
+    exposures = {unit: float(re.sub(r".*: ([0-9.]+) .*", r"\1", line)) for unit, line in judged.items()}
+    assert {unit: exposure for unit, exposure in exposures.items() if exposure > MOST_EXPOSED} == {}
 
 
 def test_first_boot_went_through(host: Host) -> None:

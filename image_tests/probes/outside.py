@@ -1,13 +1,15 @@
 """Tries, from another machine's place in the network, what of this machine can be reached: run as root.
 
 That place is a network namespace with a cable of its own; the packets pass the firewall as those of any other machine.
-Arguments: the machine's mDNS name, then ports as 8888/tcp. Prints which ports were asked and which answered, and the
-addresses that the name was answered with.
+Arguments: the machine's mDNS name, then ports as 8888/tcp. Prints which ports were asked and which answered, all TCP
+ports of the machine that let one in, and the addresses that the name was answered with.
 """
 
 from __future__ import annotations
 
 import json
+import resource
+import select
 import socket
 import struct
 import subprocess
@@ -19,6 +21,8 @@ HERE, THERE = "10.213.7.1", "10.213.7.2"
 PLACE = "rigforge-outside"
 #: Seconds: without KVM an answer may take this long, and what is dropped never comes.
 PATIENCE = 5
+#: TCP ports that are knocked at together.
+BATCH = 16384
 
 
 def ip(*words: str) -> None:
@@ -69,6 +73,27 @@ def answers(port: int, protocol: str) -> bool:
         return True
 
 
+def open_ports() -> list[int]:
+    """Knocks at every TCP port, and returns those that let one in."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (BATCH + 64, BATCH + 64))
+    found = []
+    for first in range(1, 65536, BATCH):
+        waiting, answered = {}, select.epoll()
+        for port in range(first, min(first + BATCH, 65536)):
+            client = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+            client.connect_ex((HERE, port))
+            answered.register(client, select.EPOLLOUT | select.EPOLLONESHOT)
+            waiting[client.fileno()] = port, client
+        deadline = time.monotonic() + PATIENCE
+        while (left := deadline - time.monotonic()) > 0:
+            for number, _ in answered.poll(left):
+                port, client = waiting.pop(number)
+                if client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0:
+                    found.append(port)
+        answered.close()
+    return sorted(found)
+
+
 def resolve(name: str) -> list[str]:
     """Asks for a name by multicast (RFC 6762), with an answer to ourselves alone."""
     labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
@@ -105,6 +130,7 @@ def main() -> None:
         answered = [pair for pair in asked if answers(*pair)]
         shown = {"asked": asked, "answered": answered}
         found = {key: [f"{port}/{kind}" for port, kind in value] for key, value in shown.items()}
+        found["open"] = [f"{port}/tcp" for port in open_ports()]
         found["name"] = resolve(name)
         del kept
     finally:
