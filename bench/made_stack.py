@@ -35,6 +35,8 @@ host = []
 
 #: What dpkg and apt need in a root; their scripts, which take most of the time of a real one, are left out.
 GROUND = ("apt", "base-files", "coreutils", "dash", "diffutils", "dpkg", "findutils", "grep", "libc-bin", "sed", "tar")
+UNUSED = [f"usr/share/{name}" for name in ("doc", "info", "locale", "man", "perl5")]
+UNUSED += ["usr/lib/locale", "usr/lib/x86_64-linux-gnu/gconv"]
 ACCOUNTS = {
     "etc/passwd": "root:x:0:0:root:/root:/bin/sh\n_apt:x:100:65534::/nonexistent:/usr/sbin/nologin\n",
     "etc/group": "root:x:0:\nshadow:x:42:\nnogroup:x:65534:\n",
@@ -115,6 +117,8 @@ def _needed(control: Packages, provided: Mapping[str, str]) -> Iterator[str]:
 def _unpack(files: Iterable[LockedFile], store: Store, root: Path) -> None:
     for file in files:
         subprocess.run(["dpkg-deb", "--extract", store.path(file.sha256), root], check=True)
+    for folder in UNUSED:
+        shutil.rmtree(root / folder, ignore_errors=True)
     shutil.copytree(root / "usr/share/base-files", root / "etc", dirs_exist_ok=True)
     _write(ACCOUNTS, root)
 

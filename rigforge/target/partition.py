@@ -20,6 +20,19 @@ ROOT_X86_64 = "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709"
 LVM = "E6D6D379-F507-44C2-A23C-238F2A3DF928"
 LUKS = "CA7D7CCB-63ED-4C53-861C-1742536059CC"
 
+#: What BIOS starts until a boot loader is installed: it shows the words after it, and has BIOS try the next device. An
+#: empty boot sector stops a machine that prefers its disk, with a black screen.
+NO_LOADER = (
+    bytes.fromhex(
+        "fc 31c0 8ed8"  # cld; ds = 0
+        "bb0700 be1b7c"  # bx = page and colour; si = the words, behind these 27 bytes
+        "ac 84c0 7406"  # the next letter, or on to the end
+        "b40e cd10 ebf5"  # int 10h, teletype output
+        "cd18 f4 ebfd"  # int 18h, the next device; hlt
+    )
+    + b"The installation on this disk was cut short: start the medium again.\r\n\0"
+)
+
 VOLUME_GROUP = "rigforge"
 CRYPT_NAME = "rigforge-crypt"
 
@@ -132,7 +145,7 @@ def take_down_order(tree: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def lay_out(disk: str, storage: Storage) -> Volumes:
     """Writes the partition table and makes the file systems; the disk has been erased. Returns what was made."""
     partitions = table(storage)
-    run(["sfdisk", "--quiet", "--wipe", "always", "--wipe-partitions", "always", disk], stdin=sfdisk_script(partitions))
+    write_table(disk, partitions)
     run(["udevadm", "settle"])
     paths = {row.name: partition_path(disk, number) for number, row in enumerate(partitions, 1)}
     device, luks_uuid = paths["rigforge-root"], ""
@@ -142,6 +155,13 @@ def lay_out(disk: str, storage: Storage) -> Volumes:
     if storage.layout == "lvm":
         device = _logical_volume(device)
     return Volumes(disk, tuple(_filesystems(device, paths)), luks_uuid)
+
+
+def write_table(disk: str, partitions: tuple[Partition, ...]) -> None:
+    """Writes the partition table, and before it what BIOS starts until there is a boot loader."""
+    run(["sfdisk", "--quiet", "--wipe", "always", "--wipe-partitions", "always", disk], stdin=sfdisk_script(partitions))
+    with Path(disk).open("r+b") as sector:
+        sector.write(NO_LOADER)
 
 
 def _filesystems(root: str, paths: Mapping[str, str]) -> Iterator[Filesystem]:

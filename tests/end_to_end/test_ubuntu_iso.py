@@ -220,6 +220,7 @@ def test_the_document_is_accepted_and_names_the_kernel_of_the_layers(rig: Rig, i
     assert f'package: "linux-image-{kernel}"' in document.read_text()
 
 
+@pytest.mark.full
 def test_one_file_of_all_layers_starts_as_well(rig: Rig, tmp_path: Path) -> None:
     image = rig.changed("one-file", '[medium]\nsource = "fsimage"\n').build(tmp_path)
     named = ["-name", "rigforge*.squashfs"]

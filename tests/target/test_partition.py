@@ -23,8 +23,10 @@ from rigforge.target.partition import (
     sfdisk_script,
     table,
     take_down_order,
+    write_table,
 )
 from rigforge.target.storage_section import Storage
+from rigforge.verify import qemu
 
 MIB = 2**20
 DISK = 8 * 2**30
@@ -39,7 +41,7 @@ def written(storage: Storage, tmp_path: Path) -> list[dict[str, object]]:
     disk = tmp_path / "disk"
     with disk.open("wb") as file:
         file.truncate(DISK)
-    subprocess.run(["sfdisk", "--quiet", disk], input=sfdisk_script(table(storage)), text=True, check=True)
+    write_table(str(disk), table(storage))
     output = subprocess.run(["sfdisk", "--json", disk], capture_output=True, text=True, check=True).stdout
     read = json.loads(output)["partitiontable"]
     assert read["label"] == "gpt" and read["sectorsize"] == 512
@@ -75,6 +77,25 @@ def test_partitions_begin_at_whole_mebibytes_and_fill_the_disk(storage: Storage,
     assert all(int(str(row["start"])) * 512 % MIB == 0 for row in partitions)
     end = int(str(partitions[-1]["start"])) + int(str(partitions[-1]["size"]))
     assert DISK - end * 512 < 2 * MIB
+
+
+def test_a_disk_without_a_boot_loader_lets_bios_go_on_to_the_medium(tmp_path: Path) -> None:
+    written(DIRECT, tmp_path)
+    # A boot image that ends QEMU with a code of its own: mov dx,0xf4; mov al,0x10; out dx,al (0x10 << 1 | 1).
+    (tmp_path / "medium").mkdir()
+    (tmp_path / "medium/boot.img").write_bytes(bytes.fromhex("baf400b010ee").ljust(2048, b"\0"))
+    iso = ["-o", tmp_path / "iso", "-b", "boot.img", "-no-emul-boot", "-boot-load-size", "4", tmp_path / "medium"]
+    subprocess.run(["xorriso", "-as", "mkisofs", "-quiet", *iso], check=True, capture_output=True)
+    machine = ["-nodefaults", "-display", "none", "-m", "16", "-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
+    machine += ["-drive", f"if=none,id=disk,format=raw,file={tmp_path / 'disk'}", "-device"]
+    machine += [
+        "ide-hd,drive=disk,bus=ide.0,bootindex=0",
+        "-drive",
+        f"if=none,id=iso,format=raw,file={tmp_path / 'iso'}",
+    ]
+    machine += ["-device", "ide-cd,drive=iso,bus=ide.1,bootindex=1"]
+    ended = subprocess.run(["timeout", "60", qemu.QEMU, *machine], check=False)
+    assert ended.returncode == 0x21
 
 
 def test_the_passphrase_is_not_in_the_partition_table() -> None:
