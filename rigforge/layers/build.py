@@ -13,7 +13,7 @@ from typing import Any
 from rigforge import atomic, namespace
 from rigforge.console import step
 from rigforge.errors import DamagedError
-from rigforge.layers.plan import Layer
+from rigforge.layers.plan import ON_MEDIUM, Layer
 from rigforge.lock.model import LockedFile
 from rigforge.store.checksums import Expected, compare
 from rigforge.store.store import Store
@@ -79,7 +79,7 @@ class Cache:
 
 def missing(layers: Sequence[Layer], cache: Cache) -> tuple[Layer, ...]:
     """Returns the layers that have to be built; one that only serves others of them is missing if one of those is."""
-    serving = {used.key for layer in layers for used in layer.uses}
+    serving = {used.key for layer in layers for used in layer.uses if used.name not in ON_MEDIUM}
     wanted = {layer.key for layer in layers if layer.key not in serving and not cache.layer(layer).exists()}
     for layer in layers:
         if layer.key in wanted:

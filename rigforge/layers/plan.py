@@ -33,6 +33,9 @@ DOCTOR_ENVIRONMENT = "/opt/doctor"
 
 CUDA_ROOT = "/usr/local/cuda"
 
+#: Layers of which the medium has files, though they are not shipped.
+ON_MEDIUM = ("boot",)
+
 #: Sources besides its own that decide what a recipe makes, as patterns within the package.
 SHARED = {
     "cuda": ("layers/bytecode.py", "layers/conda*", "layers/cuda_tree.py", "layers/wheels.py"),
