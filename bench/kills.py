@@ -90,9 +90,16 @@ class Builds:
 
     def _start(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
         environment = {**os.environ, "RIGFORGE_HOME": str(self._home)}
-        log = (self._home / "kills.log").open("ab")
-        quiet = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
-        return subprocess.Popen(command, env=environment, start_new_session=True, cwd=PROJECT, **quiet)
+        with (self._home / "kills.log").open("ab") as log:
+            return subprocess.Popen(
+                command,
+                env=environment,
+                cwd=PROJECT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
 
 
 def builds(stack: str, place: Path) -> Builds:
