@@ -26,9 +26,6 @@ LIVE_ROOTFS = Path("/run/live/rootfs")
 #: Extended attributes by which overlayfs keeps its own notes; in a user namespace it takes the second.
 NOTES = ("trusted.overlay.", "user.overlay.")
 
-#: Where the kernel is told to forget what it can read again (Documentation/admin-guide/sysctl/vm.rst).
-DROP_CACHES = Path("/proc/sys/vm/drop_caches")
-
 #: Bytes compared at a time.
 CHUNK = 1 << 20
 
@@ -198,12 +195,6 @@ def write_out(target: Path) -> None:
             "the disk did not take all that was written to it",
             "it may be failing, or its cable: look at the kernel's messages (dmesg), or take another disk",
         )
-
-
-def forget(target: Path) -> None:
-    """Writes out what the kernel has in memory of any file system, so that what is read next comes from the disk."""
-    write_out(target)
-    DROP_CACHES.write_text("3")
 
 
 def compare(source: Path, target: Path) -> None:

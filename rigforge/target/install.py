@@ -6,7 +6,8 @@ import json
 import os
 import sys
 import traceback
-from contextlib import AbstractContextManager, ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,17 +89,15 @@ def install(screen: Screen) -> str:
 
 def fill(screen: Screen, medium: Medium, document: Document, volumes: partition.Volumes) -> None:
     """Makes the empty file systems into the installed system."""
-    with ExitStack() as mounts:
-        for made in volumes.filesystems[:-1]:
-            mounts.enter_context(mounted_volume(made))
-        with copy.mounted_layers(medium.layers, MEDIUM / "live", RUN) as layers:
-            with screen.stage("copying the system"):
-                copy.copy(layers, TARGET, lambda done: screen.progress(done, medium.rootfs_bytes))
-            with screen.stage("comparing the copy"), copy.union(layers, RUN) as source:
-                copy.forget(TARGET)
-                copy.compare(source, TARGET)
-        # Not before: FAT cannot hold the owners and modes that are copied.
-        mounts.enter_context(mounted_volume(volumes.esp))
+    with copy.mounted_layers(medium.layers, MEDIUM / "live", RUN) as layers:
+        with screen.stage("copying the system"), target(volumes):
+            copy.copy(layers, TARGET, lambda done: screen.progress(done, medium.rootfs_bytes))
+            copy.write_out(TARGET)
+        # Mounted anew: what is read then comes from the disk, and not from memory.
+        with screen.stage("comparing the copy"), target(volumes), copy.union(layers, RUN) as source:
+            copy.compare(source, TARGET)
+    # Not before: FAT cannot hold the owners and modes that are copied.
+    with target(volumes), mounted_volume(volumes.esp):
         configure.forget_identity(TARGET)
         configure.write_seed(TARGET, document, f"{medium.id[:16]}-{partition.new_uuid()}")
         boot.write_tables(TARGET, volumes)
@@ -115,6 +114,15 @@ def fill(screen: Screen, medium: Medium, document: Document, volumes: partition.
             copy.write_out(TARGET)
             boot.let_start(TARGET)
             copy.write_out(TARGET)
+
+
+@contextmanager
+def target(volumes: partition.Volumes) -> Iterator[None]:
+    """Mounts the new file systems at /target, but for the one that firmware reads."""
+    with ExitStack() as mounts:
+        for made in volumes.filesystems[:-1]:
+            mounts.enter_context(mounted_volume(made))
+        yield
 
 
 def mounted_volume(made: partition.Filesystem) -> AbstractContextManager[Path]:

@@ -18,7 +18,9 @@ Firmware = Literal["bios", "uefi", "secureboot"]
 FIRMWARES: tuple[Firmware, ...] = ("bios", "uefi", "secureboot")
 
 QEMU = "qemu-system-x86_64"
-TCG = "tcg,thread=multi"
+#: The buffer for translated code has 256 MiB of the usual 1024: a full one makes each write to a page that once had
+#: code take milliseconds, and a machine that restarts after an installation then clears its memory for hours (7.2).
+TCG = "tcg,thread=multi,tb-size=256"
 KVM = "kvm"
 
 # A boot sector that ends the guest with a code of its own: mov dx,0xf4; mov al,0x10; out dx,al; hlt; jmp $-1.

@@ -18,7 +18,6 @@ from rigforge.target.copy import (
     compare,
     copy,
     differing_content,
-    forget,
     read_notes,
     union,
     write_out,
@@ -233,12 +232,6 @@ def test_a_missing_byte_at_the_end_is_found(tmp_path: Path) -> None:
     assert differing_content(tmp_path / "a", tmp_path / "b") == ["kernel"]
     assert differing_content(tmp_path / "b", tmp_path / "a") == ["kernel"]
     assert differing_content(tmp_path / "a", tmp_path / "a") == []
-
-
-def test_what_is_compared_comes_from_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "DROP_CACHES", tmp_path / "drop_caches")
-    forget(tmp_path)
-    assert (tmp_path / "drop_caches").read_text() == "3"
 
 
 def test_a_disk_that_does_not_take_what_is_written_may_be_failing(

@@ -32,21 +32,21 @@ def test_kvm_where_processor_device_and_guest_agree(tmp_path: Path, kvm: Path, t
 
 
 def test_no_kvm_where_the_guest_does_not_run(tmp_path: Path, kvm: Path) -> None:
-    assert qemu.accelerator(cpuinfo(tmp_path, INTEL), kvm, lambda _: False) == "tcg,thread=multi"
+    assert qemu.accelerator(cpuinfo(tmp_path, INTEL), kvm, lambda _: False) == qemu.TCG
 
 
 def test_no_guest_is_tried_where_the_processor_has_no_virtualisation(tmp_path: Path, kvm: Path) -> None:
     tried: list[str] = []
     chosen = qemu.accelerator(cpuinfo(tmp_path, NESTED_WITHOUT), kvm, lambda name: bool(tried.append(name)) or True)
-    assert (chosen, tried) == ("tcg,thread=multi", [])
+    assert (chosen, tried) == (qemu.TCG, [])
 
 
 def test_no_kvm_without_the_device(tmp_path: Path) -> None:
-    assert qemu.accelerator(cpuinfo(tmp_path, INTEL), tmp_path / "none", lambda _: True) == "tcg,thread=multi"
+    assert qemu.accelerator(cpuinfo(tmp_path, INTEL), tmp_path / "none", lambda _: True) == qemu.TCG
 
 
 def test_no_kvm_where_nothing_is_known_of_the_processor(tmp_path: Path, kvm: Path) -> None:
-    assert qemu.accelerator(tmp_path / "none", kvm, lambda _: True) == "tcg,thread=multi"
+    assert qemu.accelerator(tmp_path / "none", kvm, lambda _: True) == qemu.TCG
 
 
 def test_probe_guest_runs_to_its_end() -> None:
