@@ -188,9 +188,9 @@ def test_the_installer_gets_all_that_it_asks_for_from_layers_and_pool(rig: Rig, 
     rig.look_at(image)
 
 
-def test_26_04_s_installer_does_as_well_by_the_key_of_the_medium(later: Rig, tmp_path: Path) -> None:
-    later.look_at(later.build(tmp_path / "layered"))
-    later.look_at(later.changed("one-file-later", '[medium]\nsource = "fsimage"\n').build(tmp_path / "one-file"))
+@pytest.mark.parametrize("source", ["fsimage-layered", pytest.param("fsimage", marks=pytest.mark.full)])
+def test_26_04_s_installer_does_as_well_by_the_key_of_the_medium(source: str, later: Rig, tmp_path: Path) -> None:
+    later.look_at(later.changed(f"later-{source}", f'[medium]\nsource = "{source}"\n').build(tmp_path))
 
 
 def test_the_layers_name_their_archives_for_the_installer_to_fill_in(host: Path) -> None:
