@@ -21,8 +21,9 @@ HERE, THERE = "10.213.7.1", "10.213.7.2"
 PLACE = "rigforge-outside"
 #: Seconds: without KVM an answer may take this long, and what is dropped never comes.
 PATIENCE = 5
-#: TCP ports that are knocked at together, and the seconds after which it is looked which of them let one in.
-BATCH, MOMENT = 16384, 3
+#: TCP ports that are knocked at together, and the seconds after which it is looked which of them let one in: less than
+#: the kernel waits before it knocks again.
+BATCH, MOMENT = 1024, 0.2
 
 
 def ip(*words: str) -> None:
