@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from debian.deb822 import Packages
@@ -19,7 +20,7 @@ from rigforge.sources.mirrors import Mirrors
 from rigforge.stack.load import load
 from rigforge.state import PROJECT
 from rigforge.store.store import Store
-from tests.sources.signed_archive import pack
+from tests.sources.signed_archive import pack, write
 
 NAME = "made"
 KERNEL = "6.1.0-1-amd64"
@@ -77,9 +78,9 @@ def make(folder: Path, home: Path) -> Path:
     ground = list(_closure(smoke.part("base"), store))
     packages = [
         *(file for file in smoke.part("base") if file.name == "usr-is-merged"),
-        _packed(folder, store, "base", "ground", lambda root: _unpack(ground, store, root), Essential="yes"),
-        _packed(folder, store, "host", f"linux-image-{KERNEL}", lambda root: _write(KERNELS, root)),
-        _packed(folder, store, "host", "machine", lambda root: _write(MACHINE, root)),
+        _packed(folder, store, "base", "ground", partial(_unpack, ground, store), Essential="yes"),
+        _packed(folder, store, "host", f"linux-image-{KERNEL}", partial(write, KERNELS)),
+        _packed(folder, store, "host", "machine", partial(write, MACHINE)),
     ]
     stack = load(stack_file)
     lock = replace(
@@ -120,15 +121,7 @@ def _unpack(files: Iterable[LockedFile], store: Store, root: Path) -> None:
     for folder in UNUSED:
         shutil.rmtree(root / folder, ignore_errors=True)
     shutil.copytree(root / "usr/share/base-files", root / "etc", dirs_exist_ok=True)
-    _write(ACCOUNTS, root)
-
-
-def _write(files: Mapping[str, str], root: Path) -> None:
-    for path, text in files.items():
-        file = root / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-        file.chmod(0o755 if text.startswith("#!") else 0o644)
+    write(ACCOUNTS, root)
 
 
 def _packed(

@@ -55,8 +55,10 @@ def _temporary(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        del os.environ["TMPDIR"]
-        os.environ.update({"TMPDIR": before} if before is not None else {})
+        if before is None:
+            del os.environ["TMPDIR"]
+        else:
+            os.environ["TMPDIR"] = before
         tempfile.tempdir = None
         namespace.remove_tree(folder)
 

@@ -9,11 +9,14 @@ HIDDEN = "***"
 
 # What they look for begins where a word does: else the time would grow with the square of a word's length.
 
+#: The key of a setting that is a secret, and that its value follows, unless that is in a file (`@FILE`).
+_KEY = r"(?:[\w.-]*\.)?(?:passphrase|password|password_hash|token)\s*=\s*"
+
 #: `--set storage.passphrase=…` and its like, as words of a command line (quoted by a shell or not) or of a message.
-_SETTING = re.compile(
-    r"""(?<![\w.-])((?:[\w.-]*\.)?(?:passphrase|password|password_hash|token)\s*=\s*)(?!@)('[^']*'|"[^"]*"|[^\s'"]+)""",
-    re.IGNORECASE,
-)
+_SETTING = re.compile(rf"""(?<![\w.-])({_KEY})(?!@)('[^']*'|"[^"]*"|[^\s'"]+)""", re.IGNORECASE)
+
+#: The same as one word of a command line.
+_WORD = re.compile(rf"^((?:--set=)?{_KEY})(?!@).+$", re.DOTALL)
 
 #: The user's part of an address: of http and https all of it (a token may be the name), of others a password.
 _USER = re.compile(
@@ -37,6 +40,3 @@ def command(words: list[str]) -> list[str]:
     ['rigforge', '--set', 'storage.passphrase=***', '--set=storage.passphrase=***']
     """
     return [_WORD.sub(rf"\1{HIDDEN}", redacted(word)) for word in words]
-
-
-_WORD = re.compile(r"^((?:--set=)?(?:[\w.-]*\.)?(?:passphrase|password|password_hash|token)\s*=\s*)(?!@).+$", re.DOTALL)

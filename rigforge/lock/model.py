@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,7 +13,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rigforge import distributions
+from rigforge import atomic, distributions
 from rigforge.doctor import build
 from rigforge.errors import RigforgeError
 from rigforge.foreign import boundary
@@ -181,15 +179,9 @@ def read(path: Path) -> Lock:
 
 def write(lock: Lock, path: Path) -> None:
     """Writes the lock file, whole or not at all."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(to_text(lock))
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic.making(path) as new:
+        new.write_text(to_text(lock), encoding="utf-8")
+        new.chmod(0o644)
 
 
 def asked(stack: Stack) -> str:

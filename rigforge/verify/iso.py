@@ -144,7 +144,7 @@ def _flash(firmware: qemu.Firmware, stack: Stack, variables: Path) -> uefi.Flash
 def _build(files: Files, machine: qemu.Machine, username: str, disk: int, timeout_minutes: int, sockets: Path) -> Watch:
     """Runs Packer and returns what was seen. A failed test is no error here, anything else that fails is."""
     version = packer.version()
-    port = _free_port()
+    port = free_port()
     ssh_config = files.out / "ssh_config"
     ssh_config.write_text(_SSH_CONFIG.format(directory=sockets))
     variables = packer.Variables(
@@ -219,7 +219,8 @@ def _brought_home(files: Files) -> bool:
     return process.run(["mcopy", "-n", "-i", files.cidata, f"::{logs.name}", logs], check=False).returncode == 0
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Returns a TCP port of this machine that nobody listens on."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]

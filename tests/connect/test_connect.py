@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from gpubox import Machine, free_port
+from gpubox import Machine
 
 from rigforge.state import PROJECT
+from rigforge.verify.iso import free_port
 
 TASK = (sys.executable, "-m", "rigforge.cli", "connect")
 ALONE = (sys.executable, "-S", "-m", "rigforge.connect")

@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from rigforge import process
+from rigforge.verify.iso import free_port
 
 #: Seconds that a server may take to answer.
 PATIENCE = 60
@@ -46,9 +47,7 @@ def docker() -> Iterator[str]:
 @contextmanager
 def registry() -> Iterator[str]:
     """Yields the address of a registry, which speaks HTTP: HOST:PORT."""
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     with tempfile.TemporaryDirectory(prefix="rigforge-registry-") as directory:
         folder = Path(directory)
         storage = f"storage: {{filesystem: {{rootdirectory: {folder}/data}}}}"

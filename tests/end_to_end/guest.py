@@ -19,6 +19,7 @@ from rigforge.stack.load import load
 from rigforge.verify import qemu, serial
 from rigforge.verify.expectations import TEST_HOSTNAME, stand_in
 from rigforge.verify.files import Files
+from rigforge.verify.iso import free_port
 
 #: What the installer says in the end.
 INSTALLED = "rigforge: installed, rebooting"
@@ -80,7 +81,7 @@ class Rig:
     """
 
     def __init__(self, stack: str, iso: Path, folder: Path) -> None:
-        self.files, self.folder, self.port = Files(folder), folder, _free_port()
+        self.files, self.folder, self.port = Files(folder), folder, free_port()
         self.iso = iso
         installed = stand_in(load(stack), self.files.prepare())
         seed = seed_image.nocloud(rendered(installed, read(load(stack).lock_path)), TEST_HOSTNAME)
@@ -135,10 +136,3 @@ class Rig:
                 word += ",readonly=on"  # else no state can be saved: it is no qcow2
             changed.append(word.replace("{{ .SSHHostPort }}", str(self.port)))
         return changed
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,8 @@ from pathlib import Path
 import pytest
 from browser import ENTER, SHIFT, Page, chromium
 from chain import OUT, rigforge, usable
+
+from rigforge.verify.iso import free_port
 
 pytestmark = pytest.mark.full
 
@@ -26,9 +27,7 @@ def image(daemon: None, tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture
 def jupyterlab(image: str) -> Iterator[str]:
     """The address, with its token, of JupyterLab in a container."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     # The daemon of the tests has no network to forward ports from.
     network = ["--network", "host", "--env", "RIGFORGE_GPU_CHECK=off"]
     command = ["docker", "run", "--rm", *network, image, "jupyter", "--ip=127.0.0.1", f"--port={port}"]

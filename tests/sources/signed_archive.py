@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -79,15 +80,7 @@ class SignedArchive:
         """
         pool = self.path / "pool" / suite / component
         pool.mkdir(parents=True, exist_ok=True)
-
-        def fill(root: Path) -> None:
-            for path, text in (files or {}).items():
-                file = root / path
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_text(text)
-                file.chmod(0o755 if text.startswith("#!") else 0o644)
-
-        return pack(pool, name, version, fields, fill)
+        return pack(pool, name, version, fields, partial(write, files or {}))
 
     def publish(self, suite: str, key: Key | None, *, apart: bool = False, **fields: str) -> Path:
         """Writes the suite's indices and Release file, signed with `key`; returns the suite's directory in `dists/`.
@@ -119,6 +112,15 @@ class SignedArchive:
 
     def _ftparchive(self, *words: str) -> str:
         return _command(["apt-ftparchive", *words], self.path)
+
+
+def write(files: Mapping[str, str], root: Path) -> None:
+    """Writes files (their text by path) below `root`; what begins with `#!` can be run."""
+    for path, text in files.items():
+        file = root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        file.chmod(0o755 if text.startswith("#!") else 0o644)
 
 
 def pack(

@@ -20,5 +20,5 @@ def ids(path: Path) -> tuple[str, ...]:
         raise RigforgeError(f"{path} cannot be read: {error.strerror}", hint) from error
     sources = whole.get("sources") if isinstance(whole, dict) else whole
     if not isinstance(sources, list) or not all(isinstance(each, dict) and "id" in each for each in sources):
-        raise RigforgeError(f"{path}: no list of sources with an id each", "it is on the medium, in casper/")
+        raise RigforgeError(f"{path}: no list of sources with an id each", hint)
     return tuple(str(each["id"]) for each in sources)
