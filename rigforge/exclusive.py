@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rigforge import console, namespace, state
@@ -65,10 +65,14 @@ def _temporary(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _held(out: Path | None) -> Iterator[None]:
-    """Holds a folder, where there is one, against builds with other state directories."""
+    """Holds a folder, where there is one, against builds with other state directories.
+
+    A new one in which nothing was put is removed again.
+    """
     if out is None:
         yield
         return
+    new = not out.exists()
     try:
         out.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(out, os.O_RDONLY | os.O_DIRECTORY)
@@ -81,6 +85,9 @@ def _held(out: Path | None) -> Iterator[None]:
         _wait(descriptor, f"another build that writes to {out}")
         yield
     finally:
+        if new:
+            with suppress(OSError):
+                out.rmdir()
         os.close(descriptor)
 
 

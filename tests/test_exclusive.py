@@ -131,3 +131,15 @@ def test_a_folder_for_results_that_is_a_file_is_the_users_to_mend(home: Path, tm
     (tmp_path / "file").touch()
     with pytest.raises(RigforgeError, match="file: cannot be made a folder for results"), exclusive(tmp_path / "file"):
         pass
+
+
+def test_a_new_folder_for_results_that_got_none_is_removed_again(home: Path, tmp_path: Path) -> None:
+    with pytest.raises(RigforgeError, match="refused"), exclusive(tmp_path / "out"):
+        raise RigforgeError("refused")
+    assert not (tmp_path / "out").exists()
+    with exclusive(tmp_path / "out"):
+        (tmp_path / "out/result").touch()
+    (tmp_path / "empty").mkdir()
+    with exclusive(tmp_path / "empty"):
+        pass
+    assert (tmp_path / "out/result").exists() and (tmp_path / "empty").exists()

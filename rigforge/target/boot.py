@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rigforge.target import guest
 from rigforge.target.command import run
+from rigforge.target.copy import write_out
 from rigforge.target.errors import InstallError
 from rigforge.target.partition import CRYPT_NAME, Filesystem, Volumes
 
@@ -32,6 +33,9 @@ echo "The installation on this disk was cut short. It begins again from the medi
 sleep 5
 exit
 """
+
+#: Writes GRUB where BIOS starts it; Debian and Ubuntu have it beside the modules (package grub-pc-bin), not in PATH.
+BOOT_SECTORS = "/usr/lib/grub/i386-pc/grub-bios-setup"
 
 _OPTIONS = {"ext4": "errors=remount-ro", "vfat": "umask=0077"}
 
@@ -102,12 +106,17 @@ def install(target: Path, volumes: Volumes, note: Callable[[str], None]) -> None
     if volumes.luks_uuid:
         # Only now does the initramfs have a disk to ask a passphrase for.
         run(["chroot", target, "update-initramfs", "-u"])
-    if EFI_FIRMWARE.is_dir():
-        _install_efi(target, note)
-    else:
-        run(["chroot", target, "grub-install", "--target=i386-pc", volumes.disk])
     run(["chroot", target, "update-grub"])
     check_configuration(target, volumes.root.uuid)
+    # What firmware starts is written last, when all that it reads is on the disk: power may fail in between.
+    if EFI_FIRMWARE.is_dir():
+        write_out(guest.resolve(target, "boot/grub"))
+        _install_efi(target, note)
+        write_out(guest.resolve(target, "boot/efi"))
+    else:
+        run(["chroot", target, "grub-install", "--target=i386-pc", "--no-bootsector", volumes.disk])
+        write_out(guest.resolve(target, "boot/grub"))
+        run(["chroot", target, BOOT_SECTORS, "--directory=/boot/grub/i386-pc", volumes.disk])
 
 
 def _install_efi(target: Path, note: Callable[[str], None]) -> None:

@@ -188,9 +188,9 @@ def union(layers: Sequence[Layer], run_folder: Path) -> Iterator[Path]:
         yield where
 
 
-def write_out(target: Path) -> None:
-    """Waits until all that was written is on the disk. Raises InstallError where the disk did not take it."""
-    if run(["sync", "--file-system", target], check=False):
+def write_out(folder: Path) -> None:
+    """Waits until a folder's file system is on the disk. Raises InstallError where the disk did not take it."""
+    if run(["sync", "--file-system", folder], check=False):
         raise InstallError(
             "the disk did not take all that was written to it",
             "it may be failing, or its cable: look at the kernel's messages (dmesg), or take another disk",

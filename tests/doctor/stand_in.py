@@ -1,6 +1,7 @@
 """Stands in for a Python with PyTorch on a machine with GPUs: speaks as rigforge/doctor/load/worker.py does.
 
-$STAND_IN has what goes wrong, by the GPU's UUID. It trains as fast as the mock's power limit allows.
+$STAND_IN has what goes wrong, by the GPU's UUID. It trains as fast as the mock's power limit allows, which it reads in
+the files beside it: a Python that root starts gets none of root's environment.
 """
 
 import json
@@ -29,7 +30,7 @@ def listen() -> None:
 
 def limit() -> int:
     """The power limit of GPU 0 in watts."""
-    files = [Path(os.environ["MOCK_NVML"] + end) for end in ("", ".set")]
+    files = [Path(__file__).resolve().with_name(name) for name in ("mock", "mock.set")]
     lines = [line for file in files if file.exists() for line in file.read_text().splitlines()]
     return int([line.split()[1] for line in lines if line.startswith("0.power_limit ")][-1]) // 1000
 

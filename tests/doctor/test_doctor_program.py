@@ -135,7 +135,7 @@ def test_it_brings_along_what_keeps_gpus_busy(doctor: Path, mock: Path, python: 
     assert json.loads(burnt.stdout)["python"] == str(tmp_path / "bin/python3")
     assert "<polyline" in page.read_text()
     tuned = run(doctor, "tune", "--yes", "--seconds", "0.6", "--json", "--report", str(page), **environment)
-    assert json.loads(tuned.stdout)["gpus"][0]["recommended"] == {"kind": "power", "value": 360}, tuned.stderr
+    assert json.loads(tuned.stdout)["gpus"][0]["recommended"] == {"kind": "power", "value": 360}, tuned.stdout
     assert "<polyline" in page.read_text()
 
 

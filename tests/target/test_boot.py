@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from rigforge.target import boot
 from rigforge.target.boot import (
     GRUB_SETTINGS,
     TO_THE_NEXT,
@@ -167,3 +168,32 @@ def test_a_system_that_is_not_complete_is_held_back_until_it_is(tmp_path: Path) 
     let_start(tmp_path)
     assert not (tmp_path / "boot/grub/custom.cfg").exists()
     let_start(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("firmware", "written"),
+    [
+        ("bios", ["update-grub", "grub-install", "written out", "grub-bios-setup"]),
+        ("efi", ["update-grub", "written out", "grub-install", "written out"]),
+    ],
+)
+def test_what_firmware_starts_is_written_when_all_that_it_reads_is_on_the_disk(
+    firmware: str, written: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "efi").mkdir()
+    monkeypatch.setattr(boot, "EFI_FIRMWARE", tmp_path / firmware)
+    (tmp_path / "boot/grub").mkdir(parents=True)
+    (tmp_path / "boot/vmlinuz").touch()
+    (tmp_path / "boot/grub/grub.cfg").write_text(f"linux /boot/vmlinuz root=UUID={ROOT.uuid}\n")
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/os-release").write_text("ID=debian\n")
+    done: list[str] = []
+
+    def run(words: list[str], *, check: bool = True) -> int:
+        done.append(Path(words[2]).name)
+        return 0
+
+    monkeypatch.setattr(boot, "run", run)
+    monkeypatch.setattr(boot, "write_out", lambda folder: done.append("written out"))
+    boot.install(tmp_path, Volumes("/dev/sda", (ROOT, ESP)), print)
+    assert done == written
