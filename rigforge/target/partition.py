@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -162,6 +163,8 @@ def write_table(disk: str, partitions: tuple[Partition, ...]) -> None:
     run(["sfdisk", "--quiet", "--wipe", "always", "--wipe-partitions", "always", disk], stdin=sfdisk_script(partitions))
     with Path(disk).open("r+b") as sector:
         sector.write(NO_LOADER)
+        sector.flush()
+        os.fsync(sector.fileno())  # as sfdisk does: one without the other stops a machine that loses its power now
 
 
 def _filesystems(root: str, paths: Mapping[str, str]) -> Iterator[Filesystem]:
