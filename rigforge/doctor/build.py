@@ -19,7 +19,11 @@ PROGRAM = "rigforge-doctor"
 DATA = ("compat/*.toml", "doctor/**/*.toml", "doctor/**/*.j2", "doctor/load/worker.py")
 
 #: All that goes into it.
-SOURCES = ("__init__.py", "atomic.py", "errors.py", "plain.py", "process.py", "compat/*.py", "doctor/**/*.py", *DATA)
+SOURCES = (
+    *("__init__.py", "atomic.py", "errors.py", "plain.py", "process.py", "compat/*.py", "doctor/**/*.py"),
+    *("target/__init__.py", "target/libraries.py"),
+    *DATA,
+)
 
 #: Distribution packages that packing needs: the interpreter whose copy the program holds, and objcopy and strip.
 DEBS = ("binutils", "python3")
