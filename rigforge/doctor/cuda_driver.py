@@ -75,7 +75,7 @@ def home(machine: Machine, person: Person | None) -> str:
     if person.uid != interpreter.NOBODY:
         return person.home
     homes = [folder for folder in (machine.root / "home").glob("*") if folder.is_dir()]
-    return f"/home/{homes[0].name}" if len(homes) == 1 else ""
+    return f"/home/{homes[0].name}" if len(homes) == 1 else "" if homes else "/root"
 
 
 def library(machine: Machine) -> str:

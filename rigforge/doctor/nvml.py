@@ -153,7 +153,7 @@ def _gpu(index: int, handle: Any) -> Gpu:
         temperature, lost = None, ""
     except gpu.NVMLError as error:
         temperature = None
-        lost = str(error) if error.value == gpu.NVML_ERROR_GPU_IS_LOST else ""
+        lost = str(error) if error.value in (gpu.NVML_ERROR_GPU_IS_LOST, gpu.NVML_ERROR_RESET_REQUIRED) else ""
     return Gpu(
         index=index,
         name=_maybe(gpu.nvmlDeviceGetName, handle) or "",

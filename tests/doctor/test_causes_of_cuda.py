@@ -86,6 +86,8 @@ def test_the_gpus_that_the_variable_leaves(root: Path, value: str, status: str) 
         (f"{HOME}/.bashrc", "export CUDA_VISIBLE_DEVICES=5;\n", f"sed -i '/CUDA_VISIBLE_DEVICES/d' /{HOME}/.bashrc"),
         (UNIT, "[Service]\nEnvironment=A=1 CUDA_VISIBLE_DEVICES=-1\n", "sudo systemctl restart jupyter"),
         (UNIT, '[Service]\nEnvironment="CUDA_VISIBLE_DEVICES="\n', "sudo systemctl restart jupyter"),
+        ("etc/systemd/system.conf", "[Manager]\nDefaultEnvironment=A=1 CUDA_VISIBLE_DEVICES=-1\n", "sudo reboot"),
+        ("etc/security/pam_env.conf", "CUDA_VISIBLE_DEVICES DEFAULT=-1\n", "/etc/security/pam_env.conf"),
         (f"{UNIT}.d/gpu.conf", "[Service]\nEnvironment=CUDA_VISIBLE_DEVICES=9\n", f"/{UNIT}.d/gpu.conf"),
         (
             f"{HOME}/.config/systemd/user/jupyter.service",
@@ -217,6 +219,7 @@ def test_the_switches_of_newer_boards_are_not_on_the_bus(examine: Examine, root:
         ({"proc/modules": "nvidia_uvm 1 0 - Live\n", "dev/nvidiactl": ""}, "failed"),
         ({"proc/modules": "nvidia_uvm 1 0 - Live\n", "dev/nvidiactl": "", "dev/nvidia-uvm": ""}, "ok"),
         ({".dockerenv": "", "dev/nvidiactl": "", "dev/nvidia0": ""}, "failed"),
+        ({"dev/nvidiactl": "", "dev/nvidia0": ""}, "failed"),
         ({}, "n/a"),
     ],
 )
@@ -347,3 +350,10 @@ def test_a_container_that_lost_its_gpus(examine: Examine, root: Path, error: int
 def test_modes(look: Look, gpu: dict[str, object], status: str, measured: str) -> None:
     found = look({}, gpu)["gpu-mode"]
     assert (found["status"], measured in found["measured"]) == (status, True), found
+
+
+@pytest.mark.parametrize("call", ["handle", "temperature"])
+def test_a_gpu_that_wants_a_reset(look: Look, call: str) -> None:
+    found = look({}, {call: "!16"})["gpu-bus"]
+    assert found["status"] == "failed"
+    assert found["fix"].startswith("sudo nvidia-smi --gpu-reset --id=0")

@@ -87,6 +87,28 @@ def test_a_reboot_is_the_cure_only_where_the_next_module_is_that_of_the_librarie
     assert cure in examine(told)["checks"]["driver-user-space"]["fix"]
 
 
+def test_a_stub_is_no_driver(examine: Examine, healthy: Callable[[int], str], root: Path) -> None:
+    told = healthy(1)
+    write(root / "etc/ld.so.conf.d/cuda.conf", "/usr/local/cuda/lib64/stubs\n")
+    write(root / "etc/ld.so.conf", "include /etc/ld.so.conf.d/*.conf\n")
+    write(root / "usr/local/cuda/lib64/stubs" / CUDA, "")
+    found = examine(told)["checks"]["driver-user-space"]
+    assert (found["status"], "is for linking" in found["measured"]) == ("failed", True)
+
+
+@pytest.mark.parametrize("folder", [f"/{FOLDER}", "/usr/local/nvidia/lib64"])
+def test_the_drivers_own_folder_in_the_library_path_shadows_nothing(
+    examine: Examine, healthy: Callable[[int], str], root: Path, folder: str
+) -> None:
+    told = healthy(1)
+    if folder != f"/{FOLDER}":
+        take_out(root)
+        write(root / folder.lstrip("/") / f"libcuda.so.{DRIVER}", "")
+        (root / folder.lstrip("/") / CUDA).symlink_to(f"libcuda.so.{DRIVER}")
+    found = examine(told, LD_LIBRARY_PATH=folder)["checks"]
+    assert (found["library-path"]["status"], found["driver-user-space"]["status"]) == ("ok", "ok")
+
+
 def test_a_newer_libcuda_of_the_compatibility_package_is_no_mismatch(
     examine: Examine, healthy: Callable[[int], str], root: Path
 ) -> None:

@@ -55,7 +55,10 @@ def _files(machine: Machine, person: Person | None, home: str) -> Check:
         return _not_allowed(machine, f"NVML says: {machine.nvml.error}")
     if not nodes:
         if machine.container and (machine.root / "dev").is_dir():
-            return FILES.failed("no /dev/nvidia* in this container", "start it with: docker run --gpus all …")
+            asked = machine.environment.get("NVIDIA_VISIBLE_DEVICES", "all")
+            given = f", which was started with NVIDIA_VISIBLE_DEVICES={asked}" if asked in ("", "none", "void") else ""
+            measured = f"no /dev/nvidia* in this container{given}"
+            return FILES.failed(measured, "start it with: docker run --gpus all -e NVIDIA_VISIBLE_DEVICES=all …")
         return FILES.not_applicable("no /dev/nvidia* to look at")
     names = {node.name for node in nodes}
     cure = _ANEW if machine.container else _OURS

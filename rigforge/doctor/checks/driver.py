@@ -63,6 +63,11 @@ def _user_space(machine: Machine, loaded: installed.Loaded | None) -> Check:
     if not library:
         measured = missing.told(machine, libraries.CUDA)
         return USER_SPACE.failed(measured, missing.cure(machine, libraries.CUDA, loaded.version))
+    if library.folder.endswith("/stubs"):
+        measured = f"programs get the libcuda of {library.folder}, which is for linking and no driver"
+        return USER_SPACE.failed(
+            measured, f"sudo sed -i '\\|{library.folder}|d' /etc/ld.so.conf.d/*.conf && sudo ldconfig"
+        )
     if library.version and library.version != loaded.version:
         return _apart(machine, loaded, library)
     same = f"both {loaded.version}" if library.version else f"{loaded.version}; the libraries do not say theirs"

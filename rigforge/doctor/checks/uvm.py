@@ -37,20 +37,21 @@ def _uvm(machine: Machine) -> Check:
             cure = f"sudo sed -i -E '/install +nvidia[-_]uvm/d' {path} && {MAKE}"
             return UVM.failed(f"{path} keeps it from being loaded", cure)
     loaded = _is_loaded(machine)
-    if loaded is None:
+    without_file = CONTROL in names and UNIFIED not in names
+    if loaded is None and not without_file:
         return UVM.not_applicable("the kernel's modules are not to be seen")
     if _makes_itself(machine):
         return UVM.ok("loaded" if loaded else "not loaded yet; nvidia-modprobe loads it for the first program")
-    if not loaded:
+    if loaded is False:
         return UVM.failed(
             "not loaded, and no nvidia-modprobe would load it for a program: CUDA answers 999, unknown error",
             f"sudo modprobe nvidia-uvm && echo nvidia-uvm | sudo tee /etc/modules-load.d/nvidia-uvm.conf; {_FOR_GOOD}",
         )
-    if CONTROL in names and UNIFIED not in names:
+    if without_file:
         number = f"$(awk '$2 == \"{UNIFIED}\" {{print $1}}' /proc/devices)"
         return UVM.failed(
-            f"loaded, but /dev/{UNIFIED} is missing, and no nvidia-modprobe would make it",
-            f"sudo mknod -m 666 /dev/{UNIFIED} c {number} 0; {_FOR_GOOD}",
+            f"/dev/{UNIFIED} is missing, and no nvidia-modprobe would make it",
+            f"sudo modprobe nvidia-uvm && sudo mknod -m 666 /dev/{UNIFIED} c {number} 0; {_FOR_GOOD}",
         )
     return UVM.ok("loaded")
 

@@ -29,12 +29,20 @@ _SHELL = (
 )
 _ASSIGNMENTS = (
     *("etc/environment", "etc/environment.d/*.conf", "usr/lib/environment.d/*.conf"),
-    *("{home}/.config/environment.d/*.conf", "{home}/.pam_environment"),
+    *("etc/security/pam_env.conf", "{home}/.config/environment.d/*.conf", "{home}/.pam_environment"),
 )
 _KERNELS = (
     *("usr/share/jupyter/kernels/*/kernel.json", "usr/local/share/jupyter/kernels/*/kernel.json"),
     *("opt/*/share/jupyter/kernels/*/kernel.json", "opt/*/*/share/jupyter/kernels/*/kernel.json"),
     *("opt/conda/envs/*/share/jupyter/kernels/*/kernel.json", "{home}/.local/share/jupyter/kernels/*/kernel.json"),
+)
+
+#: What systemd gives to all its services, and a user's to all of theirs.
+_OF_SYSTEMD = tuple(
+    f"{folder}/systemd/{name}.conf{more}"
+    for folder in ("usr/lib", "etc")
+    for name in ("system", "user")
+    for more in ("", ".d/*.conf")
 )
 
 #: An assignment that is always done: what is indented belongs to a condition or a function.
@@ -107,7 +115,19 @@ def _places(machine: Machine, home: str) -> Iterator[Place]:
         with suppress(ValueError, TypeError, KeyError, RecursionError):
             value = json.loads(excerpt.of(machine.root, path))["env"][NAME]
             yield Place(f"/{path}", str(value), f"take {NAME} out of /{path}, and restart the notebook's kernel")
+    for path in _matching(machine, _OF_SYSTEMD, home):
+        for line in excerpt.of(machine.root, path).splitlines():
+            name, _, words = line.partition("=")
+            for value in _assigned(_words(words)) if name.strip() == "DefaultEnvironment" else ():
+                yield Place(f"/{path}", value, f"sudo sed -i '/{NAME}/d' /{path} && sudo reboot")
     yield from _units(machine, home)
+
+
+def _assigned(assignments: Iterable[str]) -> Iterator[str]:
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
+        if name.strip() == NAME and equals:
+            yield value.strip().strip("\"'")
 
 
 def _units(machine: Machine, home: str) -> Iterator[Place]:
@@ -121,10 +141,9 @@ def _units(machine: Machine, home: str) -> Iterator[Place]:
         else:
             continue
         for file, assignment in said:
-            name, equals, value = assignment.partition("=")
-            if name == NAME and equals:
+            for value in _assigned([assignment]):
                 cure = f"sudo sed -i '/{NAME}/d' {file} && {setting.restart}"
-                found[setting.unit] = Place(f"{setting.unit} ({file})", value.strip("\"'"), cure)
+                found[setting.unit] = Place(f"{setting.unit} ({file})", value, cure)
     yield from found.values()
 
 
