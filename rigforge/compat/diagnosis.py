@@ -55,8 +55,9 @@ def _driver(machine: Machine) -> Iterator[Finding]:
     if machine.user_space and machine.user_space != loaded.version:
         message = f"the kernel module is {loaded.version}, the driver's libraries are {machine.user_space}"
         yield Finding("failed", message, "restart the machine; if that does not help, install both in one version")
-    elif not machine.user_space:
-        yield Finding("failed", f"module {loaded.version} is loaded, but there is no libcuda.so.1", _install(gpus))
+    elif machine.user_space is None:
+        message = f"module {loaded.version} is loaded, but there is no libcuda.so.1"
+        yield Finding("failed", message, f"install the driver's libraries in version {loaded.version}")
     if not branch:
         yield Finding("warning", f"driver {loaded.version} is in no table of {tables().as_of}")
         return

@@ -64,12 +64,12 @@ def launch(
     if os.geteuid():
         return words, options
     options["start_new_session"] = True  # away from root's terminal, into which it could type
-    person = whose(Path(words[0]))
-    if person is None:
+    owner = whose(Path(words[0]))
+    if owner is None:
         options["env"]["HOME"] = Person.home
         return [*_READER, *words], options
-    options["env"]["HOME"] = person.home
-    return words, {**options, "user": person.uid, "group": person.gid, "extra_groups": person.groups}
+    options["env"]["HOME"] = owner.home
+    return words, {**options, "user": owner.uid, "group": owner.gid, "extra_groups": owner.groups}
 
 
 def ask(python: str, program: str, *, environment: Mapping[str, str], seconds: float = PATIENCE) -> str | None:
@@ -104,8 +104,8 @@ def whose(python: Path) -> Person | None:
     except (OSError, RuntimeError):
         return Person()
     if owner := next((status.st_uid for status in trail if status.st_uid), 0):
-        return _person(owner)
-    return None if roots_own else _person(_caller())
+        return person(owner)
+    return None if roots_own else caller() or person(NOBODY)
 
 
 def for_programs() -> dict[str, str]:
@@ -134,15 +134,17 @@ def _others_write(place: Path) -> bool:
     return status.st_uid != 0 or bool(status.st_mode & 0o022 and not status.st_mode & 0o1000)
 
 
-def _caller() -> int:
+def caller() -> Person | None:
+    """Returns who called sudo or pkexec; None where nobody did."""
     for name in ("SUDO_UID", "PKEXEC_UID"):
         text = os.environ.get(name, "")
         if text.isascii() and text.isdecimal() and len(text) <= 10 and int(text):
-            return int(text)
-    return NOBODY
+            return person(int(text))
+    return None
 
 
-def _person(uid: int) -> Person:
+def person(uid: int) -> Person:
+    """Returns a user by number, with the groups and the home that the system knows."""
     try:
         known = pwd.getpwuid(uid)
         groups = tuple(number for number in os.getgrouplist(known.pw_name, known.pw_gid) if number)

@@ -14,9 +14,9 @@ from rigforge.compat.gpu import Gpu, by_pci
 from rigforge.compat.tables import Module
 from rigforge.errors import RigforgeError
 from rigforge.plain import line
+from rigforge.target import libraries
 
 _NVIDIA, _DISPLAY = "0x10de", "0x03"
-_LIBRARIES = ("usr/lib/x86_64-linux-gnu", "usr/lib64", "usr/lib", "usr/lib/wsl/lib")
 #: "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.95.05  Release Build …"
 _LOADED = re.compile(
     r"^NVRM version:.*?(?P<open>Open )?Kernel Module.*?\s(?P<version>\d{3}(\.\d+)+)\s", re.MULTILINE | re.ASCII
@@ -59,13 +59,16 @@ class Pytorch:
 
 @dataclass(frozen=True)
 class Machine:
-    """What was found. `unknown` has the PCI ids of NVIDIA's cards that the table has not."""
+    """What was found. `unknown` has the PCI ids of NVIDIA's cards that the table has not.
+
+    `user_space` is the version of the driver's libraries: None without any, "" where they do not tell it.
+    """
 
     gpus: tuple[Gpu, ...]
     unknown: tuple[str, ...]
     loaded: Loaded | None
     nouveau: bool
-    user_space: str
+    user_space: str | None
     toolkit: str
     pytorch: Pytorch | None
 
@@ -104,14 +107,15 @@ def loaded(root: Path) -> Loaded | None:
     return Loaded(found["version"], "open" if found["open"] else "proprietary") if found else None
 
 
-def user_space(root: Path) -> str:
-    """Returns the version of the driver's libcuda, as its file's name has it; "" without one."""
-    for folder in _LIBRARIES:
-        link = root / folder / "libcuda.so.1"
-        for file in sorted((root / folder).glob("libcuda.so.*.*")) if link.exists() else ():
-            if file.samefile(link):
-                return file.name.removeprefix("libcuda.so.")
-    return ""
+def user_space(root: Path) -> str | None:
+    """Returns the version of the libcuda that programs get; None without one.
+
+    It is "" where it does not tell it, or is one that need not be the module's.
+    """
+    library = libraries.find(root)
+    if not library:
+        return None
+    return "" if library.forward else library.version
 
 
 def _toolkit(version: Path) -> str:

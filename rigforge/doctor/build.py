@@ -10,6 +10,7 @@ from importlib import resources
 from pathlib import Path
 
 from rigforge import atomic
+from rigforge.doctor import driver_api
 from rigforge.errors import RigforgeError
 from rigforge.process import run
 
@@ -19,7 +20,11 @@ PROGRAM = "rigforge-doctor"
 DATA = ("compat/*.toml", "doctor/**/*.toml", "doctor/**/*.j2", "doctor/load/worker.py")
 
 #: All that goes into it.
-SOURCES = ("__init__.py", "atomic.py", "errors.py", "plain.py", "process.py", "compat/*.py", "doctor/**/*.py", *DATA)
+SOURCES = (
+    *("__init__.py", "atomic.py", "errors.py", "plain.py", "process.py", "compat/*.py", "doctor/**/*.py"),
+    *("target/__init__.py", "target/libraries.py"),
+    *DATA,
+)
 
 #: Distribution packages that packing needs: the interpreter whose copy the program holds, and objcopy and strip.
 DEBS = ("binutils", "python3")
@@ -35,9 +40,14 @@ UNUSED = (
 
 EPOCH = "1704067200"  # 2024-01-01; a time that changes nothing but is the same each time
 
-#: Ubuntu 22.04's Python has no tomllib yet.
-ENTRY = """\
+#: The child that asks CUDA begins without what the doctor reads. Ubuntu 22.04's Python has no tomllib yet.
+ENTRY = f"""\
 import sys
+
+if sys.argv[1:2] == ["{driver_api.WORD}"]:
+    from rigforge.doctor.driver_api import main as ask
+
+    ask(sys.argv[2:])
 
 try:
     import tomllib

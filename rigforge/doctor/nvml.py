@@ -14,10 +14,13 @@ from rigforge.plain import line
 T = TypeVar("T")
 
 #: What the Python package raises where the library answers in no way that NVIDIA's does (bytes that are no text, …).
-ODD = (OSError, ValueError, TypeError, AttributeError, LookupError)
+ODD = (OSError, ValueError, TypeError, AttributeError, LookupError, MemoryError, OverflowError)
 
 #: nvml.h, nvmlGpuP2PCapsIndex_t; the Python package has a tuple for it.
 _READ = 0
+
+#: No GPU has more parts; what says so is no driver.
+_MOST_INSTANCES = 64
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,8 @@ class Gpu:
     Memory in bytes, power in watts, temperatures in °C, clocks in MHz, fan and utilisation in percent. `address` is
     the PCI address as sysfs writes it. `reasons` are NVML's bits for why the clocks are lower than they could be;
     `uncorrected` are ECC errors that memory could not correct since the driver was loaded. `lost` is why the driver
-    does not reach the GPU any more.
+    does not reach the GPU any more. `mig` tells whether it is split up (Multi-Instance GPU), `instances` in how many
+    parts; `compute_mode` is nvml.h's nvmlComputeMode_t, `programs` how many compute on it.
     """
 
     index: int
@@ -57,6 +61,10 @@ class Gpu:
     uncorrected: int | None = None
     remap_pending: bool | None = None
     remap_failed: bool | None = None
+    mig: bool | None = None
+    instances: int | None = None
+    compute_mode: int | None = None
+    programs: int | None = None
     lost: str = ""
 
 
@@ -135,6 +143,8 @@ def _gpu(index: int, handle: Any) -> Gpu:
     rows = _maybe(gpu.nvmlDeviceGetRemappedRows, handle)
     limits = _maybe(gpu.nvmlDeviceGetPowerManagementLimitConstraints, handle)
     mode = _maybe(gpu.nvmlDeviceGetEccMode, handle)
+    mig = _maybe(gpu.nvmlDeviceGetMigMode, handle)
+    programs = _maybe(gpu.nvmlDeviceGetComputeRunningProcesses, handle)
     uncorrected = (gpu.NVML_MEMORY_ERROR_TYPE_UNCORRECTED, gpu.NVML_VOLATILE_ECC)
     try:
         temperature = gpu.nvmlDeviceGetTemperature(handle, gpu.NVML_TEMPERATURE_GPU)
@@ -143,7 +153,7 @@ def _gpu(index: int, handle: Any) -> Gpu:
         temperature, lost = None, ""
     except gpu.NVMLError as error:
         temperature = None
-        lost = str(error) if error.value == gpu.NVML_ERROR_GPU_IS_LOST else ""
+        lost = str(error) if error.value in (gpu.NVML_ERROR_GPU_IS_LOST, gpu.NVML_ERROR_RESET_REQUIRED) else ""
     return Gpu(
         index=index,
         name=_maybe(gpu.nvmlDeviceGetName, handle) or "",
@@ -172,8 +182,21 @@ def _gpu(index: int, handle: Any) -> Gpu:
         uncorrected=_maybe(gpu.nvmlDeviceGetTotalEccErrors, handle, *uncorrected),
         remap_pending=bool(rows[2]) if rows else None,
         remap_failed=bool(rows[3]) if rows else None,
+        mig=_flag(mig[0]) if mig else None,
+        instances=_instances(handle) if mig and mig[0] else None,
+        compute_mode=_maybe(gpu.nvmlDeviceGetComputeMode, handle),
+        programs=None if programs is None else len(programs),
         lost=lost,
     )
+
+
+def _instances(handle: Any) -> int | None:
+    """Returns in how many parts a GPU is split up that programs can use; None where the driver does not say."""
+    most = _maybe(pynvml.nvmlDeviceGetMaxMigDeviceCount, handle)
+    if most is None:
+        return None
+    places = range(min(most, _MOST_INSTANCES))
+    return sum(_maybe(pynvml.nvmlDeviceGetMigDeviceHandleByIndex, handle, place) is not None for place in places)
 
 
 def _apart(handles: list[Any]) -> tuple[tuple[int, int, int], ...] | None:

@@ -56,6 +56,7 @@ SHARED = {
         "target/cdi.py",
         "target/firewall.nft",
         "target/jupyter.py",
+        "target/libraries.py",
         "target/report.py",
         "target/rigforge-python",
         "target/wireguard.py",

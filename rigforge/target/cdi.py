@@ -23,6 +23,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from rigforge.target import libraries
+
 #: Where what is generated belongs; /etc/cdi is the administrator's. Docker and podman read both.
 SPECIFICATION = Path("/run/cdi/nvidia.json")
 
@@ -30,6 +32,7 @@ SPECIFICATION = Path("/run/cdi/nvidia.json")
 #: (https://github.com/cncf-tags/container-device-interface/blob/main/SPEC.md).
 VERSION = "0.5.0"
 
+#: Where the loader of Debian's and Ubuntu's containers looks by itself.
 LIBRARIES = "usr/lib/x86_64-linux-gnu"
 
 TOOLS = ("nvidia-smi", "nvidia-debugdump")
@@ -67,7 +70,7 @@ def loaded(root: Path) -> str | None:
 
 def installed(root: Path) -> list[str]:
     """Returns the versions of the driver whose libcuda is below `root`."""
-    return sorted(path.name.removeprefix("libcuda.so.") for path in _libcudas(root, "*.*"))
+    return sorted(path.name.removeprefix("libcuda.so.") for path in libraries.files(root))
 
 
 def gpus(root: Path) -> list[Gpu]:
@@ -121,7 +124,7 @@ def write(file: Path, content: dict[str, Any]) -> None:
 
 def _mounts(root: Path, version: str) -> Iterator[tuple[str, Path]]:
     """Yields paths in the container, each with the file it shows."""
-    home = _libcudas(root, version)[0].parent
+    home = libraries.files(root, version)[0].parent
     for folder in {home, root / LIBRARIES}:
         for library in folder.glob(f"lib*.so.{version}"):
             names = folder.glob(library.name.removesuffix(f".{version}") + "*")
@@ -132,11 +135,6 @@ def _mounts(root: Path, version: str) -> Iterator[tuple[str, Path]]:
             yield f"usr/bin/{tool}", folder / tool
     if (root / SOCKET).exists():
         yield SOCKET, root / SOCKET
-
-
-def _libcudas(root: Path, version: str) -> list[Path]:
-    # Ubuntu has it among the other libraries, Debian in a folder beside them.
-    return [path for place in ("", "nvidia/*/") for path in (root / LIBRARIES).glob(f"{place}libcuda.so.{version}")]
 
 
 def _nodes(root: Path, *names: str) -> list[str]:

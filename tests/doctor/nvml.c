@@ -168,6 +168,23 @@ int nvmlDeviceGetRemappedRows(void *gpu, unsigned *good, unsigned *bad, unsigned
     int error = small(gpu, "remap_pending", pending);
     return error ? error : small(gpu, "remap_failed", failed);
 }
+int nvmlDeviceGetMigMode(void *gpu, unsigned *now, unsigned *then) { int e = small(gpu, "mig", now); if (!e) *then = *now; return e; }
+int nvmlDeviceGetMaxMigDeviceCount(void *gpu, unsigned *value) { int e = small(gpu, "mig_most", value); if (e == NOT_SUPPORTED) { *value = 7; e = 0; } return e; }
+int nvmlDeviceGetMigDeviceHandleByIndex(void *gpu, unsigned index, void **part) {
+    unsigned there = 0;
+    int error = small(gpu, "mig_parts", &there);
+    *part = gpu;
+    return error ? error : index < there ? 0 : 6;
+}
+int nvmlDeviceGetComputeMode(void *gpu, unsigned *value) { return small(gpu, "compute_mode", value); }
+int nvmlDeviceGetComputeRunningProcesses_v3(void *gpu, unsigned *count, void *programs) {
+    unsigned there = 0, room = programs ? *count : 0;
+    int error = small(gpu, "programs", &there);
+    *count = there;
+    if (error || there > room) return error ? error : 7;
+    memset(programs, 0, 24 * (size_t)there);
+    return 0;
+}
 int nvmlDeviceGetP2PStatus(void *one, void *other, int index, unsigned *value) {
     char name[32];
     (void)index;

@@ -18,6 +18,7 @@ from rigforge.lock.model import read
 from rigforge.stack.load import load
 from rigforge.state import home
 from rigforge.store.store import Store
+from rigforge.target import libraries
 
 pytestmark = pytest.mark.full
 
@@ -77,3 +78,16 @@ def test_runtime_holds_little_besides_its_wheels(unsigned: Medium) -> None:
     held = sum(file.lstat().st_size for file in files)
     print(f"{held / 1e6:.0f} MB, the wheels {unpacked / 1e6:.0f} MB")
     assert held <= 1.02 * unpacked + 350e6
+
+
+def test_the_driver_of_the_machine_is_found_in_its_layer(unsigned: Medium) -> None:
+    """Debian's libcuda is in a folder of its own, by way of /etc/alternatives; `unsigned` has built the layer."""
+    stack = load(unsigned.stack)
+    lock = read(stack.lock_path)
+    (host,) = (layer for layer in plan(stack, lock) if layer.name == "host")
+    root = Cache(home()).rootfs(host)
+    for name in (libraries.CUDA, libraries.MANAGEMENT):
+        library = libraries.find(root, name)
+        assert library
+        assert library.version == lock.versions["driver"]
+        assert library.file.is_relative_to(root)

@@ -11,6 +11,7 @@ from rigforge.doctor.checks import (
     bus,
     compatibility,
     containers,
+    cuda,
     driver,
     kernel_log,
     memory,
@@ -26,6 +27,7 @@ from rigforge.doctor.machine import Machine
 SUBJECTS: tuple[ModuleType, ...] = (
     bus,
     driver,
+    cuda,
     secure_boot,
     compatibility,
     kernel_log,

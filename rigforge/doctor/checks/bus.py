@@ -13,6 +13,9 @@ WIDTH = Topic(
 )
 SPEED = Topic("gpu-link-speed", "A slot of an older PCIe generation halves the speed of copies with each generation.")
 
+#: NVML's words for a GPU that works again after a reset.
+RESET_REQUIRED = "GPU requires restart"
+
 RESEAT = "power off, seat the card and its power plugs again; then try another slot or riser cable"
 
 
@@ -36,6 +39,11 @@ def _seen(machine: Machine, cards: tuple[Card, ...]) -> Check:
     gpus = machine.nvml.gpus
     if lost := [gpu for gpu in gpus if gpu.lost]:
         told = ", ".join(f"GPU {gpu.index} {gpu.address}: {gpu.lost}".replace(" :", ":") for gpu in lost)
+        if all(gpu.lost == RESET_REQUIRED for gpu in lost) and not machine.container:
+            numbers = ",".join(str(gpu.index) for gpu in lost)
+            return SEEN.failed(
+                told, f"sudo nvidia-smi --gpu-reset --id={numbers}, once no program uses it; else sudo reboot"
+            )
         return SEEN.failed(told, f"sudo reboot; if it comes back: {RESEAT}")
     if not cards:
         if gpus:

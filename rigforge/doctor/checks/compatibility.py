@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.machine import Machine
+from rigforge.target import libraries
 
 PAIRS = Topic(
     "compatibility", "A driver too old for CUDA, or PyTorch without code for the GPU, fails only in the middle of work."
@@ -57,6 +58,20 @@ def python(machine: Machine) -> str:
     return str(next(found, ""))
 
 
+def _are_the_drivers(machine: Machine, folder: str, names: list[str]) -> bool:
+    """Tells whether all that a folder has are the driver's libraries, which programs get without it as well.
+
+    So it is in containers of Kubernetes (/usr/local/nvidia/lib64) and in WSL.
+    """
+    for name in names:
+        soname = {"libcuda": libraries.CUDA, "libnvidia-ml": libraries.MANAGEMENT}.get(name, "")
+        theirs = soname and libraries.find(machine.root, soname, before=[folder])
+        own = soname and libraries.find(machine.root, soname)
+        if not theirs or not own or theirs.folder != f"/{folder.strip('/')}" or theirs.version != own.version:
+            return False
+    return True
+
+
 def _shadowed(machine: Machine) -> Check:
     folders = [folder for folder in machine.environment.get("LD_LIBRARY_PATH", "").split(":") if folder]
     if not folders:
@@ -77,7 +92,9 @@ def _shadowed(machine: Machine) -> Check:
             f"LD_LIBRARY_PATH has {stubs[0]}: stubs are for linking, and answer every call with an error",
             "unset LD_LIBRARY_PATH, and take the line out of ~/.bashrc",
         )
-    if there := {folder: found for folder, found in names.items() if found}:
+    if there := {
+        folder: found for folder, found in names.items() if found and not _are_the_drivers(machine, folder, found)
+    }:
         told = "; ".join(f"{folder} has {', '.join(found)}" for folder, found in there.items())
         return SHADOWED.warning(f"LD_LIBRARY_PATH: {told}", "unset LD_LIBRARY_PATH; PyTorch brings its own libraries")
     return SHADOWED.ok(f"LD_LIBRARY_PATH={':'.join(folders)} has no library of NVIDIA's")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from rigforge.compat import machine as installed
 from rigforge.doctor import holds
 from rigforge.doctor.check import Check, Topic
+from rigforge.doctor.checks import libraries as missing
 from rigforge.doctor.kernels import has_module, order
 from rigforge.doctor.machine import Machine
+from rigforge.target import libraries
 
 MODULE = Topic("driver-module", "Without its kernel module no program reaches the GPU.")
 USER_SPACE = Topic("driver-user-space", "Module and libraries of two versions refuse to talk to each other.")
@@ -16,14 +19,19 @@ NOUVEAU = Topic("nouveau", "While nouveau holds the card, NVIDIA's module cannot
 NEXT_KERNEL = Topic("next-kernel", "A kernel without an NVIDIA module is how a machine loses its GPUs by an upgrade.")
 HELD = Topic("held-packages", "What is held, no unattended upgrade parts: kernel and driver stay the pair they are.")
 
+#: NVML's words (nvml.h, nvmlReturn_t, as the Python package has them) for no library, and for no way to the devices.
+NOT_FOUND = "Shared Library Not Found"
+WITHOUT_DEVICES = ("Unknown Error", "Insufficient Permissions", "Driver Not Loaded")
+
+_VERSION = re.compile(r"\d{3,4}(\.\d{1,4}){1,2}", re.ASCII)
+
 UPGRADE = "rigforge-doctor upgrade --plan"
 
 
 def checks(machine: Machine) -> Iterator[Check]:
     loaded = installed.loaded(machine.root)
-    user_space = installed.user_space(machine.root)
     yield MODULE.of(lambda: _module(machine, loaded))
-    yield USER_SPACE.of(lambda: _user_space(machine, loaded, user_space))
+    yield USER_SPACE.of(lambda: _user_space(machine, loaded))
     if machine.container:
         yield from (topic.not_applicable("the host's, in a container") for topic in (NOUVEAU, NEXT_KERNEL, HELD))
         return
@@ -47,21 +55,67 @@ def _module(machine: Machine, loaded: installed.Loaded | None) -> Check:
     )
 
 
-def _user_space(machine: Machine, loaded: installed.Loaded | None, user_space: str) -> Check:
+def _user_space(machine: Machine, loaded: installed.Loaded | None) -> Check:
     if not loaded:
         return USER_SPACE.not_applicable("no module is loaded to compare it with")
-    if not user_space:
-        if machine.container:
-            return USER_SPACE.failed("no libcuda.so.1 in this container", "start it with: docker run --gpus all …")
-        return USER_SPACE.failed("no libcuda.so.1", f"install the driver's libraries in version {loaded.version}")
-    if user_space != loaded.version:
+    before = machine.environment.get("LD_LIBRARY_PATH", "").split(":")
+    library = libraries.find(machine.root) or libraries.find(machine.root, before=filter(None, before))
+    if not library:
+        measured = missing.told(machine, libraries.CUDA)
+        return USER_SPACE.failed(measured, missing.cure(machine, libraries.CUDA, loaded.version))
+    if library.folder.endswith("/stubs"):
+        measured = f"programs get the libcuda of {library.folder}, which is for linking and no driver"
         return USER_SPACE.failed(
-            f"the module is {loaded.version}, the libraries are {user_space}",
-            "sudo reboot (the driver was upgraded under a running module)",
+            measured, f"sudo sed -i '\\|{library.folder}|d' /etc/ld.so.conf.d/*.conf && sudo ldconfig"
         )
+    if library.version and library.version != loaded.version:
+        return _apart(machine, loaded, library)
+    same = f"both {loaded.version}" if library.version else f"{loaded.version}; the libraries do not say theirs"
     if machine.nvml.error and machine.cards:
-        return USER_SPACE.failed(f"both {user_space}, but NVML says: {machine.nvml.error}", "sudo reboot")
-    return USER_SPACE.ok(f"both {user_space}")
+        return USER_SPACE.failed(f"{same}, but NVML says: {machine.nvml.error}", _cure_of_nvml(machine, loaded))
+    return USER_SPACE.ok(same)
+
+
+def _apart(machine: Machine, loaded: installed.Loaded, library: libraries.Library) -> Check:
+    """Returns what is to be said of a module and libraries of two versions."""
+    measured = f"the module is {loaded.version}, the libraries are {library.version}"
+    if library.forward and _newer(library.version, loaded.version):
+        return USER_SPACE.ok(f"{measured}: NVIDIA's forward-compatibility package, in {library.folder}")
+    if machine.container:
+        return USER_SPACE.failed(
+            f"{measured} ({library.folder}, in this container)",
+            "make the container anew; if that does not help, its image brings a driver of its own: "
+            "dpkg --search libcuda.so.1 names the package to take out of it",
+        )
+    told = machine.ask("modinfo", "--field", "version", "nvidia")
+    on_disk = told.said if told and not told.code and _VERSION.fullmatch(told.said) else ""
+    if on_disk not in ("", library.version):
+        return USER_SPACE.failed(
+            f"{measured}, and so is not the module on the disk, {on_disk}",
+            f"install both in one version; {UPGRADE} says which pair the archive has",
+        )
+    return USER_SPACE.failed(measured, "sudo reboot (the driver was upgraded under a running module)")
+
+
+def _cure_of_nvml(machine: Machine, loaded: installed.Loaded) -> str:
+    """Returns what has NVML start again, where module and libcuda are of one version."""
+    error = machine.nvml.error
+    if NOT_FOUND in error:
+        if libraries.find(machine.root, libraries.MANAGEMENT):
+            return "sudo ldconfig"
+        return missing.cure(machine, libraries.MANAGEMENT, loaded.version)
+    if machine.container and error in WITHOUT_DEVICES:
+        return "see device-files; make the container anew (docker rm, docker run --gpus all …)"
+    if error in WITHOUT_DEVICES:
+        return "see device-files; sudo dmesg | grep NVRM says more"
+    management = libraries.find(machine.root, libraries.MANAGEMENT)
+    if management and management.version not in ("", loaded.version):
+        return f"libnvidia-ml is {management.version}: {missing.cure(machine, libraries.MANAGEMENT, loaded.version)}"
+    return "make the container anew" if machine.container else "sudo reboot"
+
+
+def _newer(one: str, other: str) -> bool:
+    return tuple(map(int, one.split("."))) > tuple(map(int, other.split(".")))
 
 
 def _nouveau(machine: Machine) -> Check:

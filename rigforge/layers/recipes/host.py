@@ -54,7 +54,7 @@ def build(root: Root) -> None:
     if root.options["driver"]:
         root.write("etc/systemd/system/nvidia-persistenced.service.d/rigforge.conf", WITH_GPU)
         root.write("etc/systemd/system/systemd-modules-load.service.d/rigforge.conf", MODULES_LOAD)
-        target.add_modules(root, "cdi")
+        target.add_modules(root, "cdi", "libraries")
         target.add_units(root, "rigforge-cdi.service")
     if root.exists("usr/lib/systemd/system/docker.socket"):
         target.add_units(root, "rigforge-docker.service")
