@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import platform
+import re
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from rigforge.compat import interpreter
 from rigforge.doctor.nvml import Nvml
 from rigforge.plain import line
+
+#: A device on the PCI bus, as sysfs calls it.
+_ADDRESS = re.compile(r"[\da-f]{4,8}:[\da-f]{2}:[\da-f]{2}\.[\da-f]", re.ASCII)
 
 #: Seconds; a program that takes longer than this to say how it is counts as one that says nothing.
 PATIENCE = 10.0
@@ -43,6 +53,19 @@ class Card:
     def slot(self) -> Path:
         """The directory of the port that the card is plugged into."""
         return self.directory.resolve().parent
+
+    @property
+    def ports(self) -> tuple[str, ...]:
+        """The addresses on the way to the card: the root port first, the card itself last."""
+        return tuple(part for part in self.directory.resolve().parts if _ADDRESS.fullmatch(part))
+
+    @property
+    def driver(self) -> str:
+        """The name of the driver that has the card, "" where none has or sysfs does not say."""
+        try:
+            return (self.directory / "driver").readlink().name
+        except OSError:
+            return ""
 
 
 @dataclass(frozen=True)
@@ -88,6 +111,37 @@ class Machine:
         except (OSError, ValueError, subprocess.TimeoutExpired):
             return None
         return Answer(done.returncode, done.stdout.strip(), done.stderr.strip())
+
+    def pour(self, *argv: str, into: Callable[[bytes], None], seconds: float = PATIENCE) -> int | None:
+        """Runs a program and hands its output over in pieces; ends it when the time is over.
+
+        Returns its exit code, 0 where the time was over in the middle of its output; None where it is not installed,
+        or had told nothing by then.
+        """
+        program = shutil.which(argv[0], path=self.path)
+        if not program or seconds <= 0:
+            return None
+        environment = {**self.given, "PATH": self.path, "LC_ALL": "C.UTF-8"}
+        pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        try:
+            # A session of its own, so that what it started itself ends with it.
+            process = subprocess.Popen([program, *argv[1:]], cwd="/", env=environment, start_new_session=True, **pipes)
+        except (OSError, ValueError):
+            return None
+        late, over, told = time.monotonic() + seconds, False, False
+        end = threading.Timer(seconds, _end, (process.pid,))
+        end.start()
+        with process.stdout as output:  # type: ignore[union-attr]
+            with suppress(OSError):  # a larger pipe than root allows others
+                fcntl.fcntl(output, fcntl.F_SETPIPE_SZ, 1 << 20)
+            while not over and (piece := os.read(output.fileno(), 1 << 20)):
+                told, over = True, time.monotonic() >= late
+                into(piece)
+            if over:
+                _end(process.pid)
+        code = process.wait()
+        end.cancel()
+        return code if time.monotonic() < late else (0 if told else None)
 
     @property
     def cards(self) -> tuple[Card, ...]:
@@ -147,6 +201,11 @@ def outside_environment() -> dict[str, str]:
 def environment_of_programs() -> dict[str, str]:
     """Returns what programs get: the caller's environment, but nothing of it where that is root."""
     return outside_environment() if os.geteuid() else interpreter.for_programs()
+
+
+def _end(group: int) -> None:
+    with suppress(OSError):
+        os.killpg(group, signal.SIGKILL)
 
 
 def _text(path: Path) -> str:

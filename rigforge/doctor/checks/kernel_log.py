@@ -1,77 +1,52 @@
-"""Errors of the GPUs: Xid lines of the kernel log, decoded, and the counters of ECC memory."""
+"""What the kernel's log tells of the GPUs and of what is around them, and the counters of ECC memory."""
 
 from __future__ import annotations
 
-import re
-import tomllib
-from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Sequence
 
+from rigforge.doctor import kernel_log
 from rigforge.doctor.check import Check, Topic
+from rigforge.doctor.checks import events, xid
+from rigforge.doctor.checks.xid import Xids, decoded, xids
+from rigforge.doctor.kernel_log import Log
 from rigforge.doctor.machine import Machine
 from rigforge.doctor.nvml import Gpu
 
-XID = Topic("gpu-xid", "The driver writes every GPU fault to the kernel log, hours before a training run dies of it.")
-ECC = Topic("gpu-ecc", "Memory that miscounts makes wrong results before it makes crashes.")
+__all__ = ["Xids", "checks", "decoded", "xids"]
 
-#: "NVRM: Xid (PCI:0000:01:00): 79, pid=…, GPU has fallen off the bus."
-_LINE = re.compile(r"NVRM: Xid \((?:PCI:)?(?P<address>[0-9a-fA-F:.]+)\): (?P<number>\d{1,5})(?!\d)", re.ASCII)
+XID = Topic("gpu-xid", "The driver writes every GPU fault to the kernel log, hours before a training run dies of it.")
+START = Topic("driver-start", "A driver that could not start a card says why in the kernel log, and nowhere else.")
+ERRORS = Topic("kernel-errors", "Errors of bus, processor and memory end in GPU faults, or in wrong results.")
+ECC = Topic("gpu-ecc", "Memory that miscounts makes wrong results before it makes crashes.")
 
 
 def checks(machine: Machine) -> Iterator[Check]:
-    yield XID.of(lambda: _xid(machine))
+    yield from _logged(machine)
     yield ECC.of(lambda: _ecc(machine.nvml.gpus))
 
 
-#: How often each Xid was seen, by the PCI address and the number.
-Xids = Counter[tuple[str, int]]
+def _logged(machine: Machine) -> Iterator[Check]:
+    logs = kernel_log.read(machine, {*xid.WORDS, *(event.word for event in events.events())})
+    if not any(not log.ago for log in logs):
+        reason = "the host's: look there" if machine.container else "for root only: run it again with sudo"
+        yield from (topic.not_applicable(f"the kernel log is {reason}") for topic in (XID, START, ERRORS))
+        return
+    yield XID.of(lambda: _xid(logs))
+    yield START.of(lambda: START.worst(events.not_started(START, machine, logs), "no trouble"))
+    yield ERRORS.of(lambda: ERRORS.worst(events.failing(ERRORS, machine, logs), "none"))
 
 
-def xids(machine: Machine) -> Xids | None:
-    """Returns the Xid errors in the kernel log; None where it cannot be read."""
-    log = _log(machine)
-    if log is None:
-        return None
-    return Counter((found["address"].lower(), int(found["number"])) for found in _LINE.finditer(log))
-
-
-def decoded(topic: Topic, seen: Xids) -> list[Check]:
-    """Returns what each of the errors means, by how bad it is."""
-    known = _meanings()
-    troubles = []
-    for (address, number), times in sorted(seen.items()):
-        row = known.get(str(number), {"means": "see NVIDIA's list of Xid errors", "severe": False})
-        measured = f"{address}: Xid {number} ×{times}, {row['means']}"
-        if row["severe"]:
-            troubles.append(
-                topic.failed(measured, "seat the card and its power plugs again; if it comes back, replace it")
-            )
-        else:
-            troubles.append(
-                topic.warning(measured, "look at the program that ran; if several programs meet it, at the card")
-            )
-    return troubles
-
-
-def _xid(machine: Machine) -> Check:
-    seen = xids(machine)
-    if seen is None:
-        return XID.not_applicable("the kernel log is for root only: run it again with sudo")
-    return XID.worst(decoded(XID, seen), "none since the machine was started")
-
-
-def _log(machine: Machine) -> str | None:
-    for command in (("dmesg",), ("journalctl", "--dmesg", "--boot", "--no-pager", "--output=cat")):
-        told = machine.ask(*command)
-        if told and not told.code:
-            return told.said
-    return None
-
-
-def _meanings() -> dict[str, Any]:
-    return tomllib.loads(Path(__file__).with_name("xid.toml").read_text())
+def _xid(logs: Sequence[Log]) -> Check:
+    found = []
+    for ago in sorted({log.ago for log in logs}):
+        found += decoded(XID, xid.of_logs(log for log in logs if log.ago == ago), ago)
+    now = [log for log in logs if not log.ago]
+    if not any(log.begun for log in now):
+        return XID.worst(
+            found, "none in what is left of the kernel's log: it has wrapped, and no journal has its begin"
+        )
+    long = "; it is too long to be read whole" if any(log.cut for log in now) else ""
+    return XID.worst(found, f"none since the machine was started{long}")
 
 
 def _ecc(gpus: tuple[Gpu, ...]) -> Check:
