@@ -27,7 +27,7 @@ class Gpu:
     Memory in bytes, power in watts, temperatures in °C, clocks in MHz, fan and utilisation in percent. `address` is
     the PCI address as sysfs writes it. `reasons` are NVML's bits for why the clocks are lower than they could be;
     `uncorrected` are ECC errors that memory could not correct since the driver was loaded. `lost` is why the driver
-    does not reach the GPU any more.
+    does not reach the GPU any more. `capability` is its compute capability, such as "8.9".
     """
 
     index: int
@@ -58,6 +58,7 @@ class Gpu:
     remap_pending: bool | None = None
     remap_failed: bool | None = None
     lost: str = ""
+    capability: str = ""
 
 
 @dataclass(frozen=True)
@@ -173,6 +174,7 @@ def _gpu(index: int, handle: Any) -> Gpu:
         remap_pending=bool(rows[2]) if rows else None,
         remap_failed=bool(rows[3]) if rows else None,
         lost=lost,
+        capability=".".join(map(str, _maybe(gpu.nvmlDeviceGetCudaComputeCapability, handle) or ())),
     )
 
 

@@ -167,6 +167,25 @@ def test_the_pytorch_of_the_environment_against_the_driver(
     assert (found["status"], measured in found["measured"]) == (status, True), found
 
 
+@pytest.mark.parametrize(
+    ("capability", "status", "measured"),
+    [
+        (None, "ok", "10de:ffff is an NVIDIA card that the table has not"),
+        ("12.0", "ok", "compute capability 12.0"),
+        ("5.0", "failed", "no code for compute capability 5.0"),
+    ],
+)
+def test_a_card_that_no_table_has_is_judged_by_what_the_driver_says_of_it(
+    examine: Examine, healthy: Callable[[int], str], root: Path, capability: str | None, status: str, measured: str
+) -> None:
+    healthy(1)
+    write(root / "sys/bus/pci/devices" / machines.address(0) / "device", "0xffff\n")
+    answer = json.dumps({"python": "3.12", "packages": {"torch": "2.11.0+cu130"}, "cuda": "13.0"})
+    write(root / "opt/rigforge/python/bin/python3", f"#!/bin/sh\necho '{answer}'\n", 0o755)
+    found = examine(machines.answers(1, gpu0={"capability": capability}))["checks"]["compatibility"]
+    assert (found["status"], measured in found["measured"]) == (status, True), found
+
+
 def test_gpus_of_two_processors(examine: Examine, healthy: Callable[[int], str], root: Path) -> None:
     told = healthy(2)
     write(root / "sys/bus/pci/devices" / machines.address(1) / "numa_node", "1")
