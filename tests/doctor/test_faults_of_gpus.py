@@ -63,6 +63,7 @@ def test_what_one_of_two_gpus_says(
     examine: Examine, root: Path, changed: dict[str, object], check: str, status: str, measured: str
 ) -> None:
     machines.machine(root, 2)
+    (root / "etc/rigforge").mkdir()
     found = examine(machines.answers(2, gpu1=changed))["checks"][check]
     assert (found["status"], measured in found["measured"]) == (status, True), found
     assert "GPU 1" in found["measured"]
