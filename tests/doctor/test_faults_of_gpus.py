@@ -54,7 +54,6 @@ def test_eight_gpus_take_less_than_three_seconds_of_the_processor(
         ({"uncorrected": 2}, "gpu-ecc", "failed", "2 uncorrected errors"),
         ({"remap_failed": 1}, "gpu-ecc", "failed", "could not be replaced"),
         ({"remap_pending": 1}, "gpu-ecc", "warning", "next reset"),
-        ({"ecc": 0}, "gpu-ecc", "warning", "ECC is off"),
         ({"temperature": "!15"}, "gpu-bus", "failed", "GPU is lost"),
         ({"handle": "!15"}, "gpu-bus", "failed", "GPU is lost"),
     ],
@@ -68,6 +67,12 @@ def test_what_one_of_two_gpus_says(
     assert (found["status"], measured in found["measured"]) == (status, True), found
     assert "GPU 1" in found["measured"]
     assert found["fix"]
+
+
+def test_memory_protection_that_is_off_is_as_cards_come(examine: Examine, root: Path) -> None:
+    machines.machine(root, 2)
+    found = examine(machines.answers(2, gpu1={"ecc": 0}))["checks"]["gpu-ecc"]
+    assert (found["status"], found["measured"]) == ("ok", "no uncorrected error; off on GPU 1")
 
 
 @pytest.mark.parametrize(

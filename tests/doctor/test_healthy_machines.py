@@ -1,6 +1,6 @@
-"""No alarm on machines in good health, rebuilt from what their owners have shown in public: healthy/*.toml names where.
+"""No alarm on machines in good health, rebuilt from what their owners showed in public: healthy/*.toml names where.
 
-A file says what differs from the machine of machines.py: `machine` (cards, driver), `nvml` (lines of the mock's answer),
+A file says what differs from the machine of machines.py: `machine` (cards, driver), `nvml` (lines of the mock),
 `files`, `remove`, `programs`, `dmesg` (what the kernel's log has) and `torch` (what the environment's Python answers).
 What a report does not show (main memory, a link, a limit of the card's kind) is as usual for such a machine.
 """
