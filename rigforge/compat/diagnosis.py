@@ -6,21 +6,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from packaging.version import InvalidVersion, Version
-
+from rigforge.compat import by_number
 from rigforge.compat.answer import Request, answer
 from rigforge.compat.gpu import Gpu
-from rigforge.compat.machine import Loaded, Machine, Pytorch
-from rigforge.compat.rules import Driver, Wheel, driver_with_gpu, driver_with_pytorch, pytorch_with_gpu, runs
+from rigforge.compat.installed import Installed, installed, native, no_code, not_run, only_ptx, that_works
+from rigforge.compat.machine import Machine
+from rigforge.compat.rules import Driver
 from rigforge.compat.tables import tables
-from rigforge.compat.wishes import Wish
+
+Status = Literal["ok", "warning", "failed"]
 
 
 @dataclass(frozen=True)
 class Finding:
     """One thing about the machine, and what cures it where it is wrong."""
 
-    status: Literal["ok", "warning", "failed"]
+    status: Status
     message: str
     cure: str = ""
 
@@ -34,9 +35,8 @@ def _cards(machine: Machine) -> Iterator[Finding]:
     for gpu in dict.fromkeys(machine.gpus):
         yield Finding("ok", f"{machine.gpus.count(gpu)} × {gpu.name}, compute capability {gpu.compute_capability}")
     for device in machine.unknown:
-        yield Finding(
-            "warning", f"an NVIDIA card that the table has not: {device}", f'invoke explain --gpu "{device}=8.9"'
-        )
+        message = f"{device} is an NVIDIA card that the table has not: what it needs is not known here"
+        yield Finding("ok", message, f'invoke explain --gpu "{device}=8.9", with its compute capability')
     if not machine.gpus and not machine.unknown:
         yield Finding("failed", "no NVIDIA card on the PCI bus", "check that the card is seated and has power")
 
@@ -51,61 +51,79 @@ def _driver(machine: Machine) -> Iterator[Finding]:
         yield Finding("failed", "no NVIDIA kernel module is loaded", _install(gpus))
     if not loaded:
         return
-    branch = tables().branch_of(loaded.version)
     if machine.user_space and machine.user_space != loaded.version:
         message = f"the kernel module is {loaded.version}, the driver's libraries are {machine.user_space}"
         yield Finding("failed", message, "restart the machine; if that does not help, install both in one version")
     elif machine.user_space is None:
         message = f"module {loaded.version} is loaded, but there is no libcuda.so.1"
         yield Finding("failed", message, f"install the driver's libraries in version {loaded.version}")
-    if not branch:
-        yield Finding("warning", f"driver {loaded.version} is in no table of {tables().as_of}")
+    there, version, driver = tables(), loaded.version, _driver_of(machine)
+    if not driver:
+        yield Finding("ok", f"driver {version} is older than the tables, whose first is {by_number.first(there)}")
         return
-    driver = Driver(branch, loaded.version, loaded.module)
-    broken = [why for gpu in gpus if (why := driver_with_gpu(tables(), driver, gpu))]
+    broken = [why for gpu in gpus if (why := by_number.why_not(there, driver, gpu))]
     for why in broken:
         yield Finding("failed", why, _install(gpus))
     if not broken:
-        yield Finding("ok", f"driver {loaded.version}, {loaded.module} kernel module, native for CUDA {branch.cuda}")
+        after = "; newer than the tables, and good for what earlier ones run" if by_number.newer(there, version) else ""
+        message = f"driver {version}, {loaded.module} kernel module, native for CUDA {driver.branch.cuda}{after}"
+        yield Finding("ok", message)
 
 
 def _pytorch(machine: Machine) -> Iterator[Finding]:
-    pytorch, loaded, there = machine.pytorch, machine.loaded, tables()
+    pytorch, there = machine.pytorch, tables()
     if machine.toolkit:
         yield Finding("ok", f"CUDA toolkit {machine.toolkit} in /usr/local/cuda; PyTorch's wheels bring their own CUDA")
     if not pytorch:
-        yield Finding("warning", "no PyTorch in the Python of PATH", _install_pytorch(machine))
+        asked = machine.interpreter or "the Python of PATH"
+        # The system's own Python is not where people put it.
+        status: Status = "ok" if not machine.interpreter or machine.interpreter.startswith("/usr/bin/") else "warning"
+        yield Finding(status, f"no PyTorch in {asked}", _install_pytorch(machine, machine.interpreter))
         return
-    if not pytorch.cuda:
-        message = f"PyTorch {pytorch.version} of {pytorch.interpreter} is without CUDA"
-        yield Finding("failed", message, _install_pytorch(machine))
+    cure = _install_pytorch(machine, pytorch.interpreter, pytorch.python)
+    build = installed(there, pytorch)
+    if not build:
+        for_others = f" (it is for {pytorch.platform})" if pytorch.platform else ""
+        message = f"PyTorch {pytorch.version} of {pytorch.interpreter} is without CUDA{for_others}"
+        yield Finding("failed", message, cure)
         return
-    wheel = _wheel(pytorch)
-    if not wheel:
-        yield Finding("warning", f"PyTorch {pytorch.version} is in no table of {there.as_of}")
-        return
-    branch = there.branch_of(loaded.version) if loaded else None
-    driver = Driver(branch, loaded.version, loaded.module) if loaded and branch else None
-    broken = [why for gpu in dict.fromkeys(machine.gpus) if (why := pytorch_with_gpu(there, wheel, gpu))]
-    broken += [driver_with_pytorch(there, driver, wheel)] if driver else []
-    for why in filter(None, broken):
-        yield Finding("failed", why, _install_pytorch(machine))
-    if not any(broken):
-        how = f", {runs(there, driver, wheel)} on this driver" if driver else ""
-        yield Finding("ok", f"PyTorch {wheel.shown} with CUDA {pytorch.cuda}, cuDNN {wheel.build.cudnn}{how}")
+    broken = tuple(_why_not(machine, build))
+    for why in broken:
+        yield Finding("failed", why, cure)
+    if not broken:
+        yield Finding("ok", _described(build, _driver_of(machine)))
 
 
-def _wheel(pytorch: Pytorch) -> Wheel | None:
-    """Returns the build that is installed, with CUDA and cuDNN as they are there; None for one that no table has."""
-    try:
-        version = Version(pytorch.version)
-    except InvalidVersion:
-        return None
-    public, index = Version(version.public), version.local or "pypi"
-    build = next((each for each in tables().builds if public in each.versions and each.index == index), None)
-    there = {"cuda": pytorch.cuda, "cudnn": pytorch.cudnn}
-    found = {name: Version(text) for name, text in there.items() if text}
-    return Wheel(build.model_copy(update=found), public) if build else None
+def _why_not(machine: Machine, build: Installed) -> Iterator[str]:
+    """Yields why a PyTorch does not run on the cards, and not with the driver, where that drives them."""
+    there, loaded, gpus = tables(), machine.loaded, tuple(dict.fromkeys(machine.gpus))
+    yield from filter(None, (no_code(there, build, gpu) for gpu in gpus))
+    driver = _driver_of(machine)
+    if not loaded or (driver and not _drives(driver, machine)):
+        return
+    # What a driver after those of the tables has, only it can say.
+    known = driver and (machine.cuda or not by_number.newer(there, loaded.version))
+    if why := not_run(there, build, loaded.version, driver.branch.cuda if driver and known else ""):
+        yield why
+    elif driver and not native(there, build, driver):
+        yield from filter(None, (only_ptx(build, gpu, loaded.version) for gpu in gpus))
+
+
+def _driver_of(machine: Machine) -> Driver | None:
+    loaded = machine.loaded
+    return by_number.driver(tables(), loaded.version, loaded.module, machine.cuda) if loaded else None
+
+
+def _drives(driver: Driver, machine: Machine) -> bool:
+    return not any(by_number.why_not(tables(), driver, gpu) for gpu in machine.gpus)
+
+
+def _described(build: Installed, driver: Driver | None) -> str:
+    how = {True: ", native on this driver", False: ", minor-compat on this driver"}
+    cudnn = f", cuDNN {build.cudnn}" if build.cudnn else ""
+    code = f"; code for {', '.join(map(str, build.code))}, {build.how}" if build.code else ""
+    runs = how[native(tables(), build, driver)] if driver else ""
+    return f"PyTorch {build.shown} with CUDA {build.cuda}{cudnn}{runs}{code}"
 
 
 def _install(gpus: tuple[Gpu, ...]) -> str:
@@ -118,13 +136,16 @@ def _install(gpus: tuple[Gpu, ...]) -> str:
     )
 
 
-def _install_pytorch(machine: Machine) -> str:
+def _install_pytorch(machine: Machine, interpreter: str, python: str = "") -> str:
     """Returns which PyTorch goes with the driver that is there; else which driver is needed as well."""
-    loaded: Loaded | None = machine.loaded
-    gpus = tuple(dict.fromkeys(machine.gpus))
-    wish = Wish("archives", f"driver {loaded.version}", (loaded.version,)) if loaded else None
-    for wishes in ((wish,) if wish else (), ()):
-        if found := answer(Request(gpus, wishes)).combination:
-            also = "" if wishes else f" and driver {found.driver.branch.name}"
-            return f"install PyTorch {found.wheel.shown}{also}"
-    return "no PyTorch of the tables goes with these cards"
+    there, gpus, driver = tables(), tuple(dict.fromkeys(machine.gpus)), _driver_of(machine)
+    for with_driver, with_python in ((driver, python), (driver, ""), (None, "")):
+        wheel = that_works(there, with_driver, gpus, with_python)
+        if wheel and (not with_driver or _drives(with_driver, machine)):
+            also = f", and {_install(gpus)}" if machine.loaded and not with_driver else ""
+            with_other = f" with Python {wheel.build.python[-1]}" if python not in ("", *wheel.build.python) else ""
+            index = wheel.build.index
+            own = "" if index == "pypi" else f" --index-url with PyTorch's own index for {index}"
+            command = f"{interpreter or 'python3'} -m pip install torch=={wheel.version}{own}"
+            return f"install PyTorch {wheel.shown}{with_other}: {command}{also}"
+    return "the tables have no PyTorch for these cards"

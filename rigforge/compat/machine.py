@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from rigforge.compat import interpreter as somebodys
+from rigforge.compat import pytorch as somebodys
 from rigforge.compat.gpu import Gpu, by_pci
+from rigforge.compat.pytorch import Pytorch
 from rigforge.compat.tables import Module
-from rigforge.errors import RigforgeError
-from rigforge.plain import line
 from rigforge.target import libraries
 
 _NVIDIA, _DISPLAY = "0x10de", "0x03"
@@ -21,21 +18,6 @@ _NVIDIA, _DISPLAY = "0x10de", "0x03"
 _LOADED = re.compile(
     r"^NVRM version:.*?(?P<open>Open )?Kernel Module.*?\s(?P<version>\d{3}(\.\d+)+)\s", re.MULTILINE | re.ASCII
 )
-
-#: Finds PyTorch without importing it: that would load the libraries that may be what is wrong.
-_PYTORCH = r"""
-import importlib.metadata as metadata, json, re, sys
-found, cuda = {}, ""
-for distribution in metadata.distributions():
-    name = (distribution.metadata["Name"] or "").lower()
-    if name == "torch" or name.startswith(("nvidia-cuda-runtime", "nvidia-cudnn")):
-        found.setdefault(name, distribution.version)
-    if name == "torch":
-        with open(distribution.locate_file("torch/version.py")) as file:
-            made_with = re.search(r"^cuda\b.*= '([0-9.]+)'", file.read(), re.M)
-        cuda = made_with.group(1) if made_with else ""
-print(json.dumps({"python": "%d.%d" % sys.version_info[:2], "packages": found, "cuda": cuda}))
-"""
 
 
 @dataclass(frozen=True)
@@ -47,21 +29,11 @@ class Loaded:
 
 
 @dataclass(frozen=True)
-class Pytorch:
-    """PyTorch in some Python's environment. `cuda` is "" for a build without, `cudnn` where no wheel has it."""
-
-    interpreter: str
-    python: str
-    version: str
-    cuda: str
-    cudnn: str
-
-
-@dataclass(frozen=True)
 class Machine:
     """What was found. `unknown` has the PCI ids of NVIDIA's cards that the table has not.
 
     `user_space` is the version of the driver's libraries: None without any, "" where they do not tell it.
+    `interpreter` is the Python that was asked for PyTorch; `cuda` what the driver says of itself, where it was asked.
     """
 
     gpus: tuple[Gpu, ...]
@@ -71,13 +43,17 @@ class Machine:
     user_space: str | None
     toolkit: str
     pytorch: Pytorch | None
+    interpreter: str = ""
+    cuda: str = ""
 
 
 def read(root: Path = Path("/"), interpreter: str = "") -> Machine:
     """Returns what the machine has whose file system is at `root`; PyTorch is looked for with `interpreter`.
 
-    Without one it is the `python3` of PATH that is not Rigforge's own.
+    Without one it is, on the running system, the `python3` of PATH that is not Rigforge's own.
     """
+    if not interpreter and root == Path("/"):
+        interpreter = somebodys.usual()
     devices = _cards(root / "sys/bus/pci/devices")
     return Machine(
         gpus=tuple(card for device in devices if (card := by_pci(device))),
@@ -86,7 +62,8 @@ def read(root: Path = Path("/"), interpreter: str = "") -> Machine:
         nouveau=(root / "sys/module/nouveau").is_dir(),
         user_space=user_space(root),
         toolkit=_toolkit(root / "usr/local/cuda/version.json"),
-        pytorch=_pytorch(interpreter or _other_python()),
+        pytorch=somebodys.read(interpreter),
+        interpreter=interpreter,
     )
 
 
@@ -123,41 +100,6 @@ def _toolkit(version: Path) -> str:
         return str(json.loads(version.read_text())["cuda"]["version"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return ""
-
-
-def _pytorch(interpreter: str) -> Pytorch | None:
-    if not interpreter:
-        return None
-    found_at = shutil.which(interpreter)
-    if not found_at:
-        raise RigforgeError(f"there is no Python {interpreter}", "name the one that PyTorch is installed for")
-    told = somebodys.ask(found_at, _PYTORCH, environment=somebodys.for_programs())
-    try:
-        # Whoever owns that Python says what it answers.
-        found = json.loads(told or "{}")
-        packages = {line(str(name)): line(str(version)) for name, version in found["packages"].items()}
-        python, built_with = line(str(found["python"])), line(str(found["cuda"]))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return None
-    if "torch" not in packages:
-        return None
-    cuda, cudnn = (_starting(packages, name) for name in ("nvidia-cuda-runtime", "nvidia-cudnn"))
-    made_with = (cuda or built_with) if built_with else ""
-    return Pytorch(interpreter, python, packages["torch"], made_with, cudnn)
-
-
-def _starting(packages: dict[str, str], name: str) -> str:
-    return next((version for package, version in packages.items() if package.startswith(name)), "")
-
-
-def _other_python() -> str:
-    """Returns the first Python of PATH that is not of Rigforge's environment."""
-    own = Path(sys.prefix) / "bin"
-    for name in ("python3", "python"):
-        found = shutil.which(name)
-        if found and Path(found).parent != own:
-            return found
-    return next((str(path) for path in (Path("/usr/bin/python3"),) if path.exists()), "")
 
 
 def _line(file: Path) -> str:

@@ -17,7 +17,7 @@ from rigforge.process import run
 PROGRAM = "rigforge-doctor"
 
 #: What the program reads besides its code, as patterns within the package.
-DATA = ("compat/*.toml", "doctor/**/*.toml", "doctor/**/*.j2", "doctor/load/worker.py")
+DATA = ("compat/*.toml", "compat/probe.py", "doctor/**/*.toml", "doctor/**/*.j2", "doctor/load/worker.py")
 
 #: All that goes into it.
 SOURCES = (

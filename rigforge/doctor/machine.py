@@ -162,6 +162,16 @@ class Machine:
         return any((self.root / mark).exists() for mark in (".dockerenv", "run/.containerenv"))
 
     @property
+    def ours(self) -> bool:
+        """Whether Rigforge installed it, so that it is as its stack says; others are as they came."""
+        return (self.root / "etc/rigforge").is_dir()
+
+    @property
+    def wsl(self) -> bool:
+        """Whether this is the Windows Subsystem for Linux, whose driver, bus and firewall are Windows's."""
+        return "microsoft" in self.kernel.lower()
+
+    @property
     def superuser(self) -> bool:
         return os.geteuid() == 0
 

@@ -31,7 +31,8 @@ class Gpu:
     the PCI address as sysfs writes it. `reasons` are NVML's bits for why the clocks are lower than they could be;
     `uncorrected` are ECC errors that memory could not correct since the driver was loaded. `lost` is why the driver
     does not reach the GPU any more. `mig` tells whether it is split up (Multi-Instance GPU), `instances` in how many
-    parts; `compute_mode` is nvml.h's nvmlComputeMode_t, `programs` how many compute on it.
+    parts; `compute_mode` is nvml.h's nvmlComputeMode_t, `programs` how many compute on it. `capability` is its compute
+    capability, such as "8.9".
     """
 
     index: int
@@ -66,6 +67,7 @@ class Gpu:
     compute_mode: int | None = None
     programs: int | None = None
     lost: str = ""
+    capability: str = ""
 
 
 @dataclass(frozen=True)
@@ -187,6 +189,7 @@ def _gpu(index: int, handle: Any) -> Gpu:
         compute_mode=_maybe(gpu.nvmlDeviceGetComputeMode, handle),
         programs=None if programs is None else len(programs),
         lost=lost,
+        capability=".".join(map(str, _maybe(gpu.nvmlDeviceGetCudaComputeCapability, handle) or ())),
     )
 
 

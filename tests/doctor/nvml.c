@@ -141,6 +141,7 @@ int nvmlDeviceGetHandleByUUID(const char *uuid, void **gpu) {
     }
     return 6;
 }
+int nvmlDeviceGetCudaComputeCapability(void *gpu, int *major, int *minor) { char f[16]; int e = of_gpu(gpu, "capability", f, sizeof f); if (!e) sscanf(f, "%d.%d", major, minor); return e; }
 int nvmlDeviceGetUtilizationRates(void *gpu, unsigned *value) { value[1] = 0; return small(gpu, "utilisation", value); }
 int nvmlDeviceGetPowerManagementDefaultLimit(void *gpu, unsigned *value) { return small(gpu, "power_default", value); }
 int nvmlDeviceGetPowerManagementLimitConstraints(void *gpu, unsigned *low, unsigned *high) { int e = small(gpu, "power_min", low); return e ? e : small(gpu, "power_max", high); }

@@ -84,10 +84,10 @@ def test_its_answer_is_as_documented_and_its_exit_code_is_the_verdict(doctor: Pa
 
 
 def test_a_terminal_gets_the_reason_and_the_cure_of_what_is_wrong(doctor: Path, mock: Path, tmp_path: Path) -> None:
-    (tmp_path / "mock").write_text(answers(1, gpu0={"persistence": 0}))
+    (tmp_path / "mock").write_text(answers(1, gpu0={"power_limit": 300_000}))
     text = run(doctor, LD_LIBRARY_PATH=str(mock), MOCK_NVML=str(tmp_path / "mock")).stdout
-    assert "! gpu-persistence    GPU 0: off" in text
-    assert "fix: sudo systemctl enable --now nvidia-persistenced" in text
+    assert "! gpu-power          GPU 0: limit 300 W, default 450 W" in text
+    assert "fix: sudo nvidia-smi -i 0 -pl 450, if it was no choice" in text
 
 
 def test_the_documentation_names_every_check(doctor: Path) -> None:

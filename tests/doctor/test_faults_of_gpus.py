@@ -54,7 +54,6 @@ def test_eight_gpus_take_less_than_three_seconds_of_the_processor(
         ({"uncorrected": 2}, "gpu-ecc", "failed", "2 uncorrected errors"),
         ({"remap_failed": 1}, "gpu-ecc", "failed", "could not be replaced"),
         ({"remap_pending": 1}, "gpu-ecc", "warning", "next reset"),
-        ({"ecc": 0}, "gpu-ecc", "warning", "ECC is off"),
         ({"temperature": "!15"}, "gpu-bus", "failed", "GPU is lost"),
         ({"handle": "!15"}, "gpu-bus", "failed", "GPU is lost"),
     ],
@@ -63,10 +62,17 @@ def test_what_one_of_two_gpus_says(
     examine: Examine, root: Path, changed: dict[str, object], check: str, status: str, measured: str
 ) -> None:
     machines.machine(root, 2)
+    (root / "etc/rigforge").mkdir()
     found = examine(machines.answers(2, gpu1=changed))["checks"][check]
     assert (found["status"], measured in found["measured"]) == (status, True), found
     assert "GPU 1" in found["measured"]
     assert found["fix"]
+
+
+def test_memory_protection_that_is_off_is_as_cards_come(examine: Examine, root: Path) -> None:
+    machines.machine(root, 2)
+    found = examine(machines.answers(2, gpu1={"ecc": 0}))["checks"]["gpu-ecc"]
+    assert (found["status"], found["measured"]) == ("ok", "no uncorrected error; off on GPU 1")
 
 
 @pytest.mark.parametrize(
@@ -164,6 +170,25 @@ def test_the_pytorch_of_the_environment_against_the_driver(
     answer = json.dumps({"python": "3.11", "packages": packages, "cuda": cuda[:4]})
     write(root / "opt/rigforge/python/bin/python3", f"#!/bin/sh\necho '{answer}'\n", 0o755)
     found = examine(told)["checks"]["compatibility"]
+    assert (found["status"], measured in found["measured"]) == (status, True), found
+
+
+@pytest.mark.parametrize(
+    ("capability", "status", "measured"),
+    [
+        (None, "ok", "10de:ffff is an NVIDIA card that the table has not"),
+        ("12.0", "ok", "compute capability 12.0"),
+        ("5.0", "failed", "no code for compute capability 5.0"),
+    ],
+)
+def test_a_card_that_no_table_has_is_judged_by_what_the_driver_says_of_it(
+    examine: Examine, healthy: Callable[[int], str], root: Path, capability: str | None, status: str, measured: str
+) -> None:
+    healthy(1)
+    write(root / "sys/bus/pci/devices" / machines.address(0) / "device", "0xffff\n")
+    answer = json.dumps({"python": "3.12", "packages": {"torch": "2.11.0+cu130"}, "cuda": "13.0"})
+    write(root / "opt/rigforge/python/bin/python3", f"#!/bin/sh\necho '{answer}'\n", 0o755)
+    found = examine(machines.answers(1, gpu0={"capability": capability}))["checks"]["compatibility"]
     assert (found["status"], measured in found["measured"]) == (status, True), found
 
 

@@ -80,6 +80,7 @@ def test_what_a_program_of_the_machine_says(
     measured: str,
 ) -> None:
     told = healthy(1)
+    (root / "etc/rigforge").mkdir()
     program(root, name, script)
     found = examine(told)["checks"][check]
     assert (found["status"], measured in found["measured"]) == (status, True), found

@@ -16,6 +16,9 @@ SPEED = Topic("gpu-link-speed", "A slot of an older PCIe generation halves the s
 #: NVML's words for a GPU that works again after a reset.
 RESET_REQUIRED = "GPU requires restart"
 
+#: Computers whose card is soldered in, to as many lanes as its maker chose (SMBIOS specification, 7.4.1).
+_PORTABLE = {"8", "9", "10", "11", "14", "30", "31", "32"}
+
 RESEAT = "power off, seat the card and its power plugs again; then try another slot or riser cable"
 
 
@@ -24,6 +27,10 @@ def checks(machine: Machine) -> Iterator[Check]:
     yield SEEN.of(lambda: _seen(machine, cards))
     if not cards:
         yield from (topic.not_applicable("no NVIDIA GPU on the bus") for topic in (WIDTH, SPEED))
+        return
+    if machine.text("sys/class/dmi/id/chassis_type") in _PORTABLE:
+        links = ", ".join(f"{card.address} ×{card.text('current_link_width') or '?'}" for card in cards)
+        yield from (topic.ok(f"{links}, as it is built into this computer") for topic in (WIDTH, SPEED))
         return
     yield WIDTH.worst(
         (trouble for card in cards if (trouble := _width(card))),

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.machine import Machine
 from rigforge.target import libraries
+
+if TYPE_CHECKING:
+    from rigforge.compat.machine import Machine as Installed
 
 PAIRS = Topic(
     "compatibility", "A driver too old for CUDA, or PyTorch without code for the GPU, fails only in the middle of work."
@@ -37,7 +42,7 @@ def _pairs(machine: Machine) -> Check:
     from rigforge.compat import machine as installed
     from rigforge.compat.diagnosis import diagnose
 
-    found = installed.read(machine.root, python(machine))
+    found = _told_by_driver(installed.read(machine.root, python(machine)), machine)
     if not found.gpus and not found.unknown and not found.loaded:
         versions = f"; PyTorch {found.pytorch.version}" if found.pytorch else ""
         return PAIRS.not_applicable(f"no NVIDIA GPU on the bus and no driver{versions}")
@@ -48,6 +53,23 @@ def _pairs(machine: Machine) -> Check:
         if finding.status != "ok"
     ]
     return PAIRS.worst(troubles, "; ".join(finding.message for finding in findings))
+
+
+def _told_by_driver(found: Installed, machine: Machine) -> Installed:
+    """Adds what the driver says of itself, and of cards that the tables have not."""
+    from rigforge.compat.gpu import Gpu, by_pci
+
+    told = {gpu.address: gpu for gpu in machine.nvml.gpus if gpu.capability}
+    unknown = [card for card in machine.cards if not by_pci(card.text("device").removeprefix("0x"))]
+    known = [card.address for card in unknown if card.address in told]
+    return replace(
+        found,
+        gpus=(*found.gpus, *(Gpu(told[address].name, told[address].capability) for address in known)),
+        unknown=tuple(
+            f"10de:{card.text('device').removeprefix('0x')}" for card in unknown if card.address not in known
+        ),
+        cuda=machine.nvml.cuda,
+    )
 
 
 def python(machine: Machine) -> str:

@@ -49,7 +49,11 @@ def checks(machine: Machine) -> Iterator[Check]:
             lambda gpu: f"{_shown(gpu.power, ' W')} of {_shown(gpu.power_limit, ' W')}",
         ),
         (THROTTLE, _throttle, lambda gpu: "no"),
-        (PERSISTENCE, _persistence, lambda gpu: "on"),
+        (
+            PERSISTENCE,
+            _persistence if machine.ours else lambda gpu: None,
+            lambda gpu: "off, as drivers come" if gpu.persistence is False else "on",
+        ),
     ):
         yield _topic(topic, gpus, trouble, figure)
 

@@ -38,7 +38,8 @@ def main(arguments: Sequence[str], machine: Machine | None) -> int:
         page.check_place(options.report)
     if options.apply:
         unit.check(machine)
-    plan = [(gpu, settings(gpu, clocks=options.clocks, most=options.at_most)) for gpu in _chosen(machine, options.gpu)]
+    limited = {"clocks": options.clocks, "most": options.at_most, "points": options.points}
+    plan = [(gpu, settings(gpu, **limited)) for gpu in _chosen(machine, options.gpu)]
     if not any(tried for _, tried in plan):
         raise DoctorError("the driver tells of no limit that could be changed", "cards of laptops have fixed limits")
     python = with_pytorch(machine, options.python)
@@ -216,6 +217,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--at-most", type=load.positive, default=math.inf, metavar="WATTS", help="try no power limit above this"
     )
+    parser.add_argument("--points", type=int, default=0, metavar="N", help="try so many settings at most (all)")
     parser.add_argument("--clocks", action="store_true", help="try lower clocks too, where the driver allows it")
     parser.add_argument("--yes", action="store_true", help="change the limits for the measuring without asking")
     parser.add_argument("--apply", action="store_true", help="measure, then make the recommended setting permanent")

@@ -26,17 +26,20 @@ class Setting:
         return f"{self.value} {'W' if self.kind == 'power' else 'MHz'}"
 
 
-def settings(gpu: Gpu, *, clocks: bool, most: float) -> tuple[Setting, ...]:
+def settings(gpu: Gpu, *, clocks: bool, most: float, points: int = 0) -> tuple[Setting, ...]:
     """Returns what to try: the default power limit first, then the highest, then downwards; then clocks.
 
-    No power limit is above `most` watts. The first is what the others are compared with. Empty where the driver does
-    not say what the card allows.
+    No power limit is above `most` watts; of more settings than `points` (0: any number) so many are taken, spread
+    evenly. The first is what the others are compared with. Empty where the driver does not say what the card allows.
     """
     found = [setting for setting in _power(gpu) if setting.value <= most]
     if clocks and gpu.clock_max:
         found += [] if found else [Setting("clock", gpu.clock_max)]
         found += [Setting("clock", round(gpu.clock_max * step / CLOCK_GRID) * CLOCK_GRID) for step in CLOCK_STEPS]
-    return tuple(dict.fromkeys(found))
+    tried = tuple(dict.fromkeys(found))
+    if not points or len(tried) <= points:
+        return tried
+    return tuple(tried[round(number * (len(tried) - 1) / max(points - 1, 1))] for number in range(points))
 
 
 def _power(gpu: Gpu) -> Iterator[Setting]:
