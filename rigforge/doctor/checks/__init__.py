@@ -9,6 +9,7 @@ from types import ModuleType
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.checks import (
     bus,
+    cards,
     compatibility,
     containers,
     driver,
@@ -25,6 +26,7 @@ from rigforge.doctor.machine import Machine
 #: In the order of the report: from the slot up to the services.
 SUBJECTS: tuple[ModuleType, ...] = (
     bus,
+    cards,
     driver,
     secure_boot,
     compatibility,
