@@ -10,10 +10,12 @@ from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.checks import (
     bus,
     cards,
+    cdi,
     compatibility,
     containers,
     driver,
     kernel_log,
+    kernelspecs,
     memory,
     secure_boot,
     services,
@@ -36,7 +38,9 @@ SUBJECTS: tuple[ModuleType, ...] = (
     memory,
     storage,
     containers,
+    cdi,
     services,
+    kernelspecs,
 )
 
 
