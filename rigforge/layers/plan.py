@@ -63,6 +63,7 @@ SHARED = {
         "target/units/rigforge-cdi.*",
         "target/units/rigforge-docker.*",
         "target/units/rigforge-linger.*",
+        "target/units/rigforge-remember.*",
         "target/units/rigforge-report*",
         "target/units/rigforge-seeded.*",
         "target/units/rigforge-wireguard.*",
@@ -141,6 +142,7 @@ def plan(stack: Stack, lock: Lock) -> tuple[Layer, ...]:
         "sources_file": list(distributions.of(stack).sources_file(distributions.sources_list(stack))),
         "enable": list(stack.services.enable),
         "disable": list(stack.services.disable),
+        **({"expect": stack.gpu.expect} if stack.gpu.expect else {}),
     }
     machine = Layer("host", top, lock.part("host"), host, uses)
     loaders = not distributions.of(stack).live_server(stack)

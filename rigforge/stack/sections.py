@@ -101,9 +101,10 @@ class Archive(Section):
 
 
 class Gpu(Section):
-    """The cards that the stack is for, by their trade names."""
+    """The cards that the stack is for, by their trade names; `expect` is how many each machine is to have."""
 
     models: Several[str] = ()
+    expect: Annotated[int | None, Field(ge=1, le=256)] = None
 
 
 class Kernel(Section):

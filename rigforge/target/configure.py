@@ -11,13 +11,21 @@ from rigforge.target.login import ALLOWED, allow_users
 #: Where cloud-init is told to take the seed and nothing else.
 DATASOURCE = "etc/cloud/cloud.cfg.d/90-rigforge.cfg"
 
+#: What a system keeps of the one machine that it ran on: its ids and secrets, and which cards it has.
+FORGOTTEN = (
+    "var/lib/dbus/machine-id",
+    "var/lib/systemd/random-seed",
+    "var/lib/systemd/credential.secret",
+    "var/lib/rigforge/cards.json",
+)
+
 
 def forget_identity(target: Path) -> None:
     """Removes what must differ between machines; systemd and cloud-init make it anew on the first boot."""
     guest.write(target, "etc/machine-id", "")
     for path in guest.glob(target, "etc/ssh/ssh_host_*"):
         path.unlink()
-    for name in ("var/lib/dbus/machine-id", "var/lib/systemd/random-seed", "var/lib/systemd/credential.secret"):
+    for name in FORGOTTEN:
         path = guest.resolve(target, name, follow=False)
         if not path.is_symlink():
             path.unlink(missing_ok=True)

@@ -35,7 +35,7 @@ SAID = [
     ("docker", f"echo '{DEEP}'", {"container-runtime", "container-start"}),
 ]
 
-DRIVER = {"driver-module", "driver-user-space", "compatibility"}
+DRIVER = {"driver-module", "driver-user-space", "compatibility", "container-cdi"}
 
 #: What files hold, as bytes.
 HELD = [
@@ -52,7 +52,7 @@ HELD = [
     ("usr/local/cuda/version.json", b'{"cuda": 3}', {"compatibility"}),
     ("etc/os-release", b'PRETTY_NAME="\xff', set()),
     ("boot/vmlinuz-" + "9" * 200, b"", {"next-kernel"}),
-    ("etc/cdi/nvidia.yaml/folder", b"", {"container-runtime"}),
+    ("etc/cdi/nvidia.yaml/folder", b"", {"container-runtime", "container-cdi"}),
 ]
 
 

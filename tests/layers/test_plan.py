@@ -70,6 +70,14 @@ def test_no_value_of_the_site_rebuilds_a_layer(stack: Stack, setting: str) -> No
     assert keys(plan(load("debian-12", sets=[setting]), WHOLE)) == keys(plan(stack, WHOLE))
 
 
+def test_how_many_cards_are_expected_is_of_the_machines_layer_alone(stack: Stack, tmp_path: Path) -> None:
+    (tmp_path / "rig.toml").write_text('extends = "debian-12"\n[gpu]\nexpect = 4\n')
+    before, after = plan(stack, WHOLE), plan(load(str(tmp_path / "rig.toml")), WHOLE)
+    assert [layer.name for layer in after if layer.options.get("expect")] == ["host"]
+    changed = [name for name, key in keys(before).items() if keys(after)[name] != key]
+    assert changed == ["host", "boot", "medium"]
+
+
 def test_a_lock_of_another_day_rebuilds_nothing_before_the_next_point_release(stack: Stack) -> None:
     release = LockedArchive("debian", "bookworm", "Sat, 05 Sep 2026 09:00:00 UTC", "")
     security = LockedArchive("debian-security", "bookworm-security", "Sun, 22 Nov 2026 02:09:05 UTC", "")

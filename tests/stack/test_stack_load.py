@@ -89,7 +89,7 @@ class TestWhatIsWrongIsSaid:
             ('[storage]\nmatch = [{ serail = "S1" }]', 'storage.match[0].serail: unknown key, did you mean "serial"?'),
             ("[machine.keyboard]\nlayuot = 'de'", 'machine.keyboard.layuot: unknown key, did you mean "layout"?'),
             ('[machine]\npath = "/"', 'machine.path: unknown key, did you mean "storage.match.path"?'),
-            ("[gpu]\nzzz = 1", "gpu.zzz: unknown key; known here: models"),
+            ("[gpu]\nzzz = 1", "gpu.zzz: unknown key; known here: models, expect"),
             ('[driver]\nprovider = "pip"', 'driver.provider: must be "none" or "apt" or "nvidia", not "pip"'),
             (
                 '[storage]\nlayout = "lvn"',

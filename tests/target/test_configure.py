@@ -22,6 +22,8 @@ def target(tmp_path: Path) -> Path:
 def test_no_two_machines_share_an_identity(target: Path) -> None:
     (target / "etc/machine-id").write_text("0123456789abcdef0123456789abcdef\n")
     (target / "var/lib/systemd/random-seed").write_bytes(b"seed")
+    (target / "var/lib/rigforge").mkdir()
+    (target / "var/lib/rigforge/cards.json").write_text('{"cards": []}')
     for name in ("ssh_host_ed25519_key", "ssh_host_ed25519_key.pub", "sshd_config"):
         (target / "etc/ssh" / name).write_text(name)
     (target / "var/lib/dbus/machine-id").symlink_to("/etc/machine-id")
@@ -29,6 +31,7 @@ def test_no_two_machines_share_an_identity(target: Path) -> None:
     assert (target / "etc/machine-id").read_bytes() == b""
     assert [path.name for path in (target / "etc/ssh").iterdir()] == ["sshd_config"]
     assert not (target / "var/lib/systemd/random-seed").exists()
+    assert not (target / "var/lib/rigforge/cards.json").exists()
     assert (target / "var/lib/dbus/machine-id").is_symlink()
 
 

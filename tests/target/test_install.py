@@ -112,9 +112,11 @@ def test_a_damaged_medium_stops_before_any_disk_is_looked_at(
     assert "checking the medium" in terminal.read_text()
 
 
-def test_systemd_understands_the_units() -> None:
-    """The template is checked with those who start it when they fail."""
-    units = sorted(path for path in (Path(install.__file__).parent / "units").iterdir() if "@" not in path.name)
+def test_systemd_understands_the_units(tmp_path: Path) -> None:
+    """The template is checked with those who start it when they fail; the doctor is on installed machines alone."""
+    for unit in (Path(install.__file__).parent / "units").iterdir():
+        (tmp_path / unit.name).write_text(unit.read_text().replace("/usr/bin/rigforge-doctor", "/bin/true"))
+    units = sorted(path for path in tmp_path.iterdir() if "@" not in path.name)
     result = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False)
     ours = [line for line in result.stderr.splitlines() if "rigforge" in line]
     assert len(units) >= 4

@@ -9,12 +9,16 @@ from types import ModuleType
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.checks import (
     bus,
+    cards,
+    cdi,
     compatibility,
     containers,
     cuda,
     driver,
     kernel_log,
+    kernelspecs,
     memory,
+    options,
     secure_boot,
     services,
     storage,
@@ -26,8 +30,10 @@ from rigforge.doctor.machine import Machine
 #: In the order of the report: from the slot up to the services.
 SUBJECTS: tuple[ModuleType, ...] = (
     bus,
+    cards,
     driver,
     cuda,
+    options,
     secure_boot,
     compatibility,
     kernel_log,
@@ -36,7 +42,9 @@ SUBJECTS: tuple[ModuleType, ...] = (
     memory,
     storage,
     containers,
+    cdi,
     services,
+    kernelspecs,
 )
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
+from typing import Any
 
 from rigforge.doctor.check import Check, Topic
+from rigforge.doctor.checks.cdi import specifications
 from rigforge.doctor.machine import Answer, Machine
 
 RUNTIME = Topic(
@@ -16,7 +19,8 @@ START = Topic("container-start", "Only a container that is started shows that th
 #: How long Docker may take to start, or a container; an image that was never used is unpacked first.
 START_SECONDS = 60
 
-_SPECIFICATIONS = ("etc/cdi", "var/run/cdi", "run/cdi")
+#: Where snaps are and keep their data.
+_SNAP = ("/snap/", "/var/snap/")
 
 
 def checks(machine: Machine) -> Iterator[Check]:
@@ -40,9 +44,15 @@ def checks(machine: Machine) -> Iterator[Check]:
         )
         yield START.not_applicable(f"{engine} does not answer")
         return
-    way = _way(machine, engine, told.said)
+    confined = engine == "docker" and _of_snap(machine, told.said)
+    way = _way(machine, engine, told.said, confined)
     if not machine.cards:
         yield RUNTIME.not_applicable(f"{engine} answers; no NVIDIA GPU on the bus")
+    elif not way and confined:
+        yield RUNTIME.failed(
+            "Docker is snap's, which sees neither NVIDIA's toolkit nor the CDI specifications of this machine",
+            "sudo snap remove docker && sudo apt-get install docker.io (its images and volumes go: save them first)",
+        )
     elif not way:
         yield RUNTIME.failed(
             f"{engine} has neither NVIDIA's runtime nor a CDI specification",
@@ -59,16 +69,32 @@ def _sleeps(machine: Machine) -> bool:
     return answer is not None and answer.said.split() == ["active", "inactive"]
 
 
-def _way(machine: Machine, engine: str, info: str) -> tuple[str, ...]:
-    """Returns the arguments that hand over all GPUs; none where there is no way."""
-    try:
-        runtimes = json.loads(info)["Runtimes"] or {}
-    except (ValueError, KeyError, TypeError, RecursionError):
-        runtimes = {}
-    files = [file for folder in _SPECIFICATIONS for file in (machine.root / folder).glob("*.*")]
-    if any("nvidia.com/gpu" in machine.text(str(file.relative_to(machine.root))) for file in files):
+def _way(machine: Machine, engine: str, info: str, confined: bool) -> tuple[str, ...]:
+    """Returns the arguments that hand over all GPUs; none where there is no way.
+
+    An engine that is `confined` sees no specification of the machine's, but snap's Docker may have a runtime itself.
+    """
+    if not confined and specifications(machine):
         return ("--device", "nvidia.com/gpu=all")
+    runtimes = _told(info, "Runtimes")
     return ("--gpus", "all") if engine == "docker" and isinstance(runtimes, dict) and "nvidia" in runtimes else ()
+
+
+def _of_snap(machine: Machine, info: str) -> bool:
+    """Tells whether the Docker that answers is the one of snap."""
+    root = _told(info, "DockerRootDir")
+    program = shutil.which("docker", path=machine.path) or ""
+    ours = program.removeprefix(str(machine.root).rstrip("/"))
+    if isinstance(root, str) and root:
+        return root.startswith(_SNAP)
+    return ours.startswith(_SNAP) or (machine.root / "snap/docker/current").exists()
+
+
+def _told(info: str, name: str) -> Any:
+    try:
+        return json.loads(info)[name]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
 
 
 def _start(machine: Machine, engine: str, way: tuple[str, ...]) -> Check:

@@ -17,6 +17,9 @@ blacklist nouveau
 options nouveau modeset=0
 """
 
+#: How many cards a machine is to have, for the doctor (rigforge.doctor.remembered).
+EXPECTED, EXPECT = "etc/rigforge/gpu.conf", "RIGFORGE_GPU_EXPECT"
+
 #: Most machines' locale is made here; it takes minutes on the first boot of an emulated one.
 LOCALE = "en_US.UTF-8"
 
@@ -56,6 +59,10 @@ def build(root: Root) -> None:
         root.write("etc/systemd/system/systemd-modules-load.service.d/rigforge.conf", MODULES_LOAD)
         target.add_modules(root, "cdi", "libraries")
         target.add_units(root, "rigforge-cdi.service")
+    if root.options["driver"] and doctor:
+        target.add_units(root, "rigforge-remember.service")
+    if expect := root.options.get("expect"):
+        root.write(EXPECTED, f"{EXPECT}={expect}\n")
     if root.exists("usr/lib/systemd/system/docker.socket"):
         target.add_units(root, "rigforge-docker.service")
     jupyter.add(root)

@@ -1,0 +1,119 @@
+"""Settings of modprobe and of the kernel's command line that keep a GPU from working, or make it slower."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from rigforge.compat import machine as installed
+from rigforge.doctor.check import Check, Topic
+from rigforge.doctor.machine import Machine
+
+OPTIONS = Topic("driver-options", "A line that somebody left in modprobe.d outlives every new driver.")
+
+#: Where modprobe looks; of two files of a name the earlier folder's counts (modprobe.d(5)).
+FOLDERS = ("etc/modprobe.d", "run/modprobe.d", "usr/local/lib/modprobe.d", "usr/lib/modprobe.d", "lib/modprobe.d")
+
+COMMAND_LINE = "/proc/cmdline"
+
+#: Files that are read, bytes of each, and characters of a setting that is shown.
+_MOST, _LONGEST, _SHOWN = 200, 1 << 18, 120
+
+#: Modules whose options may stand on the command line, as "nvidia.NAME=VALUE"; there - and _ are the same.
+_OF_NVIDIA = re.compile(r"nvidia([-_]\w+)?\.")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting as it is found: of which kind, in which file, in words that the table's patterns are for."""
+
+    where: Literal["kernel", "option", "line"]
+    file: str
+    text: str
+
+
+def checks(machine: Machine) -> Iterator[Check]:
+    if machine.container:
+        yield OPTIONS.not_applicable("the host's, in a container")
+    else:
+        yield OPTIONS.of(lambda: _options(machine))
+
+
+def settings(machine: Machine) -> Iterator[Setting]:
+    """Yields what modprobe's files and the kernel's command line say."""
+    for word in _words(machine.text(COMMAND_LINE[1:])[:_LONGEST]):
+        kind: Literal["kernel", "option"] = "option" if _OF_NVIDIA.match(word) else "kernel"
+        yield Setting(kind, COMMAND_LINE, word)
+    for file in _files(machine.root):
+        for row in _rows(file):
+            yield from _of_row(f"/{file.relative_to(machine.root)}", row.split())
+
+
+def _options(machine: Machine) -> Check:
+    if not machine.cards:
+        return OPTIONS.not_applicable("no NVIDIA GPU on the bus")
+    loaded = installed.loaded(machine.root) is not None
+    found = tuple(settings(machine))
+    troubles = [
+        Check(OPTIONS.id, row["status"], f"{_shown(setting)}: {row['means']}", OPTIONS.why, _fix(machine, setting))
+        for row in _table()
+        for setting in found
+        if setting.where == row["where"]
+        and not (row.get("unloaded") and loaded)
+        and re.fullmatch(row["match"], setting.text)
+    ]
+    return OPTIONS.worst(troubles, "nothing that keeps a GPU from its work")
+
+
+def _fix(machine: Machine, setting: Setting) -> str:
+    initramfs = "sudo dracut --force" if machine.has("dracut") else "sudo update-initramfs -u"
+    if setting.file != COMMAND_LINE:
+        return f"take that line out of {setting.file}, then: {initramfs} && sudo reboot"
+    word = setting.text[:_SHOWN]
+    if machine.has("grubby"):
+        return f"sudo grubby --update-kernel=ALL --remove-args={shlex.quote(word)} && sudo reboot"
+    return f"take {word} out of /etc/default/grub, then: sudo update-grub && sudo reboot"
+
+
+def _shown(setting: Setting) -> str:
+    return f"{setting.file} has {setting.text[:_SHOWN]}"
+
+
+def _of_row(file: str, words: list[str]) -> Iterator[Setting]:
+    match words:
+        case ["options", module, *options]:
+            yield from (Setting("option", file, f"{module.replace('_', '-')}.{option}") for option in options)
+        case ["install" | "alias" | "blacklist", *_]:
+            yield Setting("line", file, " ".join(words))
+
+
+def _words(line: str) -> list[str]:
+    """Returns the words of a command line, in which quotation marks hold a value together."""
+    return re.findall(r'(?:[^\s"]|"[^"]*")+', line)
+
+
+def _rows(file: Path) -> list[str]:
+    try:
+        with file.open("rb") as stream:
+            text = stream.read(_LONGEST).decode(errors="replace")
+    except OSError:
+        return []
+    return [row for row in text.replace("\\\n", " ").splitlines() if not row.lstrip().startswith("#")]
+
+
+def _files(root: Path) -> list[Path]:
+    by_name: dict[str, Path] = {}
+    for folder in FOLDERS:
+        for file in sorted((root / folder).glob("*.conf")):
+            by_name.setdefault(file.name, file)
+    return list(by_name.values())[:_MOST]
+
+
+def _table() -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = tomllib.loads(Path(__file__).with_name("options.toml").read_text())["setting"]
+    return rows

@@ -1,0 +1,214 @@
+"""The cards that this machine had, remembered at its first start, and how many its stack expects.
+
+A card that is gone leaves no error behind: only who knows that it was there can miss it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rigforge import atomic
+from rigforge.doctor.machine import Card, Machine
+from rigforge.plain import line
+
+#: Written by `rigforge-doctor remember`, at the first start by a unit of the machine's.
+FILE = "var/lib/rigforge/cards.json"
+
+#: Written with the layers of a stack that says `[gpu] expect`.
+EXPECTED = "etc/rigforge/gpu.conf"
+EXPECT = "RIGFORGE_GPU_EXPECT"
+
+#: Bytes, and cards: nobody has more.
+LARGEST = 64 * 1024
+MOST = 256
+
+#: Link widths that there are (PCI Express base specification, Link Capabilities); a card that sleeps tells others.
+_WIDTHS = (1, 2, 4, 8, 12, 16, 32)
+
+#: Housings that are carried about, whose card may be switched off (SMBIOS 3.7, 7.4.1: portable to detachable).
+_PORTABLE = {"8", "9", "10", "11", "14", "30", "31", "32"}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A card as it was seen. `device` is its PCI id, `width` in lanes, `speed` in GT/s: what its link can do.
+
+    `uuid` and `name` are empty where the driver did not tell them, `width` and `speed` where sysfs did not.
+    `removable`: it may leave without a fault (Thunderbolt, a laptop that switches it off).
+    """
+
+    address: str
+    device: str
+    uuid: str = ""
+    name: str = ""
+    width: int = 0
+    speed: float = 0.0
+    removable: bool = False
+
+    @property
+    def shown(self) -> str:
+        return f"{self.name or f'10de:{self.device}'} at {self.address}"
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What was remembered, since when (a date), and of which machine (a digest of its id)."""
+
+    since: str
+    machine: str
+    cards: tuple[Seen, ...]
+
+
+@dataclass
+class Changes:
+    """How the cards of now differ from those remembered; pairs are (remembered, now)."""
+
+    same: list[tuple[Seen, Seen]] = field(default_factory=list)
+    moved: list[tuple[Seen, Seen]] = field(default_factory=list)
+    exchanged: list[tuple[Seen, Seen]] = field(default_factory=list)
+    gone: list[Seen] = field(default_factory=list)
+    new: list[Seen] = field(default_factory=list)
+
+
+def present(machine: Machine) -> tuple[Seen, ...]:
+    """Returns the cards on the bus, with what the driver knows of them; no virtual functions."""
+    told = {gpu.address: gpu for gpu in machine.nvml.gpus}
+    portable = machine.text("sys/class/dmi/id/chassis_type") in _PORTABLE
+    found = []
+    for card in machine.cards:
+        if (card.directory / "physfn").exists():
+            continue
+        gpu = told.get(card.address)
+        found.append(
+            Seen(
+                card.address,
+                card.text("device").removeprefix("0x"),
+                gpu.uuid if gpu else "",
+                gpu.name if gpu else "",
+                _width(card),
+                min(_transfers(card.text("max_link_speed")), _transfers(_of_slot(card, "max_link_speed"))),
+                portable or _removable(card),
+            )
+        )
+    return tuple(found)
+
+
+def expected(machine: Machine) -> int | None:
+    """Returns how many cards the machine's stack expects; None where it does not say, or nothing that is a number."""
+    for row in machine.text(EXPECTED).splitlines():
+        name, _, value = row.partition("=")
+        if name.strip() == EXPECT and value.strip().isascii() and value.strip().isdecimal() and len(value) < 9:
+            return int(value)
+    return None
+
+
+def identity(machine: Machine) -> str:
+    """Returns a digest of the machine's id (machine-id(5) is not to be shown); "" where it has none."""
+    told = machine.text("etc/machine-id")
+    return hashlib.sha256(f"rigforge cards {told}".encode()).hexdigest()[:32] if told else ""
+
+
+def read(machine: Machine) -> Memory | None:
+    """Returns what was remembered; None where nothing was, or of another machine: a disk's copy took it along.
+
+    Raises ValueError where the file is none that `write` made.
+    """
+    file = machine.root / FILE
+    if not file.exists():
+        return None
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            raise ValueError(f"it is larger than {LARGEST // 1024} KiB")
+        told = json.loads(content)
+        cards = tuple(_card(entry) for entry in told["cards"][:MOST])
+        memory = Memory(line(str(told["since"])[:10]), str(told["machine"]), cards)
+    except OSError as error:
+        raise ValueError(error.strerror or str(error)) from error
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"it is no list of cards ({type(error).__name__})") from error
+    if not cards:
+        raise ValueError("it has no card")
+    return memory if memory.machine == identity(machine) else None
+
+
+def write(machine: Machine, cards: Iterable[Seen]) -> Path:
+    """Remembers `cards`, in place of what was remembered: whole or not at all. Raises OSError."""
+    file = machine.root / FILE
+    file.parent.mkdir(parents=True, exist_ok=True)
+    since = time.strftime("%Y-%m-%d", time.gmtime())
+    content = {"since": since, "machine": identity(machine), "cards": [asdict(card) for card in cards]}
+    with atomic.making(file) as new:
+        new.write_text(json.dumps(content, indent=2) + "\n")
+        new.chmod(0o644)
+    return file
+
+
+def compare(before: Iterable[Seen], now: Iterable[Seen]) -> Changes:
+    """Returns what became of the remembered cards: known by UUID, and where one is missing by slot and device."""
+    changes, left, there = Changes(), list(before), list(now)
+
+    def pair(kind: list[tuple[Seen, Seen]], *, fits: Any) -> None:
+        for old in tuple(left):
+            if found := next((card for card in there if fits(old, card)), None):
+                kind.append((old, found))
+                left.remove(old)
+                there.remove(found)
+
+    def unnamed(old: Seen, card: Seen) -> bool:
+        return old.device == card.device and not (old.uuid and card.uuid)
+
+    def at_home(old: Seen, card: Seen) -> bool:
+        return old.address == card.address
+
+    pair(changes.same, fits=lambda old, card: old.uuid == card.uuid != "" and at_home(old, card))
+    pair(changes.moved, fits=lambda old, card: old.uuid == card.uuid != "")
+    pair(changes.same, fits=lambda old, card: unnamed(old, card) and at_home(old, card))
+    pair(changes.exchanged, fits=at_home)
+    pair(changes.moved, fits=unnamed)
+    changes.gone, changes.new = left, there
+    return changes
+
+
+def _card(entry: Any) -> Seen:
+    texts = {name: line(str(entry[name])[:200]) for name in ("address", "device", "uuid", "name")}
+    width, speed = entry["width"], entry["speed"]
+    if not isinstance(width, int) or not isinstance(speed, int | float) or not isinstance(entry["removable"], bool):
+        raise TypeError("width, speed or removable")
+    return Seen(**texts, width=width, speed=float(speed), removable=entry["removable"])
+
+
+def _width(card: Card) -> int:
+    text = card.text("current_link_width")
+    width = int(text) if text.isascii() and text.isdecimal() and len(text) < 4 else 0
+    return width if width in _WIDTHS else 0
+
+
+def _transfers(text: str) -> float:
+    """Returns the GT/s of sysfs's words ("16.0 GT/s PCIe"), 0 where there are none."""
+    first = text.partition(" ")[0][:8]
+    return float(first) if first.isascii() and first.replace(".", "", 1).isdecimal() else 0.0
+
+
+def _of_slot(card: Card, name: str) -> str:
+    return Card(card.address, card.slot).text(name)
+
+
+def _removable(card: Card) -> bool:
+    """Says whether the kernel takes the card, or a bridge on the way to it, for one that the user may unplug.
+
+    (Documentation/ABI/testing/sysfs-devices-removable; for PCI it stands below an external-facing port.)
+    """
+    device = card.directory.resolve()
+    return any(
+        Card("", place).text("removable") == "removable" or Card("", place).text("external_facing") == "1"
+        for place in (device, *device.parents)
+        if ":" in place.name
+    )
