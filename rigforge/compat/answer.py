@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, islice
 from typing import Literal
 
 from rigforge.compat.gpu import Gpu
 from rigforge.compat.rules import Combination, runs
-from rigforge.compat.solve import Part, Prefer, allowed, best, everything, left, working
+from rigforge.compat.solve import Choice, Part, Prefer, allowed, best, everything, left, working, works
 from rigforge.compat.tables import tables
 from rigforge.compat.wishes import Wish
 
-#: As many parts of a request are left out at once, at most, to find what works in its place.
+#: As many parts of a request are left out at once, at most, to find all that works in its place. Where nothing does,
+#: more of them are.
 LEFT_OUT = 3
 #: As many alternatives are told.
 ALTERNATIVES = 4
@@ -33,15 +34,15 @@ class Request:
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """Wishes and cards, of cards with the same compute capability the first."""
-        cards = {gpu.capability: gpu for gpu in reversed(self.gpus)}
-        return (*(gpu for gpu in self.gpus if cards[gpu.capability] is gpu), *self.wishes)
+        """Wishes and cards, of cards that need the same the first."""
+        cards = {gpu.needs: gpu for gpu in reversed(self.gpus)}
+        return (*(gpu for gpu in self.gpus if cards[gpu.needs] is gpu), *self.wishes)
 
     def without(self, parts: Sequence[Part]) -> Request:
-        """Returns the request without some of its parts; a card goes with all of its compute capability."""
-        cards = {part.capability for part in parts if isinstance(part, Gpu)}
+        """Returns the request without some of its parts; a card goes with all that need the same."""
+        cards = {part.needs for part in parts if isinstance(part, Gpu)}
         return Request(
-            tuple(gpu for gpu in self.gpus if gpu.capability not in cards),
+            tuple(gpu for gpu in self.gpus if gpu.needs not in cards),
             tuple(wish for wish in self.wishes if wish not in parts),
             self.prefer,
             self.kernel,
@@ -75,18 +76,21 @@ def answer(request: Request) -> Answer:
     everything_there = everything(there, parts)
     leaves = [allowed(there, part, everything_there) for part in parts]
 
-    def sets(numbers: Sequence[int]) -> list[Combination]:
-        return working(there, left((leaves[n] for n in numbers), everything_there))
+    def choice(numbers: Sequence[int]) -> Choice:
+        return left((leaves[n] for n in numbers), everything_there)
 
-    found = best(there, sets(range(len(parts))), request.prefer)
+    def work(numbers: Sequence[int]) -> bool:
+        return works(there, choice(numbers), everything_there)
+
+    found = best(there, working(there, choice(range(len(parts)))), request.prefer)
     if found:
         return Answer(request, found)
-    conflict = _smallest_conflict(len(parts), lambda numbers: bool(sets(numbers)))
+    conflict = _smallest_conflict(len(parts), work)
     alternatives = [
-        Answer(request.without(dropped), best(there, sets(kept), request.prefer))
-        for kept, dropped in _nearest(parts, lambda numbers: bool(sets(numbers)))
+        Answer(request.without(dropped), best(there, working(there, choice(kept)), request.prefer))
+        for kept, dropped in islice(_nearest(parts, work), ALTERNATIVES)
     ]
-    return Answer(request, None, tuple(parts[n] for n in conflict), tuple(alternatives[:ALTERNATIVES]))
+    return Answer(request, None, tuple(parts[n] for n in conflict), tuple(alternatives))
 
 
 def _smallest_conflict(count: int, works: Callable[[Sequence[int]], bool]) -> tuple[int, ...]:
@@ -119,6 +123,24 @@ def _nearest(
             enough = any(each <= set(dropped) for each in found)
             if not enough and not (cards and cards <= set(dropped)) and works(kept):
                 found.append(set(dropped))
+    if not any(cards - each == cards for each in found):
+        found += [each for each in _more_left_out(len(parts), cards, works) if each not in found]
     found.sort(key=lambda dropped: (len(cards & dropped), len(dropped)))
     for each in found:
         yield [n for n in range(len(parts)) if n not in each], tuple(parts[n] for n in sorted(each))
+
+
+def _more_left_out(count: int, cards: set[int], works: Callable[[Sequence[int]], bool]) -> Iterator[set[int]]:
+    """Yields what is dropped of `count` parts where the cards are kept, by number, and of the rest as much as goes.
+
+    What is kept first decides what else can be: once it is the first parts, and once the last.
+    """
+    if not works(sorted(cards)):
+        return
+    rest = [n for n in range(count) if n not in cards]
+    for order in (rest, rest[::-1]):
+        kept = set(cards)
+        for each in order:
+            if works(sorted({*kept, each})):
+                kept.add(each)
+        yield set(range(count)) - kept

@@ -48,14 +48,15 @@ def _newest_first(wheel: Wheel) -> tuple[Any, ...]:
 
 
 def _what_is_left(there: Tables, wishes: Iterable[Wish], choice: Choice) -> tuple[str, ...]:
-    return tuple(f"{wish}: {_told(allowed(there, wish, choice), choice)}" for wish in wishes)
+    tables_of = f"the tables of {there.as_of} have"
+    return tuple(f"{wish}: {tables_of} {_told(allowed(there, wish, choice), choice)}" for wish in wishes)
 
 
 def _told(granted: Choice, choice: Choice) -> str:
     """Returns what a wish leaves of what it is about; where it leaves nothing, what there is."""
     if not granted.drivers or not granted.wheels or not granted.pythons:
         there = _drivers(choice) if not granted.drivers else _wheels(choice) if not granted.wheels else _pythons(choice)
-        return f"there is none; there are {there}"
+        return f"none, but {there}; whether there is one elsewhere they do not say"
     told = [
         _drivers(granted) if granted.drivers != choice.drivers else "",
         _wheels(granted) if granted.wheels != choice.wheels else "",

@@ -1,4 +1,4 @@
-"""NVIDIA's cards, found by what people type. The table gpus.toml beside this file names its sources."""
+"""NVIDIA's cards, found by what people type. Their tables beside this file, gpus.toml and chips.toml, name sources."""
 
 from __future__ import annotations
 
@@ -42,6 +42,11 @@ class Gpu:
         """The compute capability as numbers."""
         return compute_capability(self.compute_capability)
 
+    @property
+    def needs(self) -> tuple[tuple[int, int], str]:
+        """What decides which driver and PyTorch go with it: cards with the same need the same."""
+        return self.capability, self.processor
+
 
 @cache
 def cards() -> tuple[Gpu, ...]:
@@ -62,9 +67,47 @@ def cards() -> tuple[Gpu, ...]:
     )
 
 
+@cache
+def further_cards() -> tuple[Gpu, ...]:
+    """Returns the cards that are known by their chip alone, which says the compute capability; of one name one."""
+    table = read("chips")
+    devices: dict[tuple[str, str], list[str]] = {}
+    capabilities: dict[str, set[str]] = {}
+    architectures: dict[str, str] = {}
+    for chip in table["chip"]:
+        architectures[chip["compute_capability"]] = chip["architecture"]
+        for device, name in chip["cards"].items():
+            devices.setdefault((name, chip["compute_capability"]), []).append(device)
+            capabilities.setdefault(name, set()).add(chip["compute_capability"])
+    return tuple(
+        Gpu(
+            name if len(capabilities[name]) == 1 else f"{name} ({capability})",
+            capability,
+            architectures[capability],
+            tuple(ids),
+            processor=next(
+                (processor for processor, begin in table["processors"].items() if name.startswith(tuple(begin))), ""
+            ),
+        )
+        for (name, capability), ids in devices.items()
+    )
+
+
 def by_pci(device: str) -> Gpu | None:
     """Returns the card with a device id of vendor 10de, in hex."""
-    return next((card for card in cards() if device.lower() in card.pci), None)
+    return _by_device().get(device.lower())
+
+
+@cache
+def _by_device() -> dict[str, Gpu]:
+    """Returns the cards by device id; where a name is in both tables it is the card of which more is known."""
+    known = {(card.name.lower(), card.compute_capability): card for card in cards()}
+    found = {
+        device: known.get((card.name.lower(), card.compute_capability), card)
+        for card in further_cards()
+        for device in card.pci
+    }
+    return found | {device: card for card in cards() for device in card.pci}
 
 
 def find(text: str) -> Gpu:
@@ -86,8 +129,8 @@ def find(text: str) -> Gpu:
     if ("." in wanted or wanted.startswith("sm")) and (capability := _CAPABILITY.fullmatch(wanted)):
         dotted = f"{capability[1]}.{capability[2]}"
         return Gpu(f"compute capability {dotted}", dotted)
-    if exact := [card for card in cards() if card.name.lower() == wanted]:
-        return exact[0]
+    if exact := _by_name().get(wanted):
+        return exact
     for form in (wanted, _VARIANT.sub("", wanted)):
         if found := _named(_key(form)):
             if len({card.compute_capability for card in found}) > 1:
@@ -108,19 +151,29 @@ def _family(found: tuple[Gpu, ...]) -> Gpu:
     return Gpu(common or first.name, first.compute_capability, first.architecture, processor=first.processor)
 
 
+@cache
+def _by_name() -> dict[str, Gpu]:
+    return {card.name.lower(): card for card in (*further_cards(), *cards())}
+
+
 def _named(key: str) -> tuple[Gpu, ...]:
-    """Returns the cards with this name; else those with it but for the series; else those whose names begin so."""
-    whole, beginnings = _index()
+    """Returns the cards with this name; else those with it but for the series; else those whose names begin so.
+
+    Those of which more is known come first.
+    """
+    tables = (_index(cards()), _index(further_cards()))
     short = _SERIES.sub("", key)
-    return whole.get(key) or (whole.get(f"/{short}") if short == key else None) or beginnings.get(key, ())
+    forms = (key, f"/{short}") if short == key else (key,)
+    wholes = (whole.get(form) for whole, _ in tables for form in forms)
+    return next(filter(None, (*wholes, *(beginnings.get(key) for _, beginnings in tables))), ())
 
 
 @cache
-def _index() -> tuple[dict[str, tuple[Gpu, ...]], dict[str, tuple[Gpu, ...]]]:
+def _index(cards: tuple[Gpu, ...]) -> tuple[dict[str, tuple[Gpu, ...]], dict[str, tuple[Gpu, ...]]]:
     """Returns the cards by their names (after a slash, without the series), and by the first words of their names."""
     whole: dict[str, tuple[Gpu, ...]] = {}
     beginnings: dict[str, tuple[Gpu, ...]] = {}
-    for card in cards():
+    for card in cards:
         for name in (card.name, *card.aliases):
             key, words = _key(name), _words(name)
             for form in {key, f"/{_SERIES.sub('', key)}"}:
@@ -140,7 +193,7 @@ def _key(name: str) -> str:
 
 
 def _nearest(key: str) -> tuple[str, ...]:
-    whole, _ = _index()
+    whole, _ = _index(cards())
     near = difflib.get_close_matches(key[:100], whole, n=6, cutoff=0.5)
     return tuple(dict.fromkeys(card.name for known in near for card in whole[known]))[:4]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from rigforge.compat.answer import Answer, Request
-from rigforge.compat.rules import Driver, Wheel, violations
+from rigforge.compat.rules import Driver, Wheel, needs_open, violations
 from rigforge.compat.solve import everything
 from rigforge.compat.tables import tables
 
@@ -41,8 +41,8 @@ def reasons(answer: Answer) -> tuple[Reason, ...]:
             if kernel
             else []
         ),
-        Reason("CUDA", str(build.cuda), made),
-        Reason("cuDNN", str(build.cudnn), _why_cudnn(made, wheel)),
+        Reason("CUDA", str(build.cuda), made + _assumed(wheel, "cuda")),
+        Reason("cuDNN", str(build.cudnn), _why_cudnn(made, wheel) + _assumed(wheel, "cudnn")),
         Reason("PyTorch", wheel.shown, _why_pytorch(answer, wheel)),
         Reason("Python", python, str(wish["python"]) if "python" in wish else _why_python(wheel, python)),
     )
@@ -70,7 +70,7 @@ def _support(driver: Driver) -> str:
 def _why_module(request: Request, driver: Driver) -> str:
     modules, gpus = tables().modules, request.gpus
     old = [gpu.name for gpu in gpus if gpu.capability < modules.open_from]
-    new = [gpu.name for gpu in gpus if gpu.capability >= modules.open_only_from]
+    new = [gpu.name for gpu in gpus if needs_open(modules, gpu)]
     if old:
         return f"the open one does not drive the {old[0]}"
     if new:
@@ -87,6 +87,13 @@ def _why_cudnn(made: str, wheel: Wheel) -> str:
     if row and wheel.build.cudnn.release[:3] > row.confirmed.release:
         return f"{made}; NVIDIA's matrices were read up to {row.confirmed}, whose rules are taken for it"
     return made
+
+
+def _assumed(wheel: Wheel, component: str) -> str:
+    """Returns, in words, that nobody has read a version from the wheel; "" where somebody has."""
+    if component not in wheel.build.assumed:
+        return ""
+    return f"; taken from the other wheels of {wheel.version}, not read from this one"
 
 
 def _why_pytorch(answer: Answer, wheel: Wheel) -> str:

@@ -9,7 +9,8 @@ from typing import Literal
 from packaging.version import Version
 
 from rigforge.compat.gpu import Gpu
-from rigforge.compat.tables import Branch, Build, Module, Tables
+from rigforge.compat.tables import Branch, Build, Module, Modules, Tables
+from rigforge.compat.tables import has_code as code_for
 
 Runs = Literal["native", "minor-compat", ""]
 
@@ -92,14 +93,17 @@ def pytorch_with_python(wheel: Wheel, python: str) -> str:
 @cache
 def driver_with_gpu(tables: Tables, driver: Driver, gpu: Gpu) -> str:
     """Returns why a driver, or its kernel module, does not drive a card; empty where it does."""
-    if driver.branch.drives(gpu.capability):
+    branch = driver.branch
+    if branch.drives(gpu.capability):
         return _module_with_gpu(tables, driver.module, gpu)
-    fitting = [each.name for each in tables.branches if each.drives(gpu.capability)]
+    fitting = [each for each in tables.branches if each.drives(gpu.capability)]
     if not fitting:
-        return f"no driver in the tables drives {_card(gpu)}"
-    newer = gpu.capability >= driver.branch.compute_capability[0]
-    edge = f"first that does is {fitting[0]}" if newer else f"last that does is {fitting[-1]}"
-    return f"driver {driver.branch.name} does not drive {_card(gpu)}; the {edge}"
+        return (
+            f"the tables of {tables.as_of} know of no driver for {_card(gpu)}, which is not to say that there is none"
+        )
+    later = [each for each in fitting if int(each.name) > int(branch.name)]
+    edge = f"first that does is {later[0].name}" if later else f"last that does is {fitting[-1].name}"
+    return f"driver {branch.name} does not drive {_card(gpu)}; the {edge}"
 
 
 def _module_with_gpu(tables: Tables, module: Module, gpu: Gpu) -> str:
@@ -107,9 +111,14 @@ def _module_with_gpu(tables: Tables, module: Module, gpu: Gpu) -> str:
     if module == "open" and gpu.capability < modules.open_from:
         first = ".".join(map(str, modules.open_from))
         return f"the open kernel module drives compute capability {first} and later, not {_card(gpu)}"
-    if module == "proprietary" and gpu.capability >= modules.open_only_from:
+    if module == "proprietary" and needs_open(modules, gpu):
         return f"only the open kernel module drives {_card(gpu)}, not the proprietary one"
     return ""
+
+
+def needs_open(modules: Modules, gpu: Gpu) -> bool:
+    """Tells whether a card is driven by the open kernel module alone."""
+    return gpu.capability >= modules.open_only_from or gpu.processor in modules.open_only_with
 
 
 @cache
@@ -118,37 +127,47 @@ def pytorch_with_gpu(tables: Tables, wheel: Wheel, gpu: Gpu) -> str:
     build = wheel.build
     if has_code(build, gpu) and _cudnn_has_code(tables, build, gpu):
         return ""
-    fitting = [each for each in tables.builds if has_code(each, gpu) and _cudnn_has_code(tables, each, gpu)]
-    if not fitting:
-        edge = "no PyTorch in the tables has"
-    else:
-        wheels = sorted((Wheel(each, v) for each in fitting for v in each.versions), key=lambda each: each.version)
-        newer = wheels[0].version > wheel.version
-        edge = f"the {'first' if newer else 'last'} PyTorch for it is {wheels[0 if newer else -1].shown}"
+    edge = _edge(tables, wheel, gpu)
     major = tables.major_of(build.cuda)
     if major and gpu.capability < major.compute_capability:
         return f"CUDA {major.version} has no code for {_card(gpu)}; {edge}"
     if not has_code(build, gpu):
         return f"PyTorch {wheel.shown} has no code for {_card(gpu)}; {edge}"
+    if not tables.cudnn_of(build.cudnn, build.cuda):
+        return f"cuDNN {build.cudnn} is not in the tables of {tables.as_of}"
     return f"cuDNN {build.cudnn} has no code for {_card(gpu)}; {edge}"
 
 
-def has_code(build: Build, gpu: Gpu) -> bool:
-    """Tells whether a PyTorch build has code that runs on a card.
+def _edge(tables: Tables, wheel: Wheel, gpu: Gpu) -> str:
+    """Returns, in words, the nearest PyTorch of the tables that runs on a card, at best of the same version."""
+    fitting = [
+        Wheel(each, version)
+        for each in tables.builds
+        if has_code(each, gpu) and _cudnn_has_code(tables, each, gpu)
+        for version in each.versions
+    ]
+    if not fitting:
+        return "no PyTorch in the tables has"
+    same = [each for each in fitting if each.version == wheel.version]
+    if same:
+        return f"of the same version {max(same, key=lambda each: each.build.cuda).shown} has"
+    later = [each for each in fitting if each.version > wheel.version]
+    # Of two variants of a version PyPI's is the one that people have.
+    if later:
+        first = min(later, key=lambda each: (each.version, each.build.index != "pypi"))
+        return f"the first PyTorch for it in the tables is {first.shown}"
+    last = max(fitting, key=lambda each: (each.version, each.build.index == "pypi"))
+    return f"the last PyTorch for it is {last.shown}"
 
-    Code for a compute capability runs on the same major version with an equal or higher minor one
-    (CUDA C++ Programming Guide, Binary Compatibility).
-    """
-    major, minor = gpu.capability
-    return any(code[0] == major and code[1] <= minor for code in build.compute_capability)
+
+def has_code(build: Build, gpu: Gpu) -> bool:
+    """Tells whether a PyTorch build has code that runs on a card."""
+    return code_for(build.compute_capability, gpu.capability)
 
 
 def _cudnn_has_code(tables: Tables, build: Build, gpu: Gpu) -> bool:
     row = tables.cudnn_of(build.cudnn, build.cuda)
-    if not row:
-        return False
-    oldest, newest = row.compute_capability
-    return oldest <= gpu.capability <= newest
+    return row is not None and code_for(row.compute_capability, gpu.capability)
 
 
 def _card(gpu: Gpu) -> str:

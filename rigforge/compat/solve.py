@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import reduce
+from functools import cache, reduce
 from typing import Any, Literal
 
 from packaging.version import Version
@@ -45,8 +45,13 @@ class Choice:
 
 def everything(tables: Tables, parts: Iterable[Part]) -> Choice:
     """Returns all that the tables have, and the drivers of known branches that the wishes name."""
-    versions = {branch.latest for branch in tables.branches}
-    versions |= {version for part in parts if isinstance(part, Wish) for version in part.named_drivers}
+    named = (version for part in parts if isinstance(part, Wish) for version in part.named_drivers)
+    return _everything(tables, frozenset(named))
+
+
+@cache
+def _everything(tables: Tables, named_drivers: frozenset[str]) -> Choice:
+    versions = named_drivers | {branch.latest for branch in tables.branches}
     return Choice(
         frozenset(
             Driver(branch, version, module)
@@ -88,6 +93,20 @@ def working(tables: Tables, choice: Choice) -> list[Combination]:
         for driver in choice.drivers
         if runs(tables, driver, wheel)
     ]
+
+
+def works(tables: Tables, choice: Choice, start: Choice) -> bool:
+    """Tells whether a choice, which is a part of `start`, leaves a combination that works."""
+    return any(
+        not choice.pythons.isdisjoint(wheel.build.python)
+        and not choice.drivers.isdisjoint(_drivers_for(tables, wheel, start.drivers))
+        for wheel in choice.wheels
+    )
+
+
+@cache
+def _drivers_for(tables: Tables, wheel: Wheel, drivers: frozenset[Driver]) -> frozenset[Driver]:
+    return frozenset(driver for driver in drivers if runs(tables, driver, wheel))
 
 
 def best(tables: Tables, combinations: Iterable[Combination], prefer: Prefer) -> Combination | None:

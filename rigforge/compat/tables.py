@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -21,6 +22,15 @@ def compute_capability(text: str) -> tuple[int, int]:
     return int(major), int(minor)
 
 
+def has_code(codes: Iterable[tuple[int, int]], capability: tuple[int, int]) -> bool:
+    """Tells whether code that is compiled for some compute capabilities runs on another.
+
+    It does on the same major version with an equal or higher minor one (CUDA C++ Programming Guide, Binary
+    Compatibility).
+    """
+    return any(code[0] == capability[0] and code[1] <= capability[1] for code in codes)
+
+
 ComputeCapability = Annotated[tuple[int, int], BeforeValidator(compute_capability)]
 Number = Annotated[Version, BeforeValidator(Version)]
 
@@ -36,16 +46,20 @@ class Row(BaseModel):
 
 
 class Modules(Row):
-    """Which cards (from which compute capability on) the two kinds of kernel module drive."""
+    """Which cards (from which compute capability on) the two kinds of kernel module drive.
+
+    A card that is built together with a processor of `open_only_with` is driven by the open one alone.
+    """
 
     open_from: ComputeCapability
     open_only_from: ComputeCapability
+    open_only_with: tuple[str, ...]
 
 
 class Branch(Row):
     """A driver branch: `end` of support (year, or year and month; empty: unknown), and the module NVIDIA recommends.
 
-    It drives the compute capabilities from the first to the second, but for those that are `newer` than it.
+    It drives the compute capabilities that it lists, in their order, and no other.
     """
 
     name: str
@@ -53,14 +67,12 @@ class Branch(Row):
     end: str = ""
     latest: str
     cuda: str
-    compute_capability: tuple[ComputeCapability, ComputeCapability]
-    newer: tuple[ComputeCapability, ...] = ()
+    compute_capability: tuple[ComputeCapability, ...]
     module: Module
 
     def drives(self, capability: tuple[int, int]) -> bool:
         """Tells whether it drives cards of a compute capability."""
-        oldest, newest = self.compute_capability
-        return oldest <= capability <= newest and capability not in self.newer
+        return capability in self.compute_capability
 
 
 class Offer(Row):
@@ -104,19 +116,24 @@ class Cudnn(Row):
     version: Number
     cuda: int
     driver: str
-    compute_capability: tuple[ComputeCapability, ComputeCapability]
+    compute_capability: tuple[ComputeCapability, ...]
     confirmed: Number
 
 
 class Build(Row):
-    """Builds of PyTorch that differ in nothing but the version."""
+    """Builds of PyTorch that differ in nothing but the version.
+
+    What is `assumed` nobody has read from the wheel. Without `nccl` its version is not known.
+    """
 
     versions: tuple[Number, ...]
     index: str
     cuda: Number
     cudnn: Number
+    nccl: str = ""
     python: tuple[str, ...]
     compute_capability: tuple[ComputeCapability, ...]
+    assumed: tuple[Literal["cuda", "cudnn"], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,12 +158,15 @@ class Tables:
     def release_of(self, cuda: Version) -> Release | None:
         """Returns the release of a CUDA version, given as the toolkit's (13.0.3) or cudart's (12.8.90).
 
-        Of a toolkit that has no row it is the latest row before it of the same minor version.
+        Of several with the same cudart it is the first. Of a toolkit that has no row it is the latest row before it of
+        the same minor version.
         """
-        exact = [release for release in self.releases if release.runtime == cuda]
+        by_runtime = [release for release in self.releases if release.runtime == cuda]
+        if by_runtime:
+            return min(by_runtime, key=lambda release: release.version)
         minor = [release for release in self.releases if release.version.release[:2] == cuda.release[:2]]
         earlier = [release for release in minor if release.version <= cuda]
-        return max(exact or earlier, key=lambda release: release.version, default=None)
+        return max(earlier, key=lambda release: release.version, default=None)
 
     def major_of(self, cuda: Version) -> Major | None:
         """Returns the row of a CUDA version's major version."""
@@ -176,5 +196,5 @@ def tables() -> Tables:
         majors=tuple(Major(**row) for row in cuda["major"]),
         releases=tuple(Release(**row) for row in cuda["release"]),
         cudnn=tuple(Cudnn(**row) for row in cudnn["release"]),
-        builds=tuple(Build(**row) for row in pytorch["build"]),
+        builds=tuple(Build(**{**row, "index": index}) for row in pytorch["build"] for index in row["index"]),
     )

@@ -106,6 +106,6 @@ def _release(chosen: Combination) -> str:
     return f"came with driver {release.driver}" if release else ""
 
 
-def _span(capabilities: tuple[tuple[int, int], tuple[int, int]]) -> str:
-    oldest, newest = (".".join(map(str, capability)) for capability in capabilities)
+def _span(capabilities: tuple[tuple[int, int], ...]) -> str:
+    oldest, newest = (".".join(map(str, capability)) for capability in (capabilities[0], capabilities[-1]))
     return f"{oldest} to {newest}"

@@ -11,7 +11,7 @@ from rigforge.compat.reasons import reasons
 from tests.compat.asking import BOOKWORM, NOBLE, TRIXIE, ask, short
 
 LAST_FOR_OLD = "native 580 proprietary 12.6.77 2.14.1+cu126"
-NEWEST = "native 595 open 13.2.2 2.15.0"
+NEWEST = "native 620 open 13.2.2 2.15.0"
 
 
 @pytest.mark.parametrize(
@@ -33,10 +33,13 @@ NEWEST = "native 595 open 13.2.2 2.15.0"
         (["GTX 980"], LAST_FOR_OLD),
         (["TITAN V", "H100"], LAST_FOR_OLD),
         (["GT 710"], "impossible"),
-        (["K80"], "impossible"),
+        (["K80"], "minor-compat 470 proprietary 11.8.89 2.3.1+cu118"),
         (["1080 Ti", "5090"], "impossible"),
         (["V100", "B200"], "impossible"),
         (["Jetson=11.0"], "impossible"),
+        (["Rubin=10.7"], "impossible"),
+        (["GH200"], NEWEST),
+        (["GH200", "H100"], NEWEST),
         ([], NEWEST),
     ],
     ids=lambda value: " and ".join(value) if isinstance(value, list) else None,
@@ -49,39 +52,57 @@ def test_cards_alone(gpus: list[str], comes_out: str) -> None:
     ("gpu", "wishes", "comes_out"),
     [
         ("B300", {"driver": "570"}, "impossible"),
-        ("B300", {"driver": "575"}, "native 575 open 12.8.90 2.10.0"),
+        ("B300", {"driver": "575"}, "native 575 open 12.9.79 2.13.0+cu129"),
         ("RTX 3060", {"cuda": "13"}, NEWEST),
-        ("RTX 3060", {"cuda": "13.0"}, "native 580 open 13.0.3 2.14.1"),
-        ("RTX 3060", {"cuda": ">=12.8,<13"}, "native 580 open 12.8.90 2.10.0"),
-        ("RTX 3060", {"cuda": "12"}, "native 580 open 12.6.77 2.14.1+cu126"),
-        ("H100", {"pytorch": "2.6"}, "native 580 open 12.4.127 2.6.0"),
-        ("H100", {"pytorch": "2.9"}, "native 580 open 12.8.90 2.9.1"),
-        ("H100", {"pytorch": "2.9.0"}, "native 580 open 12.8.90 2.9.0"),
-        ("H100", {"pytorch": "<2.9"}, "native 580 open 12.8.90 2.8.0"),
+        ("RTX 3060", {"cuda": "13.0"}, "native 620 open 13.0.3 2.15.0+cu130"),
+        ("RTX 3060", {"cuda": ">=12.8,<13"}, "native 620 open 12.9.79 2.13.0+cu129"),
+        ("RTX 3060", {"cuda": "12"}, "native 620 open 12.6.77 2.14.1+cu126"),
+        ("H100", {"pytorch": "2.6"}, "native 620 open 12.4.127 2.6.0"),
+        ("H100", {"pytorch": "2.9"}, "native 620 open 12.8.90 2.9.1"),
+        ("H100", {"pytorch": "2.9.0"}, "native 620 open 12.8.90 2.9.0"),
+        ("H100", {"pytorch": "<2.9"}, "native 620 open 12.8.90 2.8.0"),
         ("1080 Ti", {"provider": "pypi"}, "native 580 proprietary 12.6.77 2.7.1"),
         ("1080 Ti", {"cuda": "13"}, "impossible"),
         ("1080 Ti", {"driver": "580-open"}, "impossible"),
         ("1080 Ti", {"driver": "595"}, "impossible"),
         ("V100", {"provider": "pypi"}, "native 580 proprietary 12.8.90 2.10.0"),
         ("4090", {"pytorch": "2.15", "driver": "535"}, "impossible"),
-        ("4090", {"pytorch": "2.15", "driver": "580"}, "minor-compat 580 open 13.2.2 2.15.0"),
-        ("4090", {"driver": "580"}, "minor-compat 580 open 13.2.2 2.15.0"),
-        ("4090", {"driver": "580", "cuda": "13.0"}, "native 580 open 13.0.3 2.14.1"),
-        ("4090", {"driver": "580-server"}, "minor-compat 580 proprietary 13.2.2 2.15.0"),
-        ("4090", {"driver": "580-server-open"}, "minor-compat 580 open 13.2.2 2.15.0"),
+        ("4090", {"pytorch": "2.15", "driver": "580"}, "native 580 open 13.0.3 2.15.0+cu130"),
+        ("4090", {"driver": "580"}, "native 580 open 13.0.3 2.15.0+cu130"),
+        ("4090", {"driver": "580", "provider": "pypi"}, "minor-compat 580 open 13.2.2 2.15.0"),
+        ("4090", {"driver": "580", "cuda": "13.0"}, "native 580 open 13.0.3 2.15.0+cu130"),
+        ("4090", {"driver": "580-server"}, "native 580 proprietary 13.0.3 2.15.0+cu130"),
+        ("4090", {"driver": "580-server-open"}, "native 580 open 13.0.3 2.15.0+cu130"),
         ("4090", {"driver": "535", "provider": "pypi"}, "minor-compat 535 proprietary 12.8.90 2.10.0"),
-        ("4090", {"driver": "lts"}, "minor-compat 580 open 13.2.2 2.15.0"),
+        ("4090", {"driver": "lts"}, NEWEST),
         ("4090", {"driver": "new-feature"}, "native 615 open 13.2.2 2.15.0"),
-        ("4090", {"python": "3.9"}, "native 580 open 12.8.90 2.8.0"),
+        ("4090", {"python": "3.9"}, "native 620 open 12.8.90 2.8.0"),
         ("4090", {"python": "3.9", "pytorch": "2.15"}, "impossible"),
-        ("4090", {"python": ">=3.10,<3.11"}, "native 580 open 13.0.3 2.14.1"),
-        ("4090", {"python": "3.8"}, "impossible"),
-        ("4090", {"cudnn": "9.10"}, "native 580 open 12.6.77 2.14.1+cu126"),
+        ("4090", {"python": ">=3.10,<3.11"}, "native 620 open 13.0.3 2.14.1"),
+        ("4090", {"python": "3.8"}, "native 620 open 12.1.105 2.4.1"),
+        ("4090", {"python": "3.7"}, "impossible"),
+        ("4090", {"cudnn": "9.10"}, "native 620 open 12.6.77 2.14.1+cu126"),
         ("4090", {"pytorch": "1.13"}, "impossible"),
         ("4090", {"pytorch": "2.15", "cuda": "12"}, "impossible"),
-        ("4090", {"pytorch": "2.14.1+cu126"}, "native 580 open 12.6.77 2.14.1+cu126"),
+        ("4090", {"pytorch": "2.14.1+cu126"}, "native 620 open 12.6.77 2.14.1+cu126"),
         ("4090", {"pytorch": "auto", "cuda": "auto"}, NEWEST),
-        ("5090", {"pytorch": "2.7"}, "impossible"),
+        ("5090", {"pytorch": "2.7"}, "native 620 open 12.8.57 2.7.1+cu128"),
+        ("5090", {"pytorch": "2.7", "provider": "pypi"}, "impossible"),
+        ("5090", {"pytorch": "2.6"}, "impossible"),
+        ("5090", {"driver": "565"}, "impossible"),
+        ("4090", {"driver": "560"}, "native 560 open 12.6.77 2.14.1+cu126"),
+        ("4090", {"driver": "545"}, "minor-compat 545 proprietary 12.6.77 2.14.1+cu126"),
+        ("4090", {"driver": "520"}, "native 520 proprietary 11.8.89 2.7.1+cu118"),
+        ("A100", {"driver": "450"}, "minor-compat 450 proprietary 11.8.89 2.7.1+cu118"),
+        ("4090", {"driver": "515"}, "impossible"),
+        ("3090", {"driver": "450"}, "impossible"),
+        ("4090", {"pytorch": "2.15", "cuda": "13.0"}, "native 620 open 13.0.3 2.15.0+cu130"),
+        ("4090", {"pytorch": "2.14", "cuda": "13.2"}, "native 620 open 13.2.1 2.14.1+cu132"),
+        ("3090", {"pytorch": "2.4.1"}, "native 620 open 12.1.105 2.4.1"),
+        ("3090", {"pytorch": "2.0"}, "native 620 open 11.7.99 2.0.1"),
+        ("V100", {"pytorch": "2.11+cu128"}, "impossible"),
+        ("GH200", {"driver": "580-server"}, "impossible"),
+        ("Rubin=10.7", {"driver": "595"}, "impossible"),
         ("5090", {"driver": "580-server"}, "impossible"),
     ],
 )
@@ -90,8 +111,8 @@ def test_cards_with_wishes(gpu: str, wishes: dict[str, str], comes_out: str) -> 
 
 
 def test_ubuntu_24_04_with_its_long_term_driver() -> None:
-    assert short(ask("RTX 5090", archives=NOBLE, cuda="13.0")) == "native 580 open 13.0.3 2.14.1"
-    assert short(ask("RTX 5090", archives=NOBLE, prefer="lts")) == "native 580 open 13.0.3 2.14.1"
+    assert short(ask("RTX 5090", archives=NOBLE, cuda="13.0")) == "native 580 open 13.0.3 2.15.0+cu130"
+    assert short(ask("RTX 5090", archives=NOBLE, prefer="lts", provider="pypi")) == "native 580 open 13.0.3 2.14.1"
 
 
 def test_debians_driver_takes_the_newest_pytorch_of_its_cudas_major_version() -> None:
@@ -131,11 +152,53 @@ def test_a_wish_that_an_old_card_cannot_have_is_told_with_the_last_that_it_can()
     )
 
 
-def test_kepler_is_too_old_for_every_pytorch() -> None:
+def test_kepler_of_3_5_is_too_old_for_every_pytorch() -> None:
     lead, *why = conflict(ask("GT 710"))
     assert lead == "GeForce GT 710 cannot be had"
-    assert any("the last that does is 470" in each for each in why)
     assert any("no PyTorch in the tables has" in each for each in why)
+    assert "the last that does is 470" in conflict(ask("K80", driver="535"))[1]
+
+
+@pytest.mark.parametrize(
+    ("gpu", "wishes"),
+    [
+        ("4090", {"pytorch": "2.16"}),
+        ("4090", {"pytorch": "1.13"}),
+        ("4090", {"pytorch": "2.15+cu126"}),
+        ("4090", {"pytorch": "2.15", "cuda": "12.6"}),
+        ("4090", {"driver": "600"}),
+        ("4090", {"driver": "440"}),
+        ("4090", {"cuda": "13.4"}),
+        ("4090", {"python": "3.16"}),
+        ("4090", {"cudnn": "9.28"}),
+        ("Rubin=10.7", {}),
+        ("Next=13.0", {}),
+        ("5090", {"pytorch": "2.6"}),
+    ],
+)
+def test_where_only_the_tables_end_the_answer_says_so(gpu: str, wishes: dict[str, str]) -> None:
+    told = " ".join(conflict(ask(gpu, **wishes))[1:])
+    assert "the tables" in told
+
+
+def test_a_version_that_nobody_has_read_from_the_wheel_is_told_so() -> None:
+    told = {reason.component: reason.why for reason in reasons(ask("4090", pytorch="2.15", cuda="13.0"))}
+    assert told["CUDA"].endswith("taken from the other wheels of 2.15.0, not read from this one")
+    assert "not read" not in " ".join(map(str, reasons(ask("4090", pytorch="2.14", cuda="13.0"))))
+
+
+def test_grace_hopper_is_driven_by_the_open_module_alone() -> None:
+    told = {reason.component: reason.why for reason in reasons(ask("GH200"))}
+    assert told["kernel module"] == "no other drives the GH200"
+    assert short(ask("H100", driver="580-server")) == "native 580 proprietary 13.0.3 2.15.0+cu130"
+
+
+def test_of_a_request_with_many_parts_that_clash_the_nearest_keep_the_card() -> None:
+    clash = {"pytorch": "2.14", "cuda": "13.0", "cudnn": "9.24", "driver": "580-server-open", "provider": "pypi"}
+    found = ask("1080 Ti", archives=NOBLE, **clash)
+    assert short(found) == "impossible"
+    assert {short(each) for each in found.alternatives} >= {"native 580 proprietary 12.6.77 2.14.1+cu126"}
+    assert all(each.request.gpus == found.request.gpus for each in found.alternatives)
 
 
 def test_only_what_contradicts_itself_is_told() -> None:

@@ -159,7 +159,7 @@ def test_a_driver_that_is_too_old_for_the_card(tree: Tree) -> None:
     tree.driver("535.309.01", PROPRIETARY)
     (finding,) = wrong(tree.found())
     assert "driver 535 does not drive compute capability 12.0" in finding.message
-    assert finding.cure.startswith("install driver 595")
+    assert finding.cure.startswith("install driver 620")
 
 
 def test_a_pytorch_that_is_too_new_for_the_driver(tree: Tree, environment: Path) -> None:

@@ -32,7 +32,7 @@ def test_programs_get_one_object() -> None:
         {"name": "GeForce RTX 5090", "compute_capability": "12.0"},
         {"name": "GeForce RTX 4090", "compute_capability": "8.9"},
     ]
-    assert found["driver"] == {"branch": "595", "version": "595.91.07", "module": "open"}
+    assert found["driver"] == {"branch": "620", "version": "620.70.06", "module": "open"}
     assert (found["cuda"], found["cudnn"]) == ("13.2.2", "9.26.0.51")
     assert found["pytorch"] == {"version": "2.15.0", "index": "pypi"}
     assert found["python"] == "3.14"
@@ -69,7 +69,7 @@ def test_the_command_line_comes_before_the_stack() -> None:
 def test_people_get_the_chain_with_its_reasons() -> None:
     done = explain("--gpu", "4090", "--prefer", "lts")
     assert done.returncode == 0
-    for part in ("GeForce RTX 4090: native", "580.178.04", "13.0.3", "2.14.1", "long-term"):
+    for part in ("GeForce RTX 4090: native", "620.70.06", "13.2.2", "2.15.0", "long-term", "until 2029-09"):
         assert part in done.stdout
 
 

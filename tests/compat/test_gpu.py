@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from rigforge.compat.gpu import by_pci, cards, find
+from rigforge.compat.gpu import by_pci, cards, find, further_cards
 from rigforge.errors import RigforgeError
 from rigforge.stack.load import load, names
 
@@ -84,6 +84,58 @@ def test_every_card_is_found_by_its_own_name_at_once() -> None:
 def test_every_card_is_found_by_its_pci_ids() -> None:
     for card in cards():
         assert all(by_pci(device) == card for device in card.pci)
+
+
+BY_CHIP = [
+    ("2c3a", "RTX PRO 4500 Blackwell Server Edition", "12.0"),
+    ("2bb2", "RTX PRO 6000D Blackwell Workstation Edition", "12.0"),
+    ("2909", "HGX B200 168GB", "10.0"),
+    ("31a1", "GB300 MaxQ", "10.3"),
+    ("20b1", "A100 PCIe 40GB", "8.0"),
+    ("1b87", "P104-100", "6.1"),
+    ("1c07", "P106-100", "6.1"),
+    ("1db7", "Tesla V100 DGXS 32GB", "7.0"),
+    ("2336", "H100", "9.0"),
+    ("2082", "CMP 170HX", "8.0"),
+    ("3021", "PCIe Faber", "10.7"),
+    ("1b04", "GP102", "6.1"),  # of this one the list has the chip alone
+    ("2f06", "GeForce RTX 5060", "12.0"),  # by this name more is known
+]
+
+
+@pytest.mark.parametrize(("device", "name", "capability"), BY_CHIP, ids=[device for device, _, _ in BY_CHIP])
+def test_a_card_of_the_pci_list_has_the_compute_capability_of_its_chip(device: str, name: str, capability: str) -> None:
+    found = find(f"10de:{device}")
+    assert (found.name.startswith(name), found.compute_capability) == (True, capability), found
+
+
+def test_a_name_in_both_tables_is_the_card_of_which_more_is_known() -> None:
+    assert by_pci("2f06") == find("RTX 5060") and find("RTX 5060").power == 145
+
+
+def test_a_card_known_by_its_chip_alone_is_found_by_name() -> None:
+    assert find("P104-100").compute_capability == "6.1"
+    assert find("RTX PRO 4500 Blackwell Server Edition").compute_capability == "12.0"
+    assert find("GH200 120GB").processor == find("GB300 MaxQ").processor == "arm64"
+
+
+def test_what_is_no_card_is_in_no_table() -> None:
+    for name in (card.name for card in further_cards()):
+        assert not any(word in name for word in ("Audio", "USB", "NVSwitch", "Reserved")), name
+
+
+@pytest.mark.parametrize(
+    ("card", "watts"),
+    [
+        ("Tesla V100 SXM2 16GB", 300),
+        ("Tesla V100 SXM2 32GB", 300),
+        ("Tesla V100 PCIe 16GB", 250),
+        ("L40S", 350),
+        ("A10G", 300),
+    ],
+)
+def test_the_power_is_what_nvidia_smi_says_of_the_card(card: str, watts: int) -> None:
+    assert find(card).power == watts
 
 
 @pytest.mark.parametrize("stack", names())

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from packaging.version import Version
 
 from rigforge.compat.cuda import OLDEST_DRIVER
-from rigforge.compat.gpu import cards
+from rigforge.compat.gpu import cards, further_cards
 from rigforge.compat.tables import compute_capability, read, tables
 
-NAMES = ("drivers", "cuda", "cudnn", "pytorch", "gpus")
+NAMES = ("drivers", "cuda", "cudnn", "pytorch", "gpus", "chips")
 
 
 def rows(name: str) -> list[dict[str, Any]]:
@@ -93,12 +94,12 @@ def test_nvidias_rule_of_thumb_is_the_table() -> None:
 
 def test_a_cards_compute_capability_is_one_of_its_architecture() -> None:
     architectures = read("gpus")["architectures"]
-    for card in cards():
+    for card in (*cards(), *further_cards()):
         assert card.compute_capability in architectures[card.architecture], card.name
 
 
 def test_no_two_cards_share_a_name_or_a_pci_id() -> None:
-    ids = [device for card in cards() for device in card.pci]
+    ids = [device for card in (*cards(), *further_cards()) for device in card.pci]
     names = [name.lower() for card in cards() for name in (card.name, *card.aliases)]
     assert len(ids) == len(set(ids))
     assert len(names) == len(set(names))
@@ -110,24 +111,57 @@ def test_cards_of_the_open_modules_list_are_of_turing_or_later() -> None:
             assert compute_capability(row["compute_capability"]) >= tables().modules.open_from, row["name"]
 
 
-def test_every_card_is_driven_by_a_branch() -> None:
+def test_every_card_that_people_buy_is_driven_by_a_branch() -> None:
     for card in cards():
-        ranges = [branch.compute_capability for branch in tables().branches]
-        assert any(oldest <= card.capability <= newest for oldest, newest in ranges), card.name
+        assert any(branch.drives(card.capability) for branch in tables().branches), card.name
+
+
+@pytest.mark.parametrize("capability", [(10, 7), (11, 0), (8, 7), (9, 1), (13, 0)])
+def test_what_a_branch_does_not_list_it_does_not_drive(capability: tuple[int, int]) -> None:
+    """Rubin is 10.7, between the 10.3 and the 12.0 of Blackwell."""
+    assert not [branch.name for branch in tables().branches if branch.drives(capability)]
+
+
+def test_a_branch_drives_what_the_one_before_it_does_but_for_the_oldest_cards() -> None:
+    for older, newer in pairwise(tables().branches):
+        oldest = newer.compute_capability[0]
+        assert {each for each in older.compute_capability if each >= oldest} <= {*newer.compute_capability}, newer.name
+        assert list(newer.compute_capability) == sorted(newer.compute_capability)
+
+
+def test_no_branch_is_missing_between_the_first_and_the_last() -> None:
+    """NVIDIA's numbers: those in between were never released for Linux."""
+    names = {int(branch.name) for branch in tables().branches}
+    never = {475, 480, 485, 490, 500, 505, 540, 585, 600, 605}
+    assert names == set(range(450, 621, 5)) - never
 
 
 @pytest.mark.parametrize(
     ("cuda", "release"),
-    [("12.8.90", "12.8.1"), ("13.0.96", "13.0.2"), ("13.0.3", "13.0.2"), ("12.6.77", "12.6.3"), ("13.2.2", "13.2.2")],
+    [
+        ("12.8.90", "12.8.1"),
+        ("13.0.96", "13.0.2"),
+        ("13.0.3", "13.0.3"),
+        ("12.6.77", "12.6.2"),
+        ("13.2.2", "13.2.2"),
+        ("12.1.105", "12.1.1"),
+        ("11.7.99", "11.7.1"),
+        ("13.6.0", None),
+    ],
 )
-def test_a_cuda_is_found_by_toolkit_and_by_cudart(cuda: str, release: str) -> None:
+def test_a_cuda_is_found_by_toolkit_and_by_cudart(cuda: str, release: str | None) -> None:
     found = tables().release_of(Version(cuda))
-    assert found and str(found.version) == release
+    assert (found and str(found.version)) == release
 
 
 @pytest.mark.parametrize(
     ("cudnn", "cuda", "oldest"),
-    [("9.10.2.21", "12.8", (5, 0)), ("9.11.0.1", "12.9", (7, 5)), ("9.26.0.51", "13.2", (7, 5))],
+    [
+        ("8.5.0.96", "11.7", (3, 5)),
+        ("9.10.2.21", "12.8", (5, 0)),
+        ("9.11.0.1", "12.9", (7, 5)),
+        ("9.26.0.51", "13.2", (7, 5)),
+    ],
 )
 def test_a_row_of_cudnn_holds_until_the_next(cudnn: str, cuda: str, oldest: tuple[int, int]) -> None:
     row = tables().cudnn_of(Version(cudnn), Version(cuda))

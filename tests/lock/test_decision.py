@@ -34,7 +34,7 @@ def test_a_lock_that_cannot_work_is_refused_with_what_would(workshop: Workshop) 
     with pytest.raises(RigforgeError, match="stack rig cannot work") as caught:
         workshop.lock(workshop.stack(GPU, BLACKWELL))
     assert "driver 535 does not drive compute capability 12.0 (GeForce RTX 5090)" in caught.value.message
-    assert 'driver = "535.309.01" it would be driver 5' in caught.value.hint
+    assert 'driver = "535.309.01" it would be driver 620' in caught.value.hint
     assert '--force "REASON"' in caught.value.hint
 
 
