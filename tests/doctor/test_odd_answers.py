@@ -35,7 +35,8 @@ SAID = [
     ("docker", f"echo '{DEEP}'", {"container-runtime", "container-start"}),
 ]
 
-DRIVER = {"driver-module", "driver-user-space", "compatibility"}
+#: Where no driver is loaded, there is nothing to say of how programs reach it.
+DRIVER = {"driver-module", "driver-user-space", "compatibility", "cuda", "device-files", "nvidia-uvm"}
 
 #: What files hold, as bytes.
 HELD = [
