@@ -96,7 +96,7 @@ def _answer(machine: Machine, told: Told, causes: Sequence[Check]) -> Check:
 def _devices(machine: Machine, told: Told, causes: Sequence[Check]) -> Check:
     contexts = {step: result for step, result in told.results.items() if step.startswith("context-")}
     bad = {step: result for step, result in contexts.items() if result != "0"}
-    busy = [step for step, result in bad.items() if result.split()[0] in _BUSY and _is_used(machine, step)]
+    busy = [step for step, result in bad.items() if result.partition(" ")[0] in _BUSY and _is_used(machine, step)]
     for step, result in bad.items():
         if step not in busy:
             return _explained(machine, step, result, causes)
