@@ -19,8 +19,8 @@ from rigforge.doctor import driver_api, excerpt
 from rigforge.doctor.machine import Machine
 from rigforge.target import libraries
 
-#: Seconds for all of it; then the child is killed. A card that hangs keeps it longer, but nobody waits for that.
-PATIENCE, GONE = 5.0, 0.3
+#: Seconds until the child is killed, and for it to be gone: less than 5 in all. A card that hangs may keep it longer.
+PATIENCE, GONE = 4.5, 0.3
 
 #: Names a library that stands in for the driver's, for a root that is not the running system's.
 STAND_IN = "MOCK_CUDA"
