@@ -15,12 +15,12 @@ from pathlib import Path
 
 from rigforge.compat import interpreter
 from rigforge.compat.interpreter import Person
-from rigforge.doctor import driver_api
+from rigforge.doctor import driver_api, excerpt
 from rigforge.doctor.machine import Machine
 from rigforge.target import libraries
 
-#: Seconds for all of it; then the child is killed. A card that hangs keeps it longer, but nobody waits for that.
-PATIENCE, GONE = 5.0, 0.3
+#: Seconds until the child is killed, and for it to be gone: less than 5 in all. A card that hangs may keep it longer.
+PATIENCE, GONE = 4.5, 0.3
 
 #: Names a library that stands in for the driver's, for a root that is not the running system's.
 STAND_IN = "MOCK_CUDA"
@@ -155,8 +155,8 @@ def _of_jupyter(root: Path) -> Person | None:
     """Returns whose notebooks there are: User= of a unit of the system, else the first who may linger."""
     named = []
     for file in sorted(root.glob("etc/systemd/system/*jupyter*.service")):
-        with suppress(OSError):
-            named += re.findall(r"^User=([a-z_][\w.-]*)\s*$", file.read_text(errors="replace")[:65536], re.MULTILINE)
+        text = excerpt.of(root, str(file.relative_to(root)))
+        named += re.findall(r"^User=([a-z_][\w.-]*)\s*$", text, re.MULTILINE)
     named += [file.name for file in sorted(root.glob("var/lib/systemd/linger/*"))]
     for name in named:
         with suppress(KeyError):

@@ -17,10 +17,11 @@ CUDA = "libcuda.so.1"
 MANAGEMENT = "libnvidia-ml.so.1"
 
 #: Where drivers put their libraries, by Debian and Ubuntu, Fedora and SUSE, Arch and NVIDIA's installer; then where
-#: containers get them mounted (GKE's device plugin), NixOS's and WSL's places.
+#: containers get them mounted (Kubernetes on Google's nodes, Apptainer), NixOS's and WSL's places.
 FOLDERS = (
     *("usr/lib/x86_64-linux-gnu", "usr/lib/aarch64-linux-gnu", "usr/lib64", "usr/lib"),
-    *("usr/local/nvidia/lib64", "usr/local/nvidia/lib", "run/opengl-driver/lib", "usr/lib/wsl/lib"),
+    *("usr/local/nvidia/lib64", "usr/local/nvidia/lib", ".singularity.d/libs"),
+    *("run/opengl-driver/lib", "usr/lib/wsl/lib"),
 )
 
 #: Beside the libraries of the system; Debian has a folder for each driver there may be.
@@ -48,7 +49,7 @@ class Library:
     @property
     def forward(self) -> bool:
         """Whether it is of NVIDIA's forward-compatibility package, which may be newer than the module (cuda-compat)."""
-        return self.folder.endswith("/compat")
+        return "compat" in self.folder.split("/")
 
 
 def find(root: Path, name: str = CUDA, before: Iterable[str] = ()) -> Library | None:

@@ -99,7 +99,7 @@ def test_a_hang_is_a_finding_and_is_waited_for_no_longer_than_said(answers: Answ
     found = answers(f"devices 8\n{step} hang", machines.answers(8))["cuda"]
     assert time.monotonic() - start < PATIENCE + 3
     assert found["status"] == "failed"
-    assert "gave no answer in 5 s" in found["measured"]
+    assert f"gave no answer in {PATIENCE:g} s" in found["measured"]
 
 
 def test_many_gpus_that_sleep_are_only_warned_of(answers: Answers, root: Path) -> None:
@@ -152,8 +152,7 @@ def test_an_answer_follows_from_its_cause_which_alone_has_the_cure(
     program(root, "systemctl", 'case "$*" in *fabricmanager*) echo inactive; exit 3;; *) echo active;; esac')
     found = answers(told, machines.answers(1, gpu0=gpu))
     assert found[cause]["status"] == "failed"
-    assert found["cuda"]["measured"].endswith(f"follows from {cause}")
-    assert found["cuda"]["fix"] == f"see {cause}"
+    assert (found["cuda"]["status"], found["cuda"]["fix"]) == ("failed", f"see {cause}")
 
 
 def test_what_cuda_itself_refutes_is_no_fault(answers: Answers, root: Path) -> None:

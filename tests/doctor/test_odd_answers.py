@@ -35,7 +35,8 @@ SAID = [
     ("docker", f"echo '{DEEP}'", {"container-runtime", "container-start"}),
 ]
 
-DRIVER = {"driver-module", "driver-user-space", "compatibility", "container-cdi"}
+#: Where no driver is loaded, there is nothing to say of how programs reach it.
+DRIVER = {"driver-module", "driver-user-space", "compatibility", "container-cdi", "cuda", "device-files", "nvidia-uvm"}
 
 #: What files hold, as bytes.
 HELD = [

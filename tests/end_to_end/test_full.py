@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
 from chain import Medium, make, rigforge
 
+from rigforge.doctor import driver_api
 from rigforge.images.description import IMAGES
 from rigforge.layers.build import Cache
 from rigforge.layers.plan import plan
@@ -91,3 +93,14 @@ def test_the_driver_of_the_machine_is_found_in_its_layer(unsigned: Medium) -> No
         assert library
         assert library.version == lock.versions["driver"]
         assert library.file.is_relative_to(root)
+
+
+def test_the_driver_of_the_machine_answers_the_doctors_child(unsigned: Medium) -> None:
+    """The real libcuda, without a GPU."""
+    stack = load(unsigned.stack)
+    (host,) = (layer for layer in plan(stack, read(stack.lock_path)) if layer.name == "host")
+    library = libraries.find(Cache(home()).rootfs(host))
+    assert library
+    command = [sys.executable, "-I", driver_api.__file__, library.file, "5"]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    assert said == ["load ?", "load 0", "init ?", "init 100 CUDA_ERROR_NO_DEVICE"]

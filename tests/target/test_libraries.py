@@ -73,6 +73,22 @@ FOUND: dict[str, tuple[Tree, str, str]] = {
         f"/{GKE}",
         "535.129.03",
     ),
+    "a container of Apptainer, with --nv": (
+        {
+            ".singularity.d/libs/libcuda.so.1": "",
+            ".singularity.d/libs/libcuda.so.570.86.15": "== .singularity.d/libs/libcuda.so.1",
+        },
+        "/.singularity.d/libs",
+        "570.86.15",
+    ),
+    "NixOS, in its store": (
+        {
+            "nix/store/x-nvidia/lib/libcuda.so.580.95.05": "",
+            "run/opengl-driver/lib/libcuda.so.1": "-> /nix/store/x-nvidia/lib/libcuda.so.580.95.05",
+        },
+        "/run/opengl-driver/lib",
+        "580.95.05",
+    ),
     "WSL, where the name says nothing": ({"usr/lib/wsl/lib/libcuda.so.1": "stub"}, "/usr/lib/wsl/lib", ""),
     "a copy, which says what it would load": (
         {"usr/lib64/libcuda.so.1": "\x7fELF\0libnvidia-ptxjitcompiler.so.535.309.01\0"},

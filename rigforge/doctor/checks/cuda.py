@@ -96,7 +96,7 @@ def _answer(machine: Machine, told: Told, causes: Sequence[Check]) -> Check:
 def _devices(machine: Machine, told: Told, causes: Sequence[Check]) -> Check:
     contexts = {step: result for step, result in told.results.items() if step.startswith("context-")}
     bad = {step: result for step, result in contexts.items() if result != "0"}
-    busy = [step for step, result in bad.items() if result.split()[0] in _BUSY and _is_used(machine, step)]
+    busy = [step for step, result in bad.items() if result.partition(" ")[0] in _BUSY and _is_used(machine, step)]
     for step, result in bad.items():
         if step not in busy:
             return _explained(machine, step, result, causes)
@@ -123,7 +123,7 @@ def _is_used(machine: Machine, step: str) -> bool:
 def _hung(machine: Machine, told: Told) -> Check:
     measured = f"{_named(told.last)} gave no answer in {cuda_driver.PATIENCE:g} s"
     if any(gpu.lost for gpu in machine.nvml.gpus):
-        return CUDA.failed(f"{measured}; follows from gpu-bus", "see gpu-bus")
+        return CUDA.failed(measured, "see gpu-bus")
     asleep = [gpu for gpu in machine.nvml.gpus if gpu.persistence is False]
     if len(asleep) >= _MANY:
         measured += (
@@ -162,11 +162,11 @@ def _explained(machine: Machine, step: str, result: str, causes: Sequence[Check]
 
 
 def _follows(machine: Machine, measured: str, row: dict[str, Any], causes: Sequence[Check]) -> Check:
-    """Returns the check for an answer, which follows from the first of its causes that is there."""
+    """Returns the check for an answer; the first of its causes that is there has the cure for both."""
     wrong = {cause.id for cause in causes if cause.status in ("failed", "warning")} | set(_others(machine))
     for cause in row["causes"]:
         if cause in wrong:
-            return CUDA.failed(f"{measured}; follows from {cause}", f"see {cause}")
+            return CUDA.failed(measured, f"see {cause}")
     return CUDA.failed(measured, row["cure"])
 
 

@@ -51,7 +51,7 @@ def _fabric(machine: Machine) -> Check:
     loaded = installed.loaded(machine.root)
     if not loaded:
         return FABRIC.not_applicable("no NVIDIA driver is loaded")
-    told = machine.ask("systemctl", "is-active", UNIT)
+    told = machine.ask("systemctl", "is-active", UNIT, seconds=2)
     state = told.said.splitlines()[0] if told and told.said else ""
     board = f"{count} NVSwitches" if count else "an HGX board"
     own = _version(machine)
@@ -83,7 +83,7 @@ def _version(machine: Machine) -> str:
         ("dpkg-query", "--show", "--showformat", "${Version}\\n", "nvidia-fabricmanager*"),
         ("rpm", "--query", "--queryformat", "%{VERSION}\\n", "nvidia-fabricmanager", "nvidia-fabric-manager"),
     ):
-        told = machine.ask(*argv, seconds=2)
+        told = machine.ask(*argv, seconds=1)
         if told and (found := _VERSION.search(told.said)):
             return found[0]
     return ""
@@ -91,7 +91,7 @@ def _version(machine: Machine) -> str:
 
 def _last_words(machine: Machine) -> str:
     """Returns what fabric manager complained of last."""
-    told = machine.ask("journalctl", "--unit", UNIT, "--lines", "50", "--no-pager", "--output", "cat", seconds=2)
+    told = machine.ask("journalctl", "--unit", UNIT, "--lines", "50", "--no-pager", "--output", "cat", seconds=1)
     lines = told.said[-excerpt.MOST :].splitlines() if told and not told.code else []
     lines = [*excerpt.of(machine.root, _LOG, end=True).splitlines()[-50:], *lines]
     apart = [line for line in lines if _APART.search(line)]

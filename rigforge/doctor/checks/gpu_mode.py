@@ -27,14 +27,13 @@ def _mode(machine: Machine) -> Check:
 
 
 def _trouble(machine: Machine, gpu: Gpu) -> Check | None:
-    host = "on the host: " if machine.container else ""
     if gpu.compute_mode == PROHIBITED:
-        cure = f"{host}sudo nvidia-smi --id={gpu.index} --compute-mode=DEFAULT"
+        cure = f"sudo nvidia-smi --id={gpu.index} --compute-mode=DEFAULT"
         return MODE.failed(f"GPU {gpu.index}: compute mode prohibited, it lets no program in", cure)
     if gpu.mig and not _instances(machine, gpu):
         return MODE.failed(
             f"GPU {gpu.index}: MIG is on, but the GPU is split up into no instance that a program could use",
-            f"{host}sudo nvidia-smi mig --id {gpu.index} --create-gpu-instance 0 --default-compute-instance makes one "
+            f"sudo nvidia-smi mig --id {gpu.index} --create-gpu-instance 0 --default-compute-instance makes one "
             f"of the whole card; or switch MIG off: sudo nvidia-smi --id={gpu.index} --multi-instance-gpu=0",
         )
     return None

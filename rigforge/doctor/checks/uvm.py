@@ -63,7 +63,7 @@ def _in_container(names: set[str]) -> Check:
         return UVM.not_applicable("no device files in this container")
     return UVM.failed(
         f"/dev/{UNIFIED} was not handed to this container",
-        f"on the host: {MAKE}; then make the container anew (docker rm, docker run --gpus all …), or with "
+        f"{MAKE} on the host; then make the container anew (docker rm, docker run --gpus all …), or with "
         "--device /dev/nvidia-uvm --device /dev/nvidia-uvm-tools",
     )
 
