@@ -59,7 +59,10 @@ class Pytorch:
 
 @dataclass(frozen=True)
 class Machine:
-    """What was found. `unknown` has the PCI ids of NVIDIA's cards that the table has not."""
+    """What was found. `unknown` has the PCI ids of NVIDIA's cards that the table has not.
+
+    `nouveau` has the cards, and no driver of NVIDIA's has one. `driver` says whether one is installed, loaded or not.
+    """
 
     gpus: tuple[Gpu, ...]
     unknown: tuple[str, ...]
@@ -68,6 +71,7 @@ class Machine:
     user_space: str
     toolkit: str
     pytorch: Pytorch | None
+    driver: bool = True
 
 
 def read(root: Path = Path("/"), interpreter: str = "") -> Machine:
@@ -80,10 +84,11 @@ def read(root: Path = Path("/"), interpreter: str = "") -> Machine:
         gpus=tuple(card for device in devices if (card := by_pci(device))),
         unknown=tuple(f"10de:{device}" for device in devices if not by_pci(device)),
         loaded=loaded(root),
-        nouveau=(root / "sys/module/nouveau").is_dir(),
+        nouveau=_nouveau(root),
         user_space=user_space(root),
         toolkit=_toolkit(root / "usr/local/cuda/version.json"),
         pytorch=_pytorch(interpreter or _other_python()),
+        driver=has_driver(root),
     )
 
 
@@ -112,6 +117,28 @@ def user_space(root: Path) -> str:
             if file.samefile(link):
                 return file.name.removeprefix("libcuda.so.")
     return ""
+
+
+def has_driver(root: Path) -> bool:
+    """Tells whether a driver of NVIDIA's is installed: loaded, there for any kernel, to be built, or as libraries."""
+    marks = ("proc/driver/nvidia/version", "var/lib/dkms/nvidia*", "lib/modules/*/updates/**/nvidia*.ko*")
+    libraries = ("usr/lib/libcuda.so.1", "usr/lib64/libcuda.so.1", "usr/lib/*-linux-gnu/libcuda.so.1")
+    if any(True for pattern in (*marks, *libraries) for _ in root.glob(pattern)):
+        return True
+    return any("/nvidia" in _line(listed) for listed in root.glob("lib/modules/*/modules.dep"))
+
+
+def _nouveau(root: Path) -> bool:
+    """Tells whether nouveau has the cards; one that is loaded beside NVIDIA's driver has none, or another card."""
+    if not (root / "sys/module/nouveau").is_dir():
+        return False
+    cards = [
+        device
+        for device in sorted((root / "sys/bus/pci/devices").glob("*"))
+        if _line(device / "vendor") == _NVIDIA and _line(device / "class").startswith(_DISPLAY)
+    ]
+    drivers = {(card / "driver").readlink().name for card in cards if (card / "driver").is_symlink()}
+    return drivers == {"nouveau"} or (not drivers and loaded(root) is None)
 
 
 def _toolkit(version: Path) -> str:

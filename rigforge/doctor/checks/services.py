@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.machine import Machine
+from rigforge.doctor.place import place
 
 SSH = Topic("ssh", "A machine on a network is tried with passwords within the hour.")
 JUPYTER = Topic("jupyter", "A notebook server is a shell for everyone who reaches it.")
@@ -20,6 +21,9 @@ def checks(machine: Machine) -> Iterator[Check]:
         return
     yield SSH.of(lambda: _ssh(machine))
     yield JUPYTER.of(lambda: _jupyter(machine))
+    if place(machine) == "wsl":
+        yield from (topic.not_applicable("Windows's, in WSL") for topic in (CLOCK, FIREWALL))
+        return
     yield CLOCK.of(lambda: _clock(machine))
     yield FIREWALL.of(lambda: _firewall(machine))
 
