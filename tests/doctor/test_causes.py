@@ -173,6 +173,10 @@ def test_in_wsl_clock_and_firewall_are_of_windows(examine: Examine, healthy: Cal
     program(root, "timedatectl", "echo no")
     answer = examine(told)
     assert answer["verdict"] == "ok", [check for check in answer["checks"].values() if check["fix"]]
+    write(root / "usr/lib/wsl/lib/libcuda.so.1", "")
+    assert examine(told)["checks"]["gpu-bus"]["status"] == "n/a"
+    found = examine(told + "init !9\n")["checks"]["gpu-bus"]
+    assert (found["status"], "in Windows" in found["fix"]) == ("failed", True), found
 
 
 @pytest.mark.parametrize(

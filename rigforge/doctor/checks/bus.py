@@ -6,12 +6,16 @@ from collections.abc import Iterator
 
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.machine import Card, Machine
+from rigforge.doctor.place import place
 
 SEEN = Topic("gpu-bus", "A card that is on the bus but not in the driver is dead weight: nothing can use it.")
 WIDTH = Topic(
     "gpu-link-width", "On fewer lanes data reach the GPU more slowly, often by a card that is not fully seated."
 )
 SPEED = Topic("gpu-link-speed", "A slot of an older PCIe generation halves the speed of copies with each generation.")
+
+#: What Windows's driver gives to WSL.
+_OF_WINDOWS = "usr/lib/wsl/lib"
 
 RESEAT = "power off, seat the card and its power plugs again; then try another slot or riser cable"
 
@@ -40,6 +44,8 @@ def _seen(machine: Machine, cards: tuple[Card, ...]) -> Check:
     if not cards:
         if gpus:
             return SEEN.ok(f"{len(gpus)} in the driver; the bus is not to be seen from here")
+        if machine.nvml.error and place(machine) == "wsl" and any((machine.root / _OF_WINDOWS).glob("libcuda.so*")):
+            return SEEN.failed(f"Windows's driver does not answer: {machine.nvml.error}", "wsl --shutdown, in Windows")
         return SEEN.not_applicable("no NVIDIA GPU on the PCI bus")
     if machine.nvml.error:
         return SEEN.failed(
