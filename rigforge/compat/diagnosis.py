@@ -19,11 +19,15 @@ Status = Literal["ok", "warning", "failed"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing about the machine, and what cures it where it is wrong."""
+    """One thing about the machine, and what cures it where it is wrong.
+
+    `follows` is the doctor's check that has the cause, and a better cure where it is in trouble.
+    """
 
     status: Status
     message: str
     cure: str = ""
+    follows: str = ""
 
 
 def diagnose(machine: Machine) -> tuple[Finding, ...]:
@@ -45,18 +49,25 @@ def _driver(machine: Machine) -> Iterator[Finding]:
     loaded, gpus = machine.loaded, tuple(dict.fromkeys(machine.gpus))
     if not (gpus or loaded):
         return
-    if machine.nouveau:
-        yield Finding("failed", "nouveau drives the card, with which there is no CUDA", _install(gpus))
+    if not loaded and not machine.driver:
+        holder = "; nouveau drives the card, with which there is no CUDA" if machine.nouveau else ""
+        yield Finding("failed", f"no NVIDIA driver is installed{holder}", _install(gpus))
+    elif machine.nouveau:
+        cure = "rigforge-doctor says how to take nouveau off the card"
+        yield Finding("failed", "nouveau drives the card, with which there is no CUDA", cure, "nouveau")
     elif not loaded:
-        yield Finding("failed", "no NVIDIA kernel module is loaded", _install(gpus))
+        cure = "sudo modprobe nvidia; rigforge-doctor says what keeps it from loading"
+        yield Finding("failed", "no NVIDIA kernel module is loaded", cure, "driver-module")
     if not loaded:
         return
     if machine.user_space and machine.user_space != loaded.version:
         message = f"the kernel module is {loaded.version}, the driver's libraries are {machine.user_space}"
-        yield Finding("failed", message, "restart the machine; if that does not help, install both in one version")
+        cure = "restart the machine; if that does not help, install both in one version"
+        yield Finding("failed", message, cure, "driver-user-space")
     elif machine.user_space is None:
         message = f"module {loaded.version} is loaded, but there is no libcuda.so.1"
-        yield Finding("failed", message, f"install the driver's libraries in version {loaded.version}")
+        cure = f"install the driver's libraries in version {loaded.version}"
+        yield Finding("failed", message, cure, "driver-user-space")
     there, version, driver = tables(), loaded.version, _driver_of(machine)
     if not driver:
         yield Finding("ok", f"driver {version} is older than the tables, whose first is {by_number.first(there)}")

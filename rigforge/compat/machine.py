@@ -34,6 +34,7 @@ class Machine:
 
     `user_space` is the version of the driver's libraries: None without any, "" where they do not tell it.
     `interpreter` is the Python that was asked for PyTorch; `cuda` what the driver says of itself, where it was asked.
+    `nouveau` has the cards, and no driver of NVIDIA's has one. `driver` says whether one is installed, loaded or not.
     """
 
     gpus: tuple[Gpu, ...]
@@ -45,6 +46,7 @@ class Machine:
     pytorch: Pytorch | None
     interpreter: str = ""
     cuda: str = ""
+    driver: bool = True
 
 
 def read(root: Path = Path("/"), interpreter: str = "") -> Machine:
@@ -59,11 +61,12 @@ def read(root: Path = Path("/"), interpreter: str = "") -> Machine:
         gpus=tuple(card for device in devices if (card := by_pci(device))),
         unknown=tuple(f"10de:{device}" for device in devices if not by_pci(device)),
         loaded=loaded(root),
-        nouveau=(root / "sys/module/nouveau").is_dir(),
+        nouveau=_nouveau(root),
         user_space=user_space(root),
         toolkit=_toolkit(root / "usr/local/cuda/version.json"),
         pytorch=somebodys.read(interpreter),
         interpreter=interpreter,
+        driver=has_driver(root),
     )
 
 
@@ -93,6 +96,27 @@ def user_space(root: Path) -> str | None:
     if not library:
         return None
     return "" if library.forward else library.version
+
+
+def has_driver(root: Path) -> bool:
+    """Tells whether a driver of NVIDIA's is installed: loaded, there for any kernel, to be built, or as libraries."""
+    marks = ("proc/driver/nvidia/version", "var/lib/dkms/nvidia*", "lib/modules/*/updates/**/nvidia*.ko*")
+    if libraries.find(root) or any(True for pattern in marks for _ in root.glob(pattern)):
+        return True
+    return any("/nvidia" in _line(listed) for listed in root.glob("lib/modules/*/modules.dep"))
+
+
+def _nouveau(root: Path) -> bool:
+    """Tells whether nouveau has the cards; one that is loaded beside NVIDIA's driver has none, or another card."""
+    if not (root / "sys/module/nouveau").is_dir():
+        return False
+    cards = [
+        device
+        for device in sorted((root / "sys/bus/pci/devices").glob("*"))
+        if _line(device / "vendor") == _NVIDIA and _line(device / "class").startswith(_DISPLAY)
+    ]
+    drivers = {(card / "driver").readlink().name for card in cards if (card / "driver").is_symlink()}
+    return drivers == {"nouveau"} or (not drivers and loaded(root) is None)
 
 
 def _toolkit(version: Path) -> str:

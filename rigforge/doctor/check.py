@@ -20,13 +20,17 @@ LONGEST_REASON = 200
 
 @dataclass(frozen=True)
 class Check:
-    """One answer: what was measured, why it matters, and the command or act that cures it ("" where none is needed)."""
+    """One answer: what was measured, why it matters, and the command or act that cures it ("" where none is needed).
+
+    `cause` is the check that this one follows from, which has the cure for both; "" where it stands for itself.
+    """
 
     id: str
     status: Status
     measured: str
     why: str
     fix: str = ""
+    cause: str = ""
 
     def __post_init__(self) -> None:
         # Programs, files and drivers speak through these; what reads them (terminal, page, JSON) is not to obey them.
@@ -66,12 +70,16 @@ class Topic:
             return self.unknown(error)
 
     def worst(self, troubles: Iterable[Check], otherwise: str) -> Check:
-        """Returns one check for many things of a kind: the worst of their troubles, or that all is well."""
+        """Returns one check for many things of a kind: the worst of their troubles, or that all is well.
+
+        The cure is that of the first which is no consequence of something else.
+        """
         found = list(troubles)
         for status in ("failed", "warning"):
             if of_it := [check for check in found if check.status == status]:
                 measured = "; ".join(check.measured for check in of_it)
-                return Check(self.id, status, measured, self.why, of_it[0].fix)
+                first = next((check for check in of_it if not check.cause), of_it[0])
+                return Check(self.id, status, measured, self.why, first.fix, first.cause)
         return self.ok(otherwise)
 
 

@@ -192,4 +192,4 @@ class _Sieve:
 
 def _shown(line: str) -> str:
     """Returns a line without the kernel's own time and level at its begin."""
-    return re.sub(r"^(?:<\d{1,3}>)?\[ *\d{1,9}\.\d{1,9}\] ?", "", line.strip())
+    return re.sub(r"^(?:<\d{1,3}>)?\[ *\d{1,9}(?:\.\d{1,9})?\] ?", "", line.strip())

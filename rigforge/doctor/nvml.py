@@ -59,6 +59,7 @@ class Gpu:
     reasons: int | None = None
     persistence: bool | None = None
     ecc: bool | None = None
+    ecc_default: bool | None = None
     uncorrected: int | None = None
     remap_pending: bool | None = None
     remap_failed: bool | None = None
@@ -147,6 +148,7 @@ def _gpu(index: int, handle: Any) -> Gpu:
     mode = _maybe(gpu.nvmlDeviceGetEccMode, handle)
     mig = _maybe(gpu.nvmlDeviceGetMigMode, handle)
     programs = _maybe(gpu.nvmlDeviceGetComputeRunningProcesses, handle)
+    delivered = _maybe(gpu.nvmlDeviceGetDefaultEccMode, handle)
     uncorrected = (gpu.NVML_MEMORY_ERROR_TYPE_UNCORRECTED, gpu.NVML_VOLATILE_ECC)
     try:
         temperature = gpu.nvmlDeviceGetTemperature(handle, gpu.NVML_TEMPERATURE_GPU)
@@ -181,6 +183,7 @@ def _gpu(index: int, handle: Any) -> Gpu:
         reasons=_maybe(gpu.nvmlDeviceGetCurrentClocksThrottleReasons, handle),
         persistence=_flag(_maybe(gpu.nvmlDeviceGetPersistenceMode, handle)),
         ecc=_flag(mode[0]) if mode else None,
+        ecc_default=_flag(delivered[0]) if delivered else None,
         uncorrected=_maybe(gpu.nvmlDeviceGetTotalEccErrors, handle, *uncorrected),
         remap_pending=bool(rows[2]) if rows else None,
         remap_failed=bool(rows[3]) if rows else None,

@@ -24,7 +24,7 @@ def as_text(machine: Machine, checks: Iterable[Check], verdict: Status, *, colou
     for check in checks:
         lines.append(_painted(f"{_SIGNS[check.status][0]} {check.id:18} {check.measured}", check.status, colour))
         if check.status in ("warning", "failed"):
-            lines += [f"    why: {check.why}", f"    fix: {check.fix}"]
+            lines += [f"    why: {check.why}", f"    fix: {check.fix or f'see {check.cause}'}"]
     return "\n".join([*lines, "", _painted(f"verdict: {verdict}", verdict, colour)]) + "\n"
 
 

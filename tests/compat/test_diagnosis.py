@@ -126,8 +126,25 @@ def test_nouveau_in_the_drivers_place(tree: Tree) -> None:
 def test_no_module(tree: Tree) -> None:
     tree.device("0000:01:00.0", "2b85")
     (finding,) = wrong(tree.found())
-    assert finding.message == "no NVIDIA kernel module is loaded"
+    assert finding.message == "no NVIDIA driver is installed"
     assert "with the open kernel module" in finding.cure
+
+
+def test_a_module_that_is_installed_and_not_loaded_is_not_to_be_installed(tree: Tree) -> None:
+    tree.device("0000:01:00.0", "2b85")
+    tree.write("lib/modules/6.1.0-56-amd64/modules.dep", "updates/dkms/nvidia-current.ko:\n")
+    (finding,) = wrong(tree.found())
+    assert finding.message == "no NVIDIA kernel module is loaded"
+    assert finding.cure.startswith("sudo modprobe nvidia")
+
+
+def test_nouveau_beside_a_driver_that_works_is_no_trouble(tree: Tree) -> None:
+    tree.device("0000:01:00.0", "2684")
+    tree.driver("580.95.05")
+    (tree.root / "sys/module/nouveau").mkdir(parents=True)
+    assert not wrong(tree.found())
+    (tree.root / "sys/bus/pci/devices/0000:01:00.0/driver").symlink_to("/sys/bus/pci/drivers/nvidia")
+    assert not wrong(tree.found())
 
 
 def test_module_and_libraries_of_two_versions(tree: Tree) -> None:

@@ -163,6 +163,7 @@ int nvmlDeviceGetPerformanceState(void *gpu, unsigned *value) { return small(gpu
 int nvmlDeviceGetCurrentClocksThrottleReasons(void *gpu, unsigned long long *value) { return number(gpu, "reasons", value); }
 int nvmlDeviceGetPersistenceMode(void *gpu, unsigned *value) { return small(gpu, "persistence", value); }
 int nvmlDeviceGetEccMode(void *gpu, unsigned *now, unsigned *then) { int e = small(gpu, "ecc", now); if (!e) *then = *now; return e; }
+int nvmlDeviceGetDefaultEccMode(void *gpu, unsigned *value) { return small(gpu, "ecc_default", value); }
 int nvmlDeviceGetTotalEccErrors(void *gpu, int kind, int counter, unsigned long long *value) { (void)kind; (void)counter; return number(gpu, "uncorrected", value); }
 int nvmlDeviceGetRemappedRows(void *gpu, unsigned *good, unsigned *bad, unsigned *pending, unsigned *failed) {
     *good = *bad = 0;

@@ -54,6 +54,8 @@ def test_eight_gpus_take_less_than_three_seconds_of_the_processor(
         ({"uncorrected": 2}, "gpu-ecc", "failed", "2 uncorrected errors"),
         ({"remap_failed": 1}, "gpu-ecc", "failed", "could not be replaced"),
         ({"remap_pending": 1}, "gpu-ecc", "warning", "next reset"),
+        ({"ecc": 0, "ecc_default": 1}, "gpu-ecc", "warning", "ECC is off"),
+        ({"ecc": 0, "name": "NVIDIA A100-SXM4-80GB"}, "gpu-ecc", "warning", "ECC is off"),
         ({"temperature": "!15"}, "gpu-bus", "failed", "GPU is lost"),
         ({"handle": "!15"}, "gpu-bus", "failed", "GPU is lost"),
     ],
@@ -73,6 +75,22 @@ def test_memory_protection_that_is_off_is_as_cards_come(examine: Examine, root: 
     machines.machine(root, 2)
     found = examine(machines.answers(2, gpu1={"ecc": 0}))["checks"]["gpu-ecc"]
     assert (found["status"], found["measured"]) == ("ok", "no uncorrected error; off on GPU 1")
+
+
+@pytest.mark.parametrize(
+    "delivered",
+    [
+        {"name": "NVIDIA GeForce RTX 4090"},
+        {"name": "NVIDIA RTX A6000"},
+        {"name": "NVIDIA RTX 6000 Ada Generation"},
+        {"name": "NVIDIA RTX PRO 6000 Blackwell Workstation Edition"},
+        {"name": "Quadro RTX 8000"},
+        {"name": "NVIDIA A40", "ecc_default": 0},
+    ],
+)
+def test_ecc_that_is_off_as_delivered_is_no_alarm(examine: Examine, root: Path, delivered: dict[str, object]) -> None:
+    machines.machine(root, 1)
+    assert examine(machines.answers(1, gpu0={**delivered, "ecc": 0}))["checks"]["gpu-ecc"]["status"] == "ok"
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,9 @@ def test_every_event_has_a_source_and_its_line_its_word() -> None:
             "power cables",
             "plug in",
         ),
+        (["NVRM: _kgspBootGspRm: unexpected WPR2 already up, cannot proceed with booting gsp"], "WPR2", "cold start"),
+        (["NVRM: RmInitAdapter: Cannot initialize GSP firmware RM"], "(GSP) did not start", "power the machine off"),
+        (["NVRM: Can't find an IRQ for your NVIDIA card!"], "no interrupt", "setup"),
         (
             ["NVRM: GPU0 _kgspBootGspRm: unexpected WPR2 already up, cannot proceed with booting GSP"],
             "WPR2",
@@ -95,6 +98,20 @@ def test_of_one_card_only_the_cause_is_told(examine: Examine, root: Path) -> Non
     assert found["measured"].count("“") == 2
     assert "0000:01:00.0: the firmware gave the card no room" in found["measured"]
     assert "0000:02:00.0: RmInitAdapter failed" in found["measured"]
+
+
+def test_a_cause_that_names_no_card_has_those_that_follow(examine: Examine, root: Path) -> None:
+    machines.machine(root, 2)
+    log(
+        root,
+        "NVRM: GPU1 _kgspBootGspRm: unexpected WPR2 already up, cannot proceed with booting GSP",
+        "NVRM: GPU1 RmInitAdapter: Cannot initialize GSP firmware RM",
+        "NVRM: GPU 0000:02:00.0: RmInitAdapter failed! (0x62:0x40:2168)",
+    )
+    found = examine(machines.answers(1))["checks"]
+    assert found["driver-start"]["measured"].startswith("0000:02:00.0: the card's protected memory (WPR2)")
+    assert found["driver-start"]["measured"].count("“") == 1
+    assert found["gpu-bus"]["cause"] == "driver-start"
 
 
 @pytest.mark.parametrize(
@@ -183,6 +200,7 @@ def test_the_setup_is_told_in_the_words_of_the_boards_vendor(
         ("EDAC MC0: 1 UE memory read error on CPU_SrcID#0_MC#0", "failed", "could not correct"),
         ("EDAC MC1: 3 CE memory scrubbing error on CPU", "warning", "ECC corrected"),
         ("Out of memory: Killed process 4711 (python3) total-vm:98304kB, anon-rss:1kB", "warning", "ended python3"),
+        ("Out of memory: Kill process 4711 (python3) score 900 or sacrifice child", "warning", "ended python3"),
         ("Memory cgroup out of memory: Killed process 4711 (jupyter-lab) total-vm:9kB", "warning", "ended jupyter-lab"),
         ("thermal thermal_zone0: acpitz: critical temperature reached, shutting down", "failed", "so hot"),
         (

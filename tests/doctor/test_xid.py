@@ -43,7 +43,7 @@ def test_all_numbers_of_the_catalogue_and_of_the_headers_are_there() -> None:
     [
         (gpu(13, "pid=7, Graphics Exception"), "warning", "out of bounds", "look at the program"),
         (gpu(31, "pid=7"), "warning", "page fault", "look at the program"),
-        (gpu(43, "pid=7"), "warning", "the GPU goes on", "nothing has to be done"),
+        (gpu(43, "pid=7"), "warning", "the GPU goes on", "nothing has to be done now"),
         (gpu(48, "DBE"), "failed", "two bits", "sudo nvidia-smi --gpu-reset -i 0000:01:00.0"),
         (gpu(54), "failed", "power plugs", "plug in every power cable"),
         (gpu(62), "failed", "microcontroller", "--gpu-reset"),
@@ -56,7 +56,7 @@ def test_all_numbers_of_the_catalogue_and_of_the_headers_are_there() -> None:
         (gpu(119, "Timeout after 6s of waiting for RPC"), "failed", "(GSP)", "--gpu-reset"),
         (gpu(140), "failed", "could not be recovered", "--gpu-reset"),
         (gpu(143), "failed", "could not be started", "--gpu-reset"),
-        (gpu(145, "RLW_RXPIPE Nonfatal XC0 i0 Link 11"), "warning", "NVLink", "nothing has to be done"),
+        (gpu(145, "RLW_RXPIPE Nonfatal XC0 i0 Link 11"), "warning", "NVLink", "nothing has to be done now"),
         (gpu(171), "failed", "ECC cannot correct", "vendor"),
         (gpu(175), "failed", "memory subsystem", "vendor"),
         (gpu(999), "warning", "that no table of", "vendor"),
@@ -86,7 +86,7 @@ def test_what_an_error_means_and_what_cures_it(line: str, status: str, means: st
         ("0x4 (Drain and Reset)", "failed", "end all programs on it"),
         ("0x5 (Recover IMEX Domain)", "failed", "nvidia-imex"),
         ("0x9 (Something New)", "failed", "vendor"),
-        ("0x0 (None)", "failed", "nothing has to be done"),
+        ("0x0 (None)", "failed", "nothing has to be done now"),
     ],
 )
 def test_what_the_driver_asks_for_goes_before_the_table(asked: str, status: str, cure: str) -> None:

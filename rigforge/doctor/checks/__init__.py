@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
 
+from rigforge.doctor.causes import traced
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.checks import (
     bus,
@@ -14,6 +15,7 @@ from rigforge.doctor.checks import (
     compatibility,
     containers,
     cuda,
+    dkms,
     driver,
     kernel_log,
     kernelspecs,
@@ -26,6 +28,7 @@ from rigforge.doctor.checks import (
     topology,
 )
 from rigforge.doctor.machine import Machine
+from rigforge.doctor.place import fitted, place
 
 #: In the order of the report: from the slot up to the services.
 SUBJECTS: tuple[ModuleType, ...] = (
@@ -34,6 +37,7 @@ SUBJECTS: tuple[ModuleType, ...] = (
     driver,
     cuda,
     options,
+    dkms,
     secure_boot,
     compatibility,
     kernel_log,
@@ -49,11 +53,15 @@ SUBJECTS: tuple[ModuleType, ...] = (
 
 
 def every(machine: Machine) -> tuple[Check, ...]:
-    """Returns the checks of all subjects, which are looked at side by side: most wait for another program."""
+    """Returns the checks of all subjects, which are looked at side by side: most wait for another program.
+
+    What follows from another finding says so, and the cures are those for the place.
+    """
     with ThreadPoolExecutor(len(SUBJECTS)) as pool:
-        return tuple(
+        found = tuple(
             check for found in pool.map(lambda subject: tuple(_of(subject, machine)), SUBJECTS) for check in found
         )
+    return fitted(traced(found), place(machine))
 
 
 def _of(subject: ModuleType, machine: Machine) -> Iterator[Check]:

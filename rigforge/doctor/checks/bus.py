@@ -19,6 +19,9 @@ RESET_REQUIRED = "GPU requires restart"
 #: Computers whose card is soldered in, to as many lanes as its maker chose (SMBIOS specification, 7.4.1).
 _PORTABLE = {"8", "9", "10", "11", "14", "30", "31", "32"}
 
+#: What Windows's driver gives to WSL.
+_OF_WINDOWS = "usr/lib/wsl/lib"
+
 RESEAT = "power off, seat the card and its power plugs again; then try another slot or riser cable"
 
 
@@ -55,15 +58,22 @@ def _seen(machine: Machine, cards: tuple[Card, ...]) -> Check:
     if not cards:
         if gpus:
             return SEEN.ok(f"{len(gpus)} in the driver; the bus is not to be seen from here")
+        if machine.nvml.error and machine.wsl and any((machine.root / _OF_WINDOWS).glob("libcuda.so*")):
+            return SEEN.failed(f"Windows's driver does not answer: {machine.nvml.error}", "wsl --shutdown, in Windows")
         return SEEN.not_applicable("no NVIDIA GPU on the PCI bus")
     if machine.nvml.error:
         return SEEN.failed(
             f"{len(cards)} on the bus, but the driver does not answer: {machine.nvml.error}",
             "see driver-module and driver-user-space",
         )
-    if dead := [card.address for card in cards if card.address not in {gpu.address for gpu in gpus}]:
-        if machine.container:
-            return SEEN.ok(f"{len(gpus)} of {len(cards)} on the bus were given to this container")
+    missing = [card for card in cards if card.address not in {gpu.address for gpu in gpus}]
+    if missing and machine.container:
+        return SEEN.ok(f"{len(gpus)} of {len(cards)} on the bus were given to this container")
+    others = [card for card in missing if card.driver not in ("", "nvidia")]
+    if missing and others == missing:
+        shown = ", ".join(f"{card.address} ({card.driver})" for card in others)
+        return SEEN.ok(f"{len(cards)} on the bus, {len(gpus)} in the driver, others with another one: {shown}")
+    if dead := [card.address for card in missing if card not in others]:
         measured = f"on the bus but not in the driver: {', '.join(dead)} ({len(gpus)} of {len(cards)} work)"
         return SEEN.failed(measured, f"sudo dmesg | grep -i nvrm says why; {RESEAT}")
     return SEEN.ok(f"{len(cards)} on the bus, {len(gpus)} in the driver")

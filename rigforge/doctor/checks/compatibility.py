@@ -48,7 +48,7 @@ def _pairs(machine: Machine) -> Check:
         return PAIRS.not_applicable(f"no NVIDIA GPU on the bus and no driver{versions}")
     findings = diagnose(found)
     troubles = [
-        Check(PAIRS.id, finding.status, finding.message, PAIRS.why, finding.cure)
+        Check(PAIRS.id, finding.status, finding.message, PAIRS.why, finding.cure, finding.follows)
         for finding in findings
         if finding.status != "ok"
     ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -166,7 +167,7 @@ def _follows(machine: Machine, measured: str, row: dict[str, Any], causes: Seque
     wrong = {cause.id for cause in causes if cause.status in ("failed", "warning")} | set(_others(machine))
     for cause in row["causes"]:
         if cause in wrong:
-            return CUDA.failed(measured, f"see {cause}")
+            return replace(CUDA.failed(measured, f"see {cause}"), cause=cause)
     return CUDA.failed(measured, row["cure"])
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from rigforge.compat import machine as installed
 from rigforge.doctor import holds
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.checks import libraries as missing
 from rigforge.doctor.kernels import has_module, order
-from rigforge.doctor.machine import Machine
+from rigforge.doctor.machine import Card, Machine
 from rigforge.target import libraries
 
 MODULE = Topic("driver-module", "Without its kernel module no program reaches the GPU.")
 USER_SPACE = Topic("driver-user-space", "Module and libraries of two versions refuse to talk to each other.")
+HOLDER = Topic("card-driver", "One driver at a time has a card; only with NVIDIA's does it compute.")
 NOUVEAU = Topic("nouveau", "While nouveau holds the card, NVIDIA's module cannot have it.")
 NEXT_KERNEL = Topic("next-kernel", "A kernel without an NVIDIA module is how a machine loses its GPUs by an upgrade.")
 HELD = Topic("held-packages", "What is held, no unattended upgrade parts: kernel and driver stay the pair they are.")
@@ -25,6 +27,11 @@ WITHOUT_DEVICES = ("Unknown Error", "Insufficient Permissions", "Driver Not Load
 
 _VERSION = re.compile(r"\d{3,4}(\.\d{1,4}){1,2}", re.ASCII)
 
+#: Drivers that keep a card for a virtual machine.
+PASSED_ON = ("vfio-pci", "pci-stub", "xen-pciback", "nvgrace_gpu_vfio_pci")
+#: Drivers of the kernel for NVIDIA's cards, of one of which the check `nouveau` speaks.
+FREE = ("nouveau", "nova", "nova-core", "NovaCore")
+
 UPGRADE = "rigforge-doctor upgrade --plan"
 
 
@@ -33,9 +40,12 @@ def checks(machine: Machine) -> Iterator[Check]:
     yield MODULE.of(lambda: _module(machine, loaded))
     yield USER_SPACE.of(lambda: _user_space(machine, loaded))
     if machine.container:
-        yield from (topic.not_applicable("the host's, in a container") for topic in (NOUVEAU, NEXT_KERNEL, HELD))
+        yield from (
+            topic.not_applicable("the host's, in a container") for topic in (HOLDER, NOUVEAU, NEXT_KERNEL, HELD)
+        )
         return
-    yield NOUVEAU.of(lambda: _nouveau(machine))
+    yield HOLDER.of(lambda: _holder(machine))
+    yield NOUVEAU.of(lambda: _nouveau(machine, loaded))
     yield NEXT_KERNEL.of(lambda: _next_kernel(machine))
     yield HELD.of(lambda: _held(machine))
 
@@ -49,6 +59,8 @@ def _module(machine: Machine, loaded: installed.Loaded | None) -> Check:
         return MODULE.failed(
             "not loaded, though this kernel has it", "sudo modprobe nvidia; sudo dmesg | tail says why not"
         )
+    if not installed.has_driver(machine.root):
+        return replace(MODULE.failed("no NVIDIA driver is installed", ""), cause="compatibility")
     return MODULE.failed(
         f"kernel {machine.kernel} has no NVIDIA module",
         f"choose the former kernel in the boot menu; {UPGRADE} says which pair the archive has",
@@ -118,14 +130,58 @@ def _newer(one: str, other: str) -> bool:
     return tuple(map(int, one.split("."))) > tuple(map(int, other.split(".")))
 
 
-def _nouveau(machine: Machine) -> Check:
-    if (machine.root / "sys/module/nouveau").is_dir():
-        return NOUVEAU.failed(
-            "loaded",
-            "printf 'blacklist nouveau\\noptions nouveau modeset=0\\n' | sudo tee /etc/modprobe.d/nouveau.conf && "
-            "sudo update-initramfs -u && sudo reboot",
+def _holder(machine: Machine) -> Check:
+    """Says which cards other drivers have, but for nouveau, of which another check speaks."""
+    holders = {card: card.driver for card in machine.cards if card.driver}
+    if not holders:
+        return HOLDER.not_applicable(
+            "no NVIDIA GPU on the bus" if not machine.cards else "no driver is said to have it"
         )
-    return NOUVEAU.ok("not loaded")
+    return HOLDER.worst(
+        (
+            _passed_on(card, driver) if driver in PASSED_ON else _foreign(card, driver)
+            for card, driver in holders.items()
+            if driver not in ("nvidia", *FREE)
+        ),
+        ", ".join(f"{card.address} {driver}" for card, driver in holders.items()),
+    )
+
+
+def _passed_on(card: Card, driver: str) -> Check:
+    device = f"/sys/bus/pci/devices/{card.address}"
+    return HOLDER.warning(
+        f"{card.address} is kept for a virtual machine by {driver}",
+        f"if it is to work here, end that machine, then: echo | sudo tee {device}/driver_override; "
+        f"echo {card.address} | sudo tee {device}/driver/unbind; echo {card.address} | sudo tee "
+        f"/sys/bus/pci/drivers_probe; grep -rs {driver} /etc/modprobe.d /proc/cmdline says what keeps it",
+    )
+
+
+def _foreign(card: Card, driver: str) -> Check:
+    return HOLDER.failed(
+        f"{card.address} is with the driver {driver}",
+        f"echo {card.address} | sudo tee /sys/bus/pci/devices/{card.address}/driver/unbind; "
+        f"echo {card.address} | sudo tee /sys/bus/pci/drivers_probe",
+    )
+
+
+def _nouveau(machine: Machine, loaded: installed.Loaded | None) -> Check:
+    """Says that nouveau has the cards; beside a driver of NVIDIA's that has one it is no trouble."""
+    if not (machine.root / "sys/module/nouveau").is_dir():
+        return NOUVEAU.ok("not loaded")
+    had = [card.address for card in machine.cards if card.driver in FREE]
+    if loaded and len(had) < max(len(machine.cards), 1):
+        return NOUVEAU.ok("loaded, but NVIDIA's driver has a card" + (f"; nouveau has {', '.join(had)}" if had else ""))
+    if not machine.cards:
+        return NOUVEAU.ok("loaded, without an NVIDIA GPU on the bus")
+    measured = f"has {', '.join(had)}" if had else "loaded"
+    if not has_module(machine, machine.kernel):
+        return replace(NOUVEAU.failed(f"{measured}, for want of NVIDIA's module", ""), cause=MODULE.id)
+    return NOUVEAU.failed(
+        measured,
+        "printf 'blacklist nouveau\\noptions nouveau modeset=0\\n' | sudo tee /etc/modprobe.d/nouveau.conf && "
+        "sudo update-initramfs -u && sudo reboot",
+    )
 
 
 def _next_kernel(machine: Machine) -> Check:

@@ -38,17 +38,13 @@ class Event:
     card: bool = False
     earlier: bool = False
 
-    @property
-    def names(self) -> bool:
-        """Whether its lines name the card."""
-        return "address" in self.pattern.groupindex
-
 
 @dataclass(frozen=True)
 class Hit:
     """An event that was seen: `line` is the first that told of it, `values` are the pattern's groups.
 
-    `addresses` are the cards that it was seen at; none where the line names none. `works`: the driver has them now.
+    `addresses` are the cards that it was seen at; where the line names none it is `common` to all, and they are those
+    at which something followed from it. `works`: the driver has them now.
     """
 
     event: Event
@@ -57,6 +53,7 @@ class Hit:
     addresses: tuple[str, ...]
     ago: int
     works: bool = False
+    common: bool = False
 
 
 @cache
@@ -82,12 +79,11 @@ def not_started(topic: Topic, machine: Machine, logs: Iterable[Log]) -> Iterator
         works = bool(cards) and {*(hit.addresses or cards)} <= working
         if hit.ago or (hit.event.unless == "works" and works) or (hit.event.unless == "loaded" and driver):
             continue
-        cause = next(
-            (one for one in causes if not hit.addresses or not one.event.names or one.addresses == hit.addresses), None
-        )
+        before = (one for one in causes if one.common or hit.common or one.addresses == hit.addresses)
+        cause = next(before, None)
         if not cause:
             causes.append(replace(hit, works=works and not hit.event.always))
-        elif not cause.event.names and not {*hit.addresses} <= {*cause.addresses}:
+        elif cause.common and not {*hit.addresses} <= {*cause.addresses}:
             causes[causes.index(cause)] = replace(cause, addresses=(*cause.addresses, *hit.addresses))
     for hit in causes:
         yield _check(topic, machine, hit)
@@ -119,7 +115,7 @@ def _seen(topic: Topic, logs: Iterable[Log], ours: set[str]) -> list[Hit]:
                     values = {name: value or "" for name, value in told.groupdict().items()}
                     address = values.get("address") or values.get("other") or ""
                     if address in ours or not event.card:
-                        hit = Hit(event, line, values, (address,) if address else (), log.ago)
+                        hit = Hit(event, line, values, (address,) if address else (), log.ago, common=not address)
                         found.setdefault((log.ago, event.rank, address), hit)
                     break
     return list(found.values())

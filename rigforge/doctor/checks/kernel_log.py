@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from rigforge.doctor import kernel_log
@@ -18,6 +19,9 @@ XID = Topic("gpu-xid", "The driver writes every GPU fault to the kernel log, hou
 START = Topic("driver-start", "A driver that could not start a card says why in the kernel log, and nowhere else.")
 ERRORS = Topic("kernel-errors", "Errors of bus, processor and memory end in GPU faults, or in wrong results.")
 ECC = Topic("gpu-ecc", "Memory that miscounts makes wrong results before it makes crashes.")
+
+#: Lines of cards that NVIDIA delivers with ECC off, where they have it (GeForce, and workstations' RTX and Quadro).
+_WITHOUT_ECC = re.compile(r"\b(GeForce|RTX|Quadro|TITAN)\b", re.IGNORECASE)
 
 
 def checks(machine: Machine) -> Iterator[Check]:
@@ -63,7 +67,20 @@ def _ecc(gpus: tuple[Gpu, ...]) -> Check:
             troubles.append(ECC.failed(text, "sudo nvidia-smi --gpu-reset; if it comes back, replace the card"))
         elif gpu.remap_pending:
             text = f"GPU {gpu.index}: a row is to be replaced at the next reset"
-            troubles.append(ECC.warning(text, "sudo reboot"))
+            reset = f"end all programs on it, then: sudo nvidia-smi --gpu-reset -i {gpu.index}; else sudo reboot"
+            troubles.append(ECC.warning(text, reset))
+        elif gpu.ecc is False and _delivered_with_ecc(gpu):
+            troubles.append(
+                ECC.warning(
+                    f"GPU {gpu.index}: ECC is off, though the card comes with it on",
+                    f"sudo nvidia-smi -i {gpu.index} --ecc-config=1, then a reset: sudo nvidia-smi -i {gpu.index} -r",
+                )
+            )
     # Cards for games and workstations come with it switched off: it costs memory and speed.
     off = ", ".join(str(gpu.index) for gpu in gpus if gpu.ecc is False)
     return ECC.worst(troubles, "no uncorrected error" + (f"; off on GPU {off}" if off else ""))
+
+
+def _delivered_with_ecc(gpu: Gpu) -> bool:
+    """Tells whether a card comes with ECC on: as it says itself, else by its line, of which the data center's does."""
+    return gpu.ecc_default if gpu.ecc_default is not None else not _WITHOUT_ECC.search(gpu.name)

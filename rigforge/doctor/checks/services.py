@@ -21,7 +21,7 @@ def checks(machine: Machine) -> Iterator[Check]:
     yield SSH.of(lambda: _ssh(machine))
     yield JUPYTER.of(lambda: _jupyter(machine))
     if machine.wsl:
-        yield from (topic.not_applicable("Windows's") for topic in (CLOCK, FIREWALL))
+        yield from (topic.not_applicable("Windows's, in WSL") for topic in (CLOCK, FIREWALL))
         return
     yield CLOCK.of(lambda: _clock(machine))
     yield FIREWALL.of(lambda: _firewall(machine))
