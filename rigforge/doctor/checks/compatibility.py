@@ -62,11 +62,14 @@ def _told_by_driver(found: Installed, machine: Machine) -> Installed:
     """Adds what the driver says of itself, of cards that the tables have not, and of those that no bus shows."""
     from rigforge.compat.gpu import by_pci
     from rigforge.compat.machine import Loaded
+    from rigforge.compat.tables import tables
 
     driver, cuda = machine.nvml.driver, machine.nvml.cuda
     if not machine.cards and machine.nvml.gpus and re.fullmatch(r"\d{3}(\.\d{1,4})+", driver, re.ASCII):
         gpus = tuple(filter(None, map(_by_name, machine.nvml.gpus)))
-        return replace(found, gpus=gpus, loaded=Loaded(driver, "open"), user_space=driver, cuda=cuda)
+        old = any(gpu.capability < tables().modules.open_from for gpu in gpus)
+        loaded = Loaded(driver, "proprietary" if old else "open")
+        return replace(found, gpus=gpus, loaded=loaded, user_space=driver, cuda=cuda)
     told = {gpu.address: card for gpu in machine.nvml.gpus if (card := _by_name(gpu))}
     unknown = {card.address: device for card in machine.cards if not by_pci(device := _device(card))}
     return replace(
