@@ -65,7 +65,7 @@ def _no_cudnn(tables: Tables, build: Installed, gpu: Gpu, card: str) -> str:
     oldest, newest = min(row.compute_capability), max(row.compute_capability)
     # What a release has dropped comes back in none; what it cannot do yet, a later one may.
     confirmed = build.cudnn is not None and build.cudnn.release[:3] <= row.confirmed.release
-    if gpu.capability < oldest or (gpu.capability > newest and confirmed):
+    if gpu.capability < oldest or (gpu.capability[0] > newest[0] and confirmed):
         return f"cuDNN {build.cudnn} of PyTorch {build.shown} has no code for {card}"
     return ""
 

@@ -32,7 +32,8 @@ def machine(
     card = find(gpu)
     module = "open" if card.capability >= (7, 5) else "proprietary"
     loaded = Loaded(driver, module) if driver else None  # type: ignore[arg-type]
-    return Machine((card,), (), loaded, False, driver, "", pytorch, "/x/bin/python3", own_cuda)
+    found = Machine((card,), (), loaded, False, driver, "", pytorch)
+    return replace(found, interpreter="/x/bin/python3", cuda=own_cuda)
 
 
 def of_pytorch(machine: Machine) -> Finding:
@@ -141,6 +142,22 @@ def test_by_the_table_is_said_so() -> None:
 def test_condas_builds_have_other_code_than_the_table_says() -> None:
     foretold = machine("1080 Ti", "580.95.05", "2.8.0", "12.8", installer="conda")
     assert of_pytorch(foretold).status == "ok"
+
+
+@pytest.mark.parametrize(
+    ("gpu", "cudnn", "status"),
+    [
+        ("1080 Ti", "9.10.2.21", "ok"),
+        ("1080 Ti", "9.12.0.46", "failed"),
+        ("5090", "9.1.0.70", "failed"),
+        ("5090", "9.7.1.26", "ok"),
+        ("4090", "9.1.0.70", "ok"),
+        ("4090", "8.5.0.96", "ok"),
+    ],
+)
+def test_cudnn_has_its_own_code(gpu: str, cudnn: str, status: str) -> None:
+    everything = ("sm_60", "sm_80", "sm_120")
+    assert of_pytorch(machine(gpu, "580.95.05", "2.7.0+cu126", "12.6", cudnn, code=everything)).status == status
 
 
 def test_text_that_an_older_driver_would_have_to_compile_is_no_code() -> None:
