@@ -32,7 +32,7 @@ class Finding:
 
 def diagnose(machine: Machine) -> tuple[Finding, ...]:
     """Returns what was found, from the cards up to PyTorch."""
-    return (*_cards(machine), *_driver(machine), *_pytorch(machine))
+    return (*_cards(machine), *_driver(machine), *of_pytorch(machine))
 
 
 def _cards(machine: Machine) -> Iterator[Finding]:
@@ -81,7 +81,8 @@ def _driver(machine: Machine) -> Iterator[Finding]:
         yield Finding("ok", message)
 
 
-def _pytorch(machine: Machine) -> Iterator[Finding]:
+def of_pytorch(machine: Machine) -> Iterator[Finding]:
+    """Yields what there is to say of CUDA and PyTorch alone."""
     pytorch, there = machine.pytorch, tables()
     if machine.toolkit:
         yield Finding("ok", f"CUDA toolkit {machine.toolkit} in /usr/local/cuda; PyTorch's wheels bring their own CUDA")
@@ -110,7 +111,8 @@ def _why_not(machine: Machine, build: Installed) -> Iterator[str]:
     there, loaded, gpus = tables(), machine.loaded, tuple(dict.fromkeys(machine.gpus))
     yield from filter(None, (no_code(there, build, gpu) for gpu in gpus))
     driver = _driver_of(machine)
-    if not loaded or (driver and not _drives(driver, machine)):
+    # Libraries of forward compatibility tell no version, and run what the module alone would not.
+    if not loaded or not machine.user_space or (driver and not _drives(driver, machine)):
         return
     # What a driver after those of the tables has, only it can say.
     known = driver and (machine.cuda or not by_number.newer(there, loaded.version))
@@ -151,7 +153,7 @@ def _install_pytorch(machine: Machine, interpreter: str, python: str = "") -> st
     """Returns which PyTorch goes with the driver that is there; else which driver is needed as well."""
     there, gpus, driver = tables(), tuple(dict.fromkeys(machine.gpus)), _driver_of(machine)
     for with_driver, with_python in ((driver, python), (driver, ""), (None, "")):
-        wheel = that_works(there, with_driver, gpus, with_python)
+        wheel = that_works(there, with_driver, gpus, with_python, machine.pytorch.version if machine.pytorch else "")
         if wheel and (not with_driver or _drives(with_driver, machine)):
             also = f", and {_install(gpus)}" if machine.loaded and not with_driver else ""
             with_other = f" with Python {wheel.build.python[-1]}" if python not in ("", *wheel.build.python) else ""

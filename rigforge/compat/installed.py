@@ -65,7 +65,7 @@ def _no_cudnn(tables: Tables, build: Installed, gpu: Gpu, card: str) -> str:
     oldest, newest = min(row.compute_capability), max(row.compute_capability)
     # What a release has dropped comes back in none; what it cannot do yet, a later one may.
     confirmed = build.cudnn is not None and build.cudnn.release[:3] <= row.confirmed.release
-    if gpu.capability < oldest or (gpu.capability > newest and confirmed):
+    if gpu.capability < oldest or (gpu.capability[0] > newest[0] and confirmed):
         return f"cuDNN {build.cudnn} of PyTorch {build.shown} has no code for {card}"
     return ""
 
@@ -108,8 +108,14 @@ def native(tables: Tables, build: Installed, driver: Driver) -> bool:
     return build.cuda.release[:2] <= Version(driver.branch.cuda).release[:2] and not release
 
 
-def that_works(tables: Tables, driver: Driver | None, gpus: Iterable[Gpu], python: str) -> Wheel | None:
-    """Returns the newest PyTorch that these cards run, with this driver and Python where they are given."""
+def that_works(
+    tables: Tables, driver: Driver | None, gpus: Iterable[Gpu], python: str, instead_of: str = ""
+) -> Wheel | None:
+    """Returns the PyTorch that these cards run, with this driver and Python where they are given.
+
+    It is the newest for which the driver is native, where that is none older than the version that it is `instead_of`;
+    else the newest.
+    """
     cards = tuple(gpus)
     fitting = [
         wheel
@@ -119,7 +125,15 @@ def that_works(tables: Tables, driver: Driver | None, gpus: Iterable[Gpu], pytho
         and (not driver or runs(tables, driver, wheel))
         and not any(pytorch_with_gpu(tables, wheel, gpu) for gpu in cards)
     ]
-    return max(fitting, key=lambda wheel: (wheel.version, wheel.build.index == "pypi", wheel.build.cuda), default=None)
+    before = _version(instead_of) or Version("0")
+    natively = [
+        each for each in fitting if each.version >= before and (not driver or runs(tables, driver, each) == "native")
+    ]
+    return max(
+        natively or fitting,
+        key=lambda wheel: (wheel.version, wheel.build.index == "pypi", wheel.build.cuda),
+        default=None,
+    )
 
 
 def _newest(tables: Tables, cuda: Version) -> tuple[int, int] | None:

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import os
 import pwd
+import selectors
+import signal
 import subprocess
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +26,9 @@ KEPT = ("http_proxy", "https_proxy", "no_proxy")
 
 #: Seconds; a cold disk may take a while to start Python.
 PATIENCE = 60.0
+
+#: Bytes of an answer, and seconds that a killed process gets to be gone.
+LONGEST, GONE = 1 << 20, 1.0
 
 #: Who has nothing on a Linux system (kernel, overflowuid).
 NOBODY = 65534
@@ -73,22 +80,42 @@ def launch(
 
 
 def ask(python: str, program: str, *, environment: Mapping[str, str], seconds: float = PATIENCE) -> str | None:
-    """Returns what `program` (source text) prints in a Python; None where it does not run, fails or does not end."""
+    """Returns what `program` (source text) prints in a Python; None where it does not run, fails or does not end.
+
+    None, too, where it prints more than LONGEST bytes. Whatever it has started and left behind is not waited for.
+    """
     words, options = launch(python, program, environment=environment)
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     try:
-        done = subprocess.run(
-            words,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=seconds,
-            check=False,
-            **options,
-        )
+        process = subprocess.Popen(words, **{**options, **streams, "start_new_session": True})
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
-    return None if done.returncode else done.stdout
+    deadline = time.monotonic() + seconds
+    try:
+        said = _said(process, deadline)
+        return None if said is None or process.wait(max(0.1, deadline - time.monotonic())) else said
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        with suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(GONE)
+        if process.stdout:
+            process.stdout.close()
+
+
+def _said(process: subprocess.Popen[bytes], deadline: float) -> str | None:
+    """Returns what a process prints until it closes its output; None where that is too late or too much."""
+    told = bytearray()
+    with selectors.DefaultSelector() as ready:
+        ready.register(process.stdout or 0, selectors.EVENT_READ)
+        while len(told) <= LONGEST and ready.select(max(0.0, deadline - time.monotonic())):
+            chunk = os.read(process.stdout.fileno() if process.stdout else 0, 1 << 16)
+            if not chunk:
+                return told.decode(errors="replace")
+            told += chunk
+    return None
 
 
 def whose(python: Path) -> Person | None:

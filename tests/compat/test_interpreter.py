@@ -8,6 +8,7 @@ import pwd
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -108,6 +109,19 @@ def test_no_variable_of_the_caller_names_other_code(monkeypatch: pytest.MonkeyPa
     assert "/planted" not in for_programs().values()
 
 
-@pytest.mark.parametrize("program", ["raise SystemExit(3)", "import no_such_module", "while True: pass"])
+@pytest.mark.parametrize(
+    "program",
+    [
+        "raise SystemExit(3)",
+        "import no_such_module",
+        "while True: pass",
+        "while True: print('x' * 1000)",
+        "import os; os.close(1)\nwhile True: pass",
+        "import os, time; print('before'); os.fork() or os.setsid(); time.sleep(6)",
+    ],
+    ids=["fails", "breaks", "hangs", "never stops talking", "falls silent and hangs", "leaves a child that hangs"],
+)
 def test_what_gives_no_answer_is_none(program: str) -> None:
+    start = time.monotonic()
     assert ask(sys.executable, program, environment=for_programs(), seconds=1) is None
+    assert time.monotonic() - start < 4

@@ -206,7 +206,27 @@ def test_a_card_that_no_table_has_is_judged_by_what_the_driver_says_of_it(
     write(root / "sys/bus/pci/devices" / machines.address(0) / "device", "0xffff\n")
     answer = json.dumps({"python": "3.12", "packages": {"torch": "2.11.0+cu130"}, "cuda": "13.0"})
     write(root / "opt/rigforge/python/bin/python3", f"#!/bin/sh\necho '{answer}'\n", 0o755)
-    found = examine(machines.answers(1, gpu0={"capability": capability}))["checks"]["compatibility"]
+    told = machines.answers(1, gpu0={"capability": capability, "name": "NVIDIA Card of tomorrow"})
+    found = examine(told)["checks"]["compatibility"]
+    assert (found["status"], measured in found["measured"]) == (status, True), found
+
+
+@pytest.mark.parametrize(
+    ("version", "cuda", "status", "measured"),
+    [
+        ("2.9.1+cpu", "", "failed", "is without CUDA"),
+        ("2.11.0", "13.0", "failed", "CUDA 13 needs driver 580 or later"),
+        ("2.0.0", "11.7", "ok", "PyTorch 2.0.0 with CUDA 11.7"),
+    ],
+)
+def test_where_no_bus_shows_the_card_pytorch_is_judged_by_what_the_driver_says(
+    examine: Examine, healthy: Callable[[int], str], root: Path, version: str, cuda: str, status: str, measured: str
+) -> None:
+    healthy(0)
+    answer = json.dumps({"python": "3.12", "packages": {"torch": version}, "cuda": cuda})
+    write(root / "opt/rigforge/python/bin/python3", f"#!/bin/sh\necho '{answer}'\n", 0o755)
+    told = machines.answers(1).replace(f"driver {machines.DRIVER}", "driver 531.29").replace("cuda 13000", "cuda 12010")
+    found = examine(told)["checks"]["compatibility"]
     assert (found["status"], measured in found["measured"]) == (status, True), found
 
 

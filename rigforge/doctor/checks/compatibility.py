@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from rigforge.doctor import nvml
 from rigforge.doctor.check import Check, Topic
-from rigforge.doctor.machine import Machine
+from rigforge.doctor.machine import Card, Machine
 from rigforge.target import libraries
 
 if TYPE_CHECKING:
+    from rigforge.compat.gpu import Gpu as Known
     from rigforge.compat.machine import Machine as Installed
 
 PAIRS = Topic(
@@ -40,13 +43,14 @@ def checks(machine: Machine) -> Iterator[Check]:
 def _pairs(machine: Machine) -> Check:
     # Here, because pydantic takes longest of all to start, and --help needs none of it.
     from rigforge.compat import machine as installed
-    from rigforge.compat.diagnosis import diagnose
+    from rigforge.compat.diagnosis import diagnose, of_pytorch
 
     found = _told_by_driver(installed.read(machine.root, python(machine)), machine)
     if not found.gpus and not found.unknown and not found.loaded:
         versions = f"; PyTorch {found.pytorch.version}" if found.pytorch else ""
         return PAIRS.not_applicable(f"no NVIDIA GPU on the bus and no driver{versions}")
-    findings = diagnose(found)
+    # Without a bus (WSL) the driver is another system's, and answers.
+    findings = diagnose(found) if machine.cards or not machine.nvml.gpus else tuple(of_pytorch(found))
     troubles = [
         Check(PAIRS.id, finding.status, finding.message, PAIRS.why, finding.cure, finding.follows)
         for finding in findings
@@ -56,20 +60,42 @@ def _pairs(machine: Machine) -> Check:
 
 
 def _told_by_driver(found: Installed, machine: Machine) -> Installed:
-    """Adds what the driver says of itself, and of cards that the tables have not."""
-    from rigforge.compat.gpu import Gpu, by_pci
+    """Adds what the driver says of itself, of cards that the tables have not, and of those that no bus shows."""
+    from rigforge.compat.gpu import by_pci
+    from rigforge.compat.machine import Loaded
+    from rigforge.compat.tables import tables
 
-    told = {gpu.address: gpu for gpu in machine.nvml.gpus if gpu.capability}
-    unknown = [card for card in machine.cards if not by_pci(card.text("device").removeprefix("0x"))]
-    known = [card.address for card in unknown if card.address in told]
+    driver, cuda = machine.nvml.driver, machine.nvml.cuda
+    if not machine.cards and machine.nvml.gpus and re.fullmatch(r"\d{3}(\.\d{1,4})+", driver, re.ASCII):
+        gpus = tuple(filter(None, map(_by_name, machine.nvml.gpus)))
+        old = any(gpu.capability < tables().modules.open_from for gpu in gpus)
+        loaded = Loaded(driver, "proprietary" if old else "open")
+        return replace(found, gpus=gpus, loaded=loaded, user_space=driver, cuda=cuda)
+    told = {gpu.address: card for gpu in machine.nvml.gpus if (card := _by_name(gpu))}
+    unknown = {card.address: device for card in machine.cards if not by_pci(device := _device(card))}
     return replace(
         found,
-        gpus=(*found.gpus, *(Gpu(told[address].name, told[address].capability) for address in known)),
-        unknown=tuple(
-            f"10de:{card.text('device').removeprefix('0x')}" for card in unknown if card.address not in known
-        ),
-        cuda=machine.nvml.cuda,
+        gpus=(*found.gpus, *(told[address] for address in unknown if address in told)),
+        unknown=tuple(f"10de:{device}" for address, device in unknown.items() if address not in told),
+        cuda=cuda,
     )
+
+
+def _device(card: Card) -> str:
+    return card.text("device").removeprefix("0x")
+
+
+def _by_name(gpu: nvml.Gpu) -> Known | None:
+    """Returns a card as the driver tells of it; None where it tells neither its compute capability nor a known name."""
+    from rigforge.compat.gpu import Gpu, find
+    from rigforge.errors import RigforgeError
+
+    if gpu.capability:
+        return Gpu(gpu.name, gpu.capability)
+    try:
+        return find(gpu.name)
+    except RigforgeError:
+        return None
 
 
 def python(machine: Machine) -> str:
