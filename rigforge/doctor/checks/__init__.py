@@ -16,6 +16,7 @@ from rigforge.doctor.checks import (
     driver,
     kernel_log,
     kernelspecs,
+    links,
     memory,
     options,
     secure_boot,
@@ -23,6 +24,7 @@ from rigforge.doctor.checks import (
     storage,
     thermal,
     topology,
+    wear,
 )
 from rigforge.doctor.machine import Machine
 
@@ -35,6 +37,8 @@ SUBJECTS: tuple[ModuleType, ...] = (
     secure_boot,
     compatibility,
     kernel_log,
+    wear,
+    links,
     thermal,
     topology,
     memory,
