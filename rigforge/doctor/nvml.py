@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from dataclasses import dataclass, field
+from typing import Any
 
 import pynvml
 
-from rigforge.plain import line
-
-T = TypeVar("T")
-
-#: What the Python package raises where the library answers in no way that NVIDIA's does (bytes that are no text, …).
-ODD = (OSError, ValueError, TypeError, AttributeError, LookupError, MemoryError, OverflowError)
+from rigforge.doctor import health
+from rigforge.doctor.health import Health
+from rigforge.doctor.nvml_call import ODD
+from rigforge.doctor.nvml_call import maybe as _maybe
 
 #: nvml.h, nvmlGpuP2PCapsIndex_t; the Python package has a tuple for it.
 _READ = 0
@@ -69,6 +67,7 @@ class Gpu:
     programs: int | None = None
     lost: str = ""
     capability: str = ""
+    health: Health = field(default_factory=Health)
 
 
 @dataclass(frozen=True)
@@ -98,8 +97,8 @@ def kept_open() -> Iterator[None]:
         pynvml.nvmlShutdown()
 
 
-def read() -> Nvml:
-    """Returns what NVML says; where it does not start, why."""
+def read(*, briefly: bool = False) -> Nvml:
+    """Returns what NVML says; where it does not start, why. `briefly`: without the GPUs' health, for each second."""
     try:
         pynvml.nvmlInit()
     except (pynvml.NVMLError, *ODD) as error:
@@ -110,7 +109,7 @@ def read() -> Nvml:
         return Nvml(
             driver=_maybe(pynvml.nvmlSystemGetDriverVersion) or "",
             cuda=f"{cuda // 1000}.{cuda % 1000 // 10}" if cuda else "",
-            gpus=tuple(_gpu(index, handle) for index, handle in enumerate(handles)),
+            gpus=tuple(_gpu(index, handle, briefly) for index, handle in enumerate(handles)),
             apart=_apart(handles),
         )
     except (pynvml.NVMLError, *ODD) as error:
@@ -136,7 +135,7 @@ def _handle(index: int) -> Any:
         return error
 
 
-def _gpu(index: int, handle: Any) -> Gpu:
+def _gpu(index: int, handle: Any, briefly: bool) -> Gpu:
     if isinstance(handle, pynvml.NVMLError):
         return Gpu(index, lost=str(handle))
     gpu = pynvml
@@ -193,6 +192,7 @@ def _gpu(index: int, handle: Any) -> Gpu:
         programs=None if programs is None else len(programs),
         lost=lost,
         capability=".".join(map(str, _maybe(gpu.nvmlDeviceGetCudaComputeCapability, handle) or ())),
+        health=Health() if briefly or lost else health.read(handle),
     )
 
 
@@ -216,14 +216,6 @@ def _apart(handles: list[Any]) -> tuple[tuple[int, int, int], ...] | None:
     if not states or any(state is None for *_, state in states):
         return None
     return tuple((one, other, state) for one, other, state in states if state)
-
-
-def _maybe(read: Callable[..., T], *arguments: Any) -> T | None:
-    try:
-        found = read(*arguments)
-        return cast(T, line(found)) if isinstance(found, str) else found
-    except (pynvml.NVMLError, *ODD):
-        return None
 
 
 def _watts(milliwatts: int | None) -> float | None:

@@ -40,6 +40,16 @@ GPU = {
     "remap_pending": 0,
     "remap_failed": 0,
     "peers": 0,
+    "width": 16,
+    "width_max": 16,
+    "generation": 4,
+    "generation_max": 4,
+    "replays": 0,
+    "bar1": 256 * 1024**2,
+    "vbios": "95.02.3c.00.5d",
+    "inforom": 1,
+    "field.75": 0,
+    "field.230": 0,
 }
 
 

@@ -3,6 +3,7 @@
  * `0.peers.2 3` is of GPU 0 with GPU 2. What the file has no line for is not supported (3). What is set is added to the
  * file $MOCK_NVML.set, whose last line of a name goes before the other file's: the settings live on when the program is
  * gone, as they do in a driver.
+ * `INDEX.field.75 1000` is the value of that field (NVML_FI_DEV_*), `INDEX.nvlink.3 1` an NVLink that is up.
  * `INDEX.denied !4` lets nobody set anything; a power limit is between power_min and power_max; where `INDEX.draw` is
  * there, the GPU draws that many milliwatts, or what its limit allows, at a clock in proportion. */
 #include <stdint.h>
@@ -111,7 +112,7 @@ int nvmlDeviceGetMemoryInfo(void *gpu, memory_info *info) {
     return 0;
 }
 int nvmlDeviceGetTemperature(void *gpu, int sensor, unsigned *value) { (void)sensor; return small(gpu, "temperature", value); }
-int nvmlDeviceGetTemperatureThreshold(void *gpu, int kind, unsigned *value) { (void)kind; return small(gpu, "slowdown", value); }
+int nvmlDeviceGetTemperatureThreshold(void *gpu, int kind, unsigned *value) { return small(gpu, kind == 2 ? "memory_limit" : "slowdown", value); }
 int nvmlDeviceGetFanSpeed(void *gpu, unsigned *value) { return small(gpu, "fan", value); }
 int nvmlDeviceGetEnforcedPowerLimit(void *gpu, unsigned *value) { return small(gpu, "power_limit", value); }
 int nvmlDeviceGetPowerManagementLimit(void *gpu, unsigned *value) { return small(gpu, "power_limit", value); }
@@ -164,7 +165,7 @@ int nvmlDeviceGetCurrentClocksThrottleReasons(void *gpu, unsigned long long *val
 int nvmlDeviceGetPersistenceMode(void *gpu, unsigned *value) { return small(gpu, "persistence", value); }
 int nvmlDeviceGetEccMode(void *gpu, unsigned *now, unsigned *then) { int e = small(gpu, "ecc", now); if (!e) *then = *now; return e; }
 int nvmlDeviceGetDefaultEccMode(void *gpu, unsigned *value) { return small(gpu, "ecc_default", value); }
-int nvmlDeviceGetTotalEccErrors(void *gpu, int kind, int counter, unsigned long long *value) { (void)kind; (void)counter; return number(gpu, "uncorrected", value); }
+int nvmlDeviceGetTotalEccErrors(void *gpu, int kind, int counter, unsigned long long *value) { (void)counter; return number(gpu, kind ? "uncorrected" : "corrected", value); }
 int nvmlDeviceGetRemappedRows(void *gpu, unsigned *good, unsigned *bad, unsigned *pending, unsigned *failed) {
     *good = *bad = 0;
     int error = small(gpu, "remap_pending", pending);
@@ -187,6 +188,29 @@ int nvmlDeviceGetComputeRunningProcesses_v3(void *gpu, unsigned *count, void *pr
     memset(programs, 0, 24 * (size_t)there);
     return 0;
 }
+typedef struct { unsigned field, scope; long long time, took; unsigned type; int error; unsigned long long value; } field_value;
+int nvmlDeviceGetFieldValues(void *gpu, int many, field_value *values) {
+    char name[32];
+    for (int index = 0; index < many; index++) {
+        snprintf(name, sizeof name, "field.%u", values[index].field);
+        values[index].type = 3;
+        values[index].error = number(gpu, name, &values[index].value);
+    }
+    return 0;
+}
+int nvmlDeviceGetPcieReplayCounter(void *gpu, unsigned *value) { return small(gpu, "replays", value); }
+int nvmlDeviceGetBAR1MemoryInfo(void *gpu, unsigned long long *value) { value[1] = value[2] = 0; return number(gpu, "bar1", value); }
+int nvmlDeviceGetVbiosVersion(void *gpu, char *value, unsigned size) { return of_gpu(gpu, "vbios", value, size); }
+int nvmlDeviceValidateInforom(void *gpu) { unsigned whole; return small(gpu, "inforom", &whole); }
+int nvmlDeviceGetRowRemapperHistogram(void *gpu, unsigned *banks) { memset(banks, 0, 5 * sizeof *banks); return small(gpu, "full_banks", banks + 4); }
+int nvmlDeviceGetNvLinkState(void *gpu, unsigned link, unsigned *value) {
+    char name[32];
+    snprintf(name, sizeof name, "nvlink.%u", link);
+    return small(gpu, name, value);
+}
+int nvmlDeviceGetNvLinkRemoteDeviceType(void *gpu, unsigned link, unsigned *value) { (void)link; return small(gpu, "nvlink_to", value); }
+typedef struct { unsigned version; unsigned long long counts[11]; unsigned exceeded; } sram_status;
+int nvmlDeviceGetSramEccErrorStatus(void *gpu, sram_status *status) { return small(gpu, "sram_exceeded", &status->exceeded); }
 int nvmlDeviceGetP2PStatus(void *one, void *other, int index, unsigned *value) {
     char name[32];
     (void)index;

@@ -76,6 +76,8 @@ def test_a_fault_of_one_gpu_is_said_of_that_one(start: Start, fault: str, check:
         ({"temperature": 86}, "temperature", "warning", "up to 86 °C"),
         ({"reasons": "0x20"}, "clocks", "warning", "heat (software slowdown) in 100 % of the time"),
         ({"utilisation": 40}, "load", "warning", "40 % busy"),
+        ({"generation": 1}, "link", "warning", "PCIe 1 ×16 under load, card and slot can PCIe 4 ×16"),
+        ({"width": 4}, "link", "warning", "PCIe 4 ×4 under load, card and slot can PCIe 4 ×16"),
     ],
 )
 def test_what_the_driver_says_during_the_load(

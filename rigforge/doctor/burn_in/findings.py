@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from rigforge.doctor.burn_in.record import Record, Sample
 from rigforge.doctor.check import Check, Topic
+from rigforge.doctor.checks.bus import RESEAT
 from rigforge.doctor.checks.kernel_log import Xids, decoded
 from rigforge.doctor.checks.thermal import MARGIN, REASONS, USUAL_LIMIT
 from rigforge.doctor.nvml import Gpu
@@ -16,6 +17,7 @@ MEMORY = Topic("gpu-memory", "What is written to memory must still be there seco
 LOAD = Topic("load", "Only a GPU that was busy all the time was tested.")
 TEMPERATURE = Topic("temperature", "At its limit a GPU lowers its clocks, and training slows down without a word.")
 CLOCKS = Topic("clocks", "The driver says itself why clocks are lower than they could be.")
+LINK = Topic("link", "Idle GPUs let their link fall asleep: only under load it shows how fast data reach them.")
 ERRORS = Topic("errors", "The driver writes every GPU fault to the kernel log, and counts errors of ECC memory.")
 
 #: Percent of the time in which the GPU did something, below which it was not at full load.
@@ -40,6 +42,7 @@ def findings(
         *_each(LOAD, [record for record in gpus if record.under_load()], _load, _busy),
         *_each(TEMPERATURE, [record for record in gpus if record.under_load()], _temperature, _hottest),
         *_each(CLOCKS, [record for record in gpus if record.under_load()], _clocks, _clock_range),
+        *_each(LINK, [record for record in gpus if record.under_load()], _link, _best_link),
         _errors(gpus, *xids),
     )
 
@@ -149,6 +152,31 @@ def _clock_range(record: Record) -> str:
     held = sum(1 for sample in samples if (sample.reasons or 0) & POWER_CAP) * 2 > len(samples)
     text = f"{min(known)} to {max(known)} MHz" if known else "not told"
     return f"{text}, held by the power limit as usual under full load" if held else text
+
+
+def _link(record: Record) -> Iterator[Check]:
+    """Compares the best link under load with what card and slot can (nvml.h, nvmlDeviceGetMaxPcieLinkGeneration)."""
+    gpu = record.before
+    generation, width = _best(record, "link_generation"), _best(record, "link_width")
+    slower = gpu and gpu.link_generation_max and 0 < generation < gpu.link_generation_max
+    narrower = gpu and gpu.link_width_max and 0 < width < gpu.link_width_max
+    if gpu and (slower or narrower):
+        able = f"card and slot can {_shown_link(gpu.link_generation_max or 0, gpu.link_width_max or 0)}"
+        fix = f"{RESEAT}; set the slot's generation in the firmware's setup to what the riser cable is made for"
+        yield LINK.warning(f"{record.label}: {_best_link(record)} under load, {able}", fix)
+
+
+def _best_link(record: Record) -> str:
+    return _shown_link(_best(record, "link_generation"), _best(record, "link_width"))
+
+
+def _best(record: Record, name: str) -> int:
+    return max((getattr(sample, name) or 0 for sample in record.under_load()), default=0)
+
+
+def _shown_link(generation: int, width: int) -> str:
+    told = [*([f"PCIe {generation}"] if generation else []), *([f"×{width}"] if width else [])]
+    return " ".join(told) or "not told"
 
 
 def _errors(gpus: Sequence[Record], before: Xids | None, after: Xids | None) -> Check:

@@ -10,7 +10,10 @@ from rigforge.doctor.nvml import Gpu
 
 @dataclass(frozen=True)
 class Sample:
-    """One look: seconds since the start, °C, MHz, watts, percent, NVML's bits; `throughput` in operations a second."""
+    """One look: seconds since the start, °C, MHz, watts, percent, NVML's bits; `throughput` in operations a second.
+
+    `link_generation` is PCIe's at that moment, `link_width` in lanes.
+    """
 
     seconds: float
     throughput: float
@@ -19,6 +22,8 @@ class Sample:
     power: float | None = None
     utilisation: int | None = None
     reasons: int | None = None
+    link_generation: int | None = None
+    link_width: int | None = None
 
 
 @dataclass
@@ -80,8 +85,9 @@ class Record:
             self.samples.append(Sample(now, throughput))
             return
         self.after = gpu
+        link = (gpu.link_generation, gpu.link_width)
         self.samples.append(
-            Sample(now, throughput, gpu.temperature, gpu.clock, gpu.power, gpu.utilisation, gpu.reasons)
+            Sample(now, throughput, gpu.temperature, gpu.clock, gpu.power, gpu.utilisation, gpu.reasons, *link)
         )
 
     def under_load(self) -> list[Sample]:

@@ -77,7 +77,7 @@ def _look(records: Sequence[Record], workers: dict[int, Worker], now: float) -> 
 
 
 def _gpus(records: Sequence[Record]) -> dict[int, Gpu]:
-    return {gpu.index: gpu for gpu in nvml.read().gpus} if any(record.before for record in records) else {}
+    return {gpu.index: gpu for gpu in nvml.read(briefly=True).gpus} if any(record.before for record in records) else {}
 
 
 def _hear(records: Sequence[Record], workers: dict[int, Worker]) -> None:

@@ -19,6 +19,7 @@ from rigforge.doctor.checks import (
     driver,
     kernel_log,
     kernelspecs,
+    links,
     memory,
     options,
     secure_boot,
@@ -26,6 +27,7 @@ from rigforge.doctor.checks import (
     storage,
     thermal,
     topology,
+    wear,
 )
 from rigforge.doctor.machine import Machine
 from rigforge.doctor.place import fitted, place
@@ -41,6 +43,8 @@ SUBJECTS: tuple[ModuleType, ...] = (
     secure_boot,
     compatibility,
     kernel_log,
+    wear,
+    links,
     thermal,
     topology,
     memory,

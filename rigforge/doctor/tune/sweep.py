@@ -117,7 +117,7 @@ def _measure(worker: Worker, gpu: Gpu, seconds: float, asked: Interruption) -> t
     # A step may take longer than the time of a point; then the point takes as long as a step.
     while worker.working and not asked and (time.monotonic() < end or not measured):
         asked.wait(max(SHORTEST, min(EVERY, end - time.monotonic())))
-        samples += [now for now in nvml.read().gpus if now.uuid == gpu.uuid]
+        samples += [now for now in nvml.read(briefly=True).gpus if now.uuid == gpu.uuid]
         for event in worker.events():
             if event["event"] == "steps":
                 sequences += event["sequences"]
