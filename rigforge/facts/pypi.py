@@ -20,6 +20,9 @@ from rigforge.sources.mirrors import TIMEOUT
 #: Wheels whose metadata is read at once.
 _AT_ONCE = 6
 
+#: Names of wheels for Linux on x86-64, and for any machine.
+_FITTING = re.compile(r"-(any|\w*linux\S*x86_64)\.whl$")
+
 _ARCHITECTURES = re.compile(rb"(?:sm_\d+a? ){3,}sm_\d+a?")
 
 
@@ -34,7 +37,7 @@ class Index:
         found: dict[Version, dict[str, str]] = {}
         for package in self._simple.get_project_page(project, timeout=TIMEOUT).packages:
             name = package.filename
-            if package.is_yanked or not re.search(r"(x86_64|-any)\.whl$", name) or "macosx" in name or "win" in name:
+            if package.is_yanked or not _FITTING.search(name):
                 continue
             try:
                 version = parse_wheel_filename(name)[1]

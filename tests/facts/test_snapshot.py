@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+import pytest
+
 from rigforge.compat.gpu import by_pci
 from rigforge.compat.tables import tables
 from rigforge.facts import pci_ids, seen
@@ -37,3 +39,13 @@ def test_what_nobody_has_looked_at_for_sixty_days_is_told() -> None:
     assert any(each.startswith("drivers.toml, lifecycle: looked at ") for each in later)
     assert f"pypi: asked {today}" in later
     assert not any(each.startswith("pytorch.toml, metadata") for each in later), "that one is asked"
+
+
+def test_who_has_looked_at_one_source_again_says_so_in_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = {
+        "as_of": date(2026, 1, 1),
+        "sources": {"lifecycle": "a page", "readme": "another"},
+        "looked": {"lifecycle": date(2026, 5, 1)},
+    }
+    monkeypatch.setattr(seen, "read", lambda name: table if name == "drivers" else {**table, "sources": {}})
+    assert list(seen.unlooked(date(2026, 6, 1), {})) == ["drivers.toml, readme: looked at 2026-01-01: another"]
