@@ -6,6 +6,7 @@ from rigforge.tasks.connect import connect
 from rigforge.tasks.doctor import build_doctor
 from rigforge.tasks.explain import explain
 from rigforge.tasks.explicit import explicit
+from rigforge.tasks.facts import facts
 from rigforge.tasks.lock import diff, lock, stacks, vendor
 from rigforge.tasks.packer import packer
 from rigforge.tasks.report import report
@@ -25,6 +26,7 @@ __all__ = [
     "diff",
     "explain",
     "explicit",
+    "facts",
     "lint",
     "lock",
     "packer",

@@ -33,14 +33,21 @@ def conflict(answer: Answer) -> tuple[str, ...]:
 
 def _nearly(there: Tables, granted: Choice, gpus: tuple[Gpu, ...]) -> tuple[str, ...]:
     """Returns the rules that the combination breaks which grants all wishes and breaks the fewest."""
-    combinations = (
-        Combination(driver, wheel, python)
-        for wheel in sorted(granted.wheels, key=_newest_first)
-        for driver in sorted(granted.drivers, key=lambda driver: (Version(driver.version), driver.module), reverse=True)
-        for python in sorted(granted.pythons, key=Version, reverse=True)
-    )
-    broken = (tuple(dict.fromkeys(violations(there, each, gpus))) for each in combinations)
-    return min(broken, key=len, default=())
+    pythons = sorted(granted.pythons, key=Version, reverse=True)
+    drivers = sorted(granted.drivers, key=lambda driver: (Version(driver.version), driver.module), reverse=True)
+    if not pythons or not drivers:
+        return ()
+    fewest: tuple[str, ...] = ()
+    for wheel in sorted(granted.wheels, key=_newest_first):
+        # A Python is the wheel's affair alone.
+        python = next((each for each in pythons if each in wheel.build.python), pythons[0])
+        for driver in drivers:
+            broken = tuple(dict.fromkeys(violations(there, Combination(driver, wheel, python), gpus)))
+            if not fewest or len(broken) < len(fewest):
+                fewest = broken
+            if len(fewest) == 1:
+                return fewest
+    return fewest
 
 
 def _newest_first(wheel: Wheel) -> tuple[Any, ...]:

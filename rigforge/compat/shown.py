@@ -33,6 +33,7 @@ def as_json(answer: Answer) -> dict[str, Any]:
         },
         "cuda": made and str(made.cuda),
         "cudnn": made and str(made.cudnn),
+        "nccl": (made and made.nccl) or None,
         "pytorch": chosen and {"version": str(chosen.wheel.version), "index": chosen.wheel.build.index},
         "python": chosen and chosen.python,
         "kernel": answer.request.kernel or None,

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from rigforge.compat.answer import Answer
 from rigforge.compat.conflict import conflict
 from rigforge.compat.reasons import reasons
 from tests.compat.asking import BOOKWORM, NOBLE, TRIXIE, ask, short
@@ -240,6 +241,17 @@ def test_an_answer_takes_less_than_a_tenth_of_a_second() -> None:
     many = ("5090", "4090", "1080 Ti", "V100", "3060", "T4", "H100", "B200", "P100", "GT 710")
     fastest = min(_seconds(*many) for _ in range(3))
     assert fastest < 0.1
+
+
+def test_the_reason_for_what_is_impossible_takes_no_longer() -> None:
+    found = ask("GT 710")
+    assert min(_seconds_told(found) for _ in range(3)) < 0.2
+
+
+def _seconds_told(found: Answer) -> float:
+    start = time.process_time()
+    conflict(found)
+    return time.process_time() - start
 
 
 def _seconds(*gpus: str) -> float:

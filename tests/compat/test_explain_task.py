@@ -33,7 +33,7 @@ def test_programs_get_one_object() -> None:
         {"name": "GeForce RTX 4090", "compute_capability": "8.9"},
     ]
     assert found["driver"] == {"branch": "620", "version": "620.70.06", "module": "open"}
-    assert (found["cuda"], found["cudnn"]) == ("13.2.2", "9.26.0.51")
+    assert (found["cuda"], found["cudnn"], found["nccl"]) == ("13.2.2", "9.26.0.51", "2.30.7")
     assert found["pytorch"] == {"version": "2.15.0", "index": "pypi"}
     assert found["python"] == "3.14"
     assert found["reasons"] and all(isinstance(reason, str) for reason in found["reasons"])

@@ -1,0 +1,64 @@
+"""What `invoke facts` does and prints: what is new, what disagrees, what did not answer, what nobody has looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from importlib.resources import files
+from pathlib import Path
+
+from rigforge.compat.tables import tables
+from rigforge.facts import pypi, seen, write
+from rigforge.facts.ask import Answers, ask_all
+from rigforge.facts.compare import Difference, differences
+from rigforge.sources.mirrors import Mirrors
+from rigforge.sources.web import session
+
+
+@dataclass(frozen=True)
+class Report:
+    """Lines to print; `good` where nothing disagrees and all that was asked has answered."""
+
+    lines: tuple[str, ...]
+    good: bool
+
+
+def run(ask: bool, update: bool, say: Callable[[str], None]) -> Report:
+    """Compares the tables with the snapshot, or (`ask`) with what the places say now; `update` writes what is new."""
+    today, places = date.today(), seen.places()
+    kept = seen.load()
+    answers = ask_all(tables(), places, today, lambda place: say(f"asking: {place}")) if ask else Answers(kept, {})
+    found = differences(tables(), answers.seen, places)
+    written: tuple[str, ...] = ()
+    if update:
+        folder = Path(str(files("rigforge.compat")))
+        written = tuple(write.write_all(folder, tables(), answers.seen, today, _architectures))
+        seen.write({**kept, **answers.seen}, Path(str(files("rigforge.facts"))) / "seen.json")
+    return Report(
+        (
+            *_section("new", [each for each in found if each.kind == "new"]),
+            *_section("disagrees", [each for each in found if each.kind == "disagrees"]),
+            *(_section("did not answer", _told(answers)) if ask else ("asked: nothing, this is the snapshot",)),
+            *_section(
+                f"not looked at for {seen.STALE.days} days", sorted(seen.unlooked(today, {**kept, **answers.seen}))
+            ),
+            *(_section("written", written) if update else ()),
+        ),
+        not answers.unanswered and not any(each.kind == "disagrees" for each in found),
+    )
+
+
+def _section(title: str, items: list[Difference] | list[str] | tuple[str, ...]) -> tuple[str, ...]:
+    return (f"{title}: {len(items) or 'nothing'}", *(f"  {item}" for item in items))
+
+
+def _told(answers: Answers) -> list[str]:
+    return [f"{place}: {why}" for place, why in answers.unanswered.items()]
+
+
+def _architectures(version: str) -> tuple[str, ...]:
+    index = pypi.Index(Mirrors.from_environment().url("pypi"), session())
+    wheels = index.wheels("torch")
+    (found,) = (files for each, files in wheels.items() if str(each) == version)
+    return index.architectures(next(iter(found.values())))
