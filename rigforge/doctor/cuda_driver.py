@@ -88,9 +88,13 @@ def library(machine: Machine) -> str:
 
 
 def ask(machine: Machine, file: str, person: Person | None) -> Told:
-    """Returns what a child says that loads a library as a person (None: as who runs this)."""
+    """Returns what a child says that loads a library as a person (None: as who runs this).
+
+    GPUs that others compute on are left alone: a context would take memory that they may want.
+    """
     packed = getattr(sys, "frozen", False)
     words = [sys.executable, *((driver_api.WORD,) if packed else ("-I", driver_api.__file__)), file, str(PATIENCE)]
+    words.append(",".join(str(index) for index in used(machine)))
     environment = {name: value for name, value in machine.given.items() if name not in HIDING} | _ORDER
     if packed:
         environment |= {name: value for name, value in os.environ.items() if name.startswith(_UNPACKED)}
@@ -120,6 +124,11 @@ def ask(machine: Machine, file: str, person: Person | None) -> Told:
             said = os.read(pipe.fileno(), 65536)
     lines = (line.partition(" ") for line in said.decode(errors="replace").splitlines())
     return Told({step: result for step, _, result in lines}, user, hung, _death(process, hung))
+
+
+def used(machine: Machine) -> tuple[int, ...]:
+    """Returns the numbers of the GPUs that programs compute on."""
+    return tuple(gpu.index for gpu in machine.nvml.gpus if gpu.programs)
 
 
 def _ended(process: subprocess.Popen[bytes]) -> bool:

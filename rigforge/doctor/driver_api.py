@@ -1,10 +1,11 @@
 """The child that asks CUDA: a program of its own, since a driver that hangs or crashes takes its process with it.
 
-    driver_api.py LIBRARY SECONDS [UID GID GROUP…]
+    driver_api.py LIBRARY SECONDS USED [UID GID GROUP…]
 
-It loads LIBRARY, calls cuInit, counts the devices and has a context on each, as that user. Of each step it says
-`STEP ?` before and `STEP RESULT` after it. RESULT is a CUresult of cuda.h, with its name where it is an error, or why
-the step could not be done. After SECONDS it is gone. Python's own library only: it runs without what the doctor brings.
+It loads LIBRARY, calls cuInit, counts the devices and has a context on each but those USED (1,3), as that user. Of
+each step it says `STEP ?` before and `STEP RESULT` after it. RESULT is a CUresult of cuda.h, with its name where it is
+an error, or why the step could not be done. After SECONDS it is gone. Python's own library only: it runs without what
+the doctor brings.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ MOST = 64
 
 def main(arguments: Sequence[str]) -> NoReturn:
     """Ends with 0 when all was asked, whatever the answers."""
-    library, seconds, *person = arguments
+    library, seconds, used, *person = arguments
     end = time.monotonic() + PART * float(seconds)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, float(seconds))
@@ -55,12 +56,14 @@ def main(arguments: Sequence[str]) -> NoReturn:
         os._exit(0)
     # Loaded twice: once to see whether it can be, and then it is there.
     if step("load", lambda: "0" if ctypes.CDLL(library) else ""):
-        _ask(ctypes.CDLL(library), step, say, end)
+        _ask(ctypes.CDLL(library), step, say, end, used.split(","))
     # Without any clean-up, which a driver may hang in as well.
     os._exit(0)
 
 
-def _ask(cuda: ctypes.CDLL, step: Callable[..., bool], say: Callable[[str, str], None], end: float) -> None:
+def _ask(
+    cuda: ctypes.CDLL, step: Callable[..., bool], say: Callable[[str, str], None], end: float, used: Sequence[str]
+) -> None:
     count, device, context = ctypes.c_int(), ctypes.c_int(), ctypes.c_void_p()
 
     def told(result: int) -> str:
@@ -81,6 +84,8 @@ def _ask(cuda: ctypes.CDLL, step: Callable[..., bool], say: Callable[[str, str],
     for index in range(min(count.value, MOST)):
         if time.monotonic() > end:
             return
+        if str(index) in used:
+            continue
         step(f"context-{index}", lambda index=index: make(index))
 
 

@@ -101,6 +101,6 @@ def test_the_driver_of_the_machine_answers_the_doctors_child(unsigned: Medium) -
     (host,) = (layer for layer in plan(stack, read(stack.lock_path)) if layer.name == "host")
     library = libraries.find(Cache(home()).rootfs(host))
     assert library
-    command = [sys.executable, "-I", driver_api.__file__, library.file, "5"]
+    command = [sys.executable, "-I", driver_api.__file__, library.file, "5", ""]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
     assert said == ["load ?", "load 0", "init ?", "init 100 CUDA_ERROR_NO_DEVICE"]

@@ -108,12 +108,13 @@ def _devices(machine: Machine, told: Told, causes: Sequence[Check]) -> Check:
         return _explained(machine, "count", "100", causes)
     if seen < there and not any(gpu.mig for gpu in machine.nvml.gpus):
         return _follows(machine, f"CUDA sees {seen} of the {there} GPUs that nvidia-smi has", _rows()["100"], causes)
+    theirs = sorted({*cuda_driver.used(machine), *(int(step.rpartition("-")[2]) for step in busy)})
     said = f"{seen} devices, a context on {len(contexts) - len(bad)}, as {told.user}"
-    return CUDA.ok(f"{said}; others use {', '.join(map(_named, busy))}" if busy else said)
+    return CUDA.ok(f"{said}; others use {', '.join(f'GPU {index}' for index in theirs)}" if theirs else said)
 
 
 def _is_used(machine: Machine, step: str) -> bool:
-    """Tells whether others compute on the GPU of a step, or hold its memory."""
+    """Tells whether others hold the memory of a step's GPU, or have come to compute on it."""
     index = int(step.rpartition("-")[2])
     gpu = next((gpu for gpu in machine.nvml.gpus if gpu.index == index), None)
     if not gpu:
