@@ -16,7 +16,9 @@ OUTSIDE = frozenset(
     {
         *("gpu-bus", "gpu-cards", "gpu-link-width", "gpu-link-speed", "gpu-xid", "gpu-ecc", "gpu-mode", "gpu-peers"),
         *("gpu-temperature", "gpu-fan", "gpu-power", "gpu-throttle", "gpu-persistence", "card-driver", "nvidia-uvm"),
-        *("driver-module", "driver-start", "driver-build", "kernel-errors", "fabric-manager", "gpu-remembered"),
+        *("driver-module", "driver-start", "driver-build", "kernel-errors", "fabric-manager"),
+        *("gpu-memory-temperature", "gpu-memory-wear", "gpu-inforom", "gpu-recovery", "gpu-nvlink", "gpu-link-errors"),
+        *("gpu-bar1", "gpu-peers-path", "gpu-throttle-time", "driver-options"),
     }
 )
 
