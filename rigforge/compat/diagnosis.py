@@ -30,9 +30,13 @@ class Finding:
     follows: str = ""
 
 
-def diagnose(machine: Machine) -> tuple[Finding, ...]:
-    """Returns what was found, from the cards up to PyTorch."""
-    return (*_cards(machine), *_driver(machine), *of_pytorch(machine))
+def diagnose(machine: Machine, *, bus: bool = True) -> tuple[Finding, ...]:
+    """Returns what was found, from the cards up to PyTorch.
+
+    Where there is no `bus` to see them on (WSL), cards and driver are another system's.
+    """
+    of_bus = (*_cards(machine), *_driver(machine)) if bus else ()
+    return (*of_bus, *_pytorch(machine))
 
 
 def _cards(machine: Machine) -> Iterator[Finding]:
@@ -81,8 +85,7 @@ def _driver(machine: Machine) -> Iterator[Finding]:
         yield Finding("ok", message)
 
 
-def of_pytorch(machine: Machine) -> Iterator[Finding]:
-    """Yields what there is to say of CUDA and PyTorch alone."""
+def _pytorch(machine: Machine) -> Iterator[Finding]:
     pytorch, there = machine.pytorch, tables()
     if machine.toolkit:
         yield Finding("ok", f"CUDA toolkit {machine.toolkit} in /usr/local/cuda; PyTorch's wheels bring their own CUDA")

@@ -63,6 +63,9 @@ def explain(
     from rigforge.compat.diagnosis import diagnose
     from rigforge.compat.machine import read
     from rigforge.compat.wishes import Component
+    from rigforge.doctor import nvml
+    from rigforge.doctor.checks.compatibility import told_by_driver, without_bus
+    from rigforge.doctor.machine import Machine as Seen
     from rigforge.plain import plain
     from rigforge.report import explanation
     from rigforge.stack.load import load
@@ -75,9 +78,10 @@ def explain(
         "provider": provider,
     }
     asked = ask.request(gpu or (), wishes, load(stack) if stack else None, prefer)
-    machine = read(interpreter=interpreter) if this_machine else None
+    seen = Seen(nvml.read()) if this_machine else None
+    machine = told_by_driver(read(interpreter=interpreter), seen) if seen else None
     found = answer(replace(asked, gpus=asked.gpus or machine.gpus) if machine else asked)
-    findings = diagnose(machine) if machine else ()
+    findings = diagnose(machine, bus=not without_bus(seen)) if machine and seen else ()
     # Names of cards are the user's words, and no markup.
     terminal = Console(markup=False, emoji=False)
     if json:

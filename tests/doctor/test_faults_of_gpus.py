@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import machines
 import pytest
 from machines import Examine, program, write
+
+from rigforge.state import PROJECT
 
 
 @pytest.mark.parametrize("gpus", [1, 2, 4, 8])
@@ -228,6 +232,19 @@ def test_where_no_bus_shows_the_card_pytorch_is_judged_by_what_the_driver_says(
     told = machines.answers(1).replace(f"driver {machines.DRIVER}", "driver 531.29").replace("cuda 13000", "cuda 12010")
     found = examine(told)["checks"]["compatibility"]
     assert (found["status"], measured in found["measured"]) == (status, True), found
+
+
+@pytest.mark.skipif(Path("/proc/driver/nvidia").exists(), reason="this machine has a card on its own bus")
+def test_explain_asks_the_driver_too_where_no_bus_shows_the_card(mock: Path, tmp_path: Path) -> None:
+    told = machines.answers(1).replace(f"driver {machines.DRIVER}", "driver 531.29").replace("cuda 13000", "cuda 12010")
+    write(tmp_path / "mock", told)
+    answer = json.dumps({"python": "3.12", "packages": {"torch": "2.11.0"}, "cuda": "13.0"})
+    write(tmp_path / "python3", f"#!/bin/sh\necho '{answer}'\n", 0o755)
+    command = [sys.executable, "-m", "rigforge.cli", "explain", "--this-machine", "--json", "--interpreter"]
+    seen = {**os.environ, "LD_LIBRARY_PATH": str(mock), "MOCK_NVML": str(tmp_path / "mock")}
+    done = subprocess.run([*command, tmp_path / "python3"], env=seen, capture_output=True, text=True, cwd=PROJECT)
+    (finding,) = json.loads(done.stdout)["findings"]
+    assert "CUDA 13 needs driver 580 or later" in finding["message"]
 
 
 def test_gpus_of_two_processors(examine: Examine, healthy: Callable[[int], str], root: Path) -> None:

@@ -43,14 +43,13 @@ def checks(machine: Machine) -> Iterator[Check]:
 def _pairs(machine: Machine) -> Check:
     # Here, because pydantic takes longest of all to start, and --help needs none of it.
     from rigforge.compat import machine as installed
-    from rigforge.compat.diagnosis import diagnose, of_pytorch
+    from rigforge.compat.diagnosis import diagnose
 
-    found = _told_by_driver(installed.read(machine.root, python(machine)), machine)
+    found = told_by_driver(installed.read(machine.root, python(machine)), machine)
     if not found.gpus and not found.unknown and not found.loaded:
         versions = f"; PyTorch {found.pytorch.version}" if found.pytorch else ""
         return PAIRS.not_applicable(f"no NVIDIA GPU on the bus and no driver{versions}")
-    # Without a bus (WSL) the driver is another system's, and answers.
-    findings = diagnose(found) if machine.cards or not machine.nvml.gpus else tuple(of_pytorch(found))
+    findings = diagnose(found, bus=not without_bus(machine))
     troubles = [
         Check(PAIRS.id, finding.status, finding.message, PAIRS.why, finding.cure, finding.follows)
         for finding in findings
@@ -59,14 +58,19 @@ def _pairs(machine: Machine) -> Check:
     return PAIRS.worst(troubles, "; ".join(finding.message for finding in findings))
 
 
-def _told_by_driver(found: Installed, machine: Machine) -> Installed:
+def without_bus(machine: Machine) -> bool:
+    """Tells whether the driver has GPUs though no bus shows one, as under WSL."""
+    return not machine.cards and bool(machine.nvml.gpus)
+
+
+def told_by_driver(found: Installed, machine: Machine) -> Installed:
     """Adds what the driver says of itself, of cards that the tables have not, and of those that no bus shows."""
     from rigforge.compat.gpu import by_pci
     from rigforge.compat.machine import Loaded
     from rigforge.compat.tables import tables
 
     driver, cuda = machine.nvml.driver, machine.nvml.cuda
-    if not machine.cards and machine.nvml.gpus and re.fullmatch(r"\d{3}(\.\d{1,4})+", driver, re.ASCII):
+    if without_bus(machine) and re.fullmatch(r"\d{3}(\.\d{1,4})+", driver, re.ASCII):
         gpus = tuple(filter(None, map(_by_name, machine.nvml.gpus)))
         old = any(gpu.capability < tables().modules.open_from for gpu in gpus)
         loaded = Loaded(driver, "proprietary" if old else "open")
@@ -90,7 +94,7 @@ def _by_name(gpu: nvml.Gpu) -> Known | None:
     from rigforge.compat.gpu import Gpu, find
     from rigforge.errors import RigforgeError
 
-    if gpu.capability:
+    if re.fullmatch(r"\d{1,2}\.\d", gpu.capability, re.ASCII):
         return Gpu(gpu.name, gpu.capability)
     try:
         return find(gpu.name)
