@@ -69,6 +69,24 @@ def test_a_bare_name_is_the_python_of_the_kernels_environment(
 
 
 @pytest.mark.parametrize(
+    ("command", "asked"),
+    [
+        (["/usr/bin/env", "OMP_NUM_THREADS=4", "/home/u/venv/bin/python3", "-m", "ipykernel_launcher"], True),
+        (["/usr/bin/docker", "run", "/home/u/venv/bin/python3"], False),
+        (["/home/u/venv/bin/start", "-m", "ipykernel_launcher"], False),
+    ],
+)
+def test_only_a_python_is_asked(
+    examine: Examine, healthy: Callable[[int], str], root: Path, command: list[str], asked: bool
+) -> None:
+    told = healthy(1)
+    for name in ("home/u/venv/bin/python3", "home/u/venv/bin/start", "usr/bin/docker"):
+        python(root, name, CPU)
+    write(root / "usr/share/jupyter/kernels/x/kernel.json", json.dumps({"argv": command, "language": "python"}))
+    assert (examine(told)["checks"]["jupyter-kernels"]["status"] == "warning") == asked
+
+
+@pytest.mark.parametrize(
     ("made", "measured"),
     [
         (lambda root: None, "is not there"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -29,6 +30,9 @@ _ENVIRONMENTS = (
 #: As many specifications are read, each up to so many bytes, and as many Pythons are asked, side by side.
 _MOST, _LONGEST, _PYTHONS = 64, 1 << 16, 8
 _LINKS = 16
+
+#: Only what is called so is asked: any other program would do something else.
+_PYTHON = re.compile(r"python(\d(\.\d{1,2})?)?", re.ASCII)
 
 #: Values of CUDA_VISIBLE_DEVICES by which a program sees no GPU (CUDA C++ Programming Guide, environment variables:
 #: what comes after an index that there is not does not count).
@@ -121,16 +125,24 @@ def _kernel(machine: Machine, file: Path) -> Kernel | None:
     try:
         with file.open("rb") as stream:
             told = json.loads(stream.read(_LONGEST))
-        command, language, environment = told["argv"][0], told.get("language", ""), told.get("env") or {}
+        command, language, environment = _command(told["argv"]), told.get("language", ""), told.get("env") or {}
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
-    if not isinstance(command, str) or str(language).lower() != "python":
+    if not command or str(language).lower() != "python":
         return None
     place = file.relative_to(machine.root)
     python = _python(machine, place, command)
     if not python:
         return None
     return Kernel(place.parent.name, f"/{place}", python, environment if isinstance(environment, dict) else {})
+
+
+def _command(words: list[Any]) -> str:
+    """Returns the Python that a kernel is started with; "" where another program starts it (conda, docker, ssh)."""
+    texts = [word for word in words if isinstance(word, str)]
+    if texts and Path(texts[0]).name == "env":
+        texts = [word for word in texts[1:] if "=" not in word and not word.startswith("-")]
+    return texts[0] if texts and _PYTHON.fullmatch(Path(texts[0]).name) else ""
 
 
 def _python(machine: Machine, specification: Path, command: str) -> str:
