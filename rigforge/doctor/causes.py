@@ -42,6 +42,7 @@ FOLLOWS: Mapping[str, Mapping[str, Status]] = {
         "device-files": "failed",
         "fabric-manager": "failed",
         "gpu-mode": "failed",
+        "gpu-bus": "failed",
         "gpu-xid": "failed",
     },
     "container-start": {"container-runtime": "failed", "driver-module": "failed", "gpu-bus": "failed"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -13,6 +14,9 @@ from rigforge.doctor import health
 from rigforge.doctor.health import Health
 from rigforge.doctor.nvml_call import ODD
 from rigforge.doctor.nvml_call import maybe as _maybe
+
+#: Seconds for all that is asked; eight GPUs take one.
+PATIENCE = 4.5
 
 #: nvml.h, nvmlGpuP2PCapsIndex_t; the Python package has a tuple for it.
 _READ = 0
@@ -98,7 +102,18 @@ def kept_open() -> Iterator[None]:
 
 
 def read(*, briefly: bool = False) -> Nvml:
-    """Returns what NVML says; where it does not start, why. `briefly`: without the GPUs' health, for each second."""
+    """Returns what NVML says; where it does not start or gives no answer, why.
+
+    `briefly`: without the GPUs' health, for each second. A driver that hangs keeps the thread that asks it, not us.
+    """
+    told: list[Nvml] = []
+    asking = threading.Thread(target=lambda: told.append(_read(briefly)), daemon=True)
+    asking.start()
+    asking.join(PATIENCE)
+    return told[0] if told else Nvml(error=f"the driver gives no answer in {PATIENCE:g} s")
+
+
+def _read(briefly: bool) -> Nvml:
     try:
         pynvml.nvmlInit()
     except (pynvml.NVMLError, *ODD) as error:

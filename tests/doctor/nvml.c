@@ -4,12 +4,14 @@
  * file $MOCK_NVML.set, whose last line of a name goes before the other file's: the settings live on when the program is
  * gone, as they do in a driver.
  * `INDEX.field.75 1000` is the value of that field (NVML_FI_DEV_*), `INDEX.nvlink.3 1` an NVLink that is up.
+ * `init hang` never starts.
  * `INDEX.denied !4` lets nobody set anything; a power limit is between power_min and power_max; where `INDEX.draw` is
  * there, the GPU draws that many milliwatts, or what its limit allows, at a clock in proportion. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define NOT_SUPPORTED 3
 typedef struct { char legacy[16]; unsigned domain, bus, device, id, subsystem; char address[32]; } pci_info;
@@ -78,7 +80,13 @@ static unsigned count(void) {
     return text("gpus", found, sizeof found) ? 0 : (unsigned)atoi(found);
 }
 
-int nvmlInitWithFlags(unsigned flags) { char found[16]; (void)flags; int e = text("init", found, sizeof found); return e == NOT_SUPPORTED ? 0 : e; }
+int nvmlInitWithFlags(unsigned flags) {
+    char found[16];
+    (void)flags;
+    int e = text("init", found, sizeof found);
+    while (!e && !strcmp(found, "hang")) pause();
+    return e == NOT_SUPPORTED ? 0 : e;
+}
 int nvmlInit_v2(void) { return nvmlInitWithFlags(0); }
 int nvmlShutdown(void) { return 0; }
 const char *nvmlErrorString(int error) {

@@ -88,6 +88,12 @@ def test_what_the_library_of_the_driver_says(examine: Examine, healthy: Callable
     assert set(examine(told)["checks"]) == TOPICS
 
 
+def test_a_driver_that_gives_no_answer_is_what_was_found(examine: Examine, healthy: Callable[[int], str]) -> None:
+    found = examine(healthy(1) + "init hang\n")["checks"]["gpu-bus"]
+    assert found["status"] == "failed"
+    assert "the driver gives no answer in 4.5 s" in found["measured"]
+
+
 def test_an_error_in_a_check_is_its_result() -> None:
     topic = Topic("memory", "why")
     found = topic.of(lambda: int("٣x"))  # type: ignore[arg-type,return-value]
