@@ -6,11 +6,11 @@ import os
 import stat
 from pathlib import Path
 
-#: Bytes that are read of a file at most.
+#: Bytes that are read of a file at most, where nobody says otherwise.
 MOST = 65536
 
 
-def of(root: Path, path: str, *, end: bool = False) -> str:
+def of(root: Path, path: str, *, end: bool = False, most: int = MOST) -> str:
     """Returns the begin of a file of the system at `root`, or its end; "" where that is no file that can be read."""
     try:
         opened = os.open(root / path.lstrip("/"), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
@@ -20,8 +20,8 @@ def of(root: Path, path: str, *, end: bool = False) -> str:
         there = os.fstat(opened)
         if not stat.S_ISREG(there.st_mode):
             return ""
-        file.seek(max(0, there.st_size - MOST) if end else 0)
+        file.seek(max(0, there.st_size - most) if end else 0)
         try:
-            return file.read(MOST).decode(errors="replace")
+            return file.read(most).decode(errors="replace")
         except OSError:
             return ""

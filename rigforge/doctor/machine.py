@@ -22,6 +22,9 @@ from rigforge.compat import interpreter
 from rigforge.doctor.nvml import Nvml
 from rigforge.plain import line
 
+#: Housings that are carried about: portable to detachable (SMBIOS 3.7, 7.4.1).
+_PORTABLE = {"8", "9", "10", "11", "14", "30", "31", "32"}
+
 #: A device on the PCI bus, as sysfs calls it.
 _ADDRESS = re.compile(r"[\da-f]{4,8}:[\da-f]{2}:[\da-f]{2}\.[\da-f]", re.ASCII)
 
@@ -50,9 +53,15 @@ class Card:
         return _text(self.directory / name)
 
     @property
-    def slot(self) -> Path:
-        """The directory of the port that the card is plugged into."""
-        return self.directory.resolve().parent
+    def slot(self) -> Card:
+        """The port that the card is plugged into, by the card's own address."""
+        return Card(self.address, self.directory.resolve().parent)
+
+    @property
+    def transfers(self) -> float:
+        """GT/s that the device can do, by sysfs's words ("16.0 GT/s PCIe"); 0 where there are none."""
+        first = self.text("max_link_speed").partition(" ")[0][:8]
+        return float(first) if first.isascii() and first.replace(".", "", 1).isdecimal() else 0.0
 
     @property
     def ports(self) -> tuple[str, ...]:
@@ -95,7 +104,6 @@ class Machine:
         program = shutil.which(argv[0], path=self.path)
         if not program:
             return None
-        environment = {**self.given, "PATH": self.path, "LC_ALL": "C.UTF-8"}
         try:
             done = subprocess.run(
                 [program, *argv[1:]],
@@ -105,12 +113,17 @@ class Machine:
                 errors="replace",
                 timeout=seconds,
                 cwd="/",
-                env=environment,
+                env=self._programs,
                 check=False,
             )
         except (OSError, ValueError, subprocess.TimeoutExpired):
             return None
         return Answer(done.returncode, done.stdout.strip(), done.stderr.strip())
+
+    @property
+    def _programs(self) -> dict[str, str]:
+        """The environment of the programs that are run."""
+        return {**self.given, "PATH": self.path, "LC_ALL": "C.UTF-8"}
 
     def pour(self, *argv: str, into: Callable[[bytes], None], seconds: float = PATIENCE) -> int | None:
         """Runs a program and hands its output over in pieces; ends it when the time is over.
@@ -121,11 +134,12 @@ class Machine:
         program = shutil.which(argv[0], path=self.path)
         if not program or seconds <= 0:
             return None
-        environment = {**self.given, "PATH": self.path, "LC_ALL": "C.UTF-8"}
         pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
         try:
             # A session of its own, so that what it started itself ends with it.
-            process = subprocess.Popen([program, *argv[1:]], cwd="/", env=environment, start_new_session=True, **pipes)
+            process = subprocess.Popen(
+                [program, *argv[1:]], cwd="/", env=self._programs, start_new_session=True, **pipes
+            )
         except (OSError, ValueError):
             return None
         late, over, told = time.monotonic() + seconds, False, False
@@ -170,6 +184,11 @@ class Machine:
     def wsl(self) -> bool:
         """Whether this is the Windows Subsystem for Linux, whose driver, bus and firewall are Windows's."""
         return "microsoft" in self.kernel.lower()
+
+    @property
+    def portable(self) -> bool:
+        """Whether it is carried about: its card is soldered in, to as few lanes as its maker chose, or switched off."""
+        return self.text("sys/class/dmi/id/chassis_type") in _PORTABLE
 
     @property
     def superuser(self) -> bool:

@@ -31,9 +31,6 @@ MOST = 256
 #: Link widths that there are (PCI Express base specification, Link Capabilities); a card that sleeps tells others.
 _WIDTHS = (1, 2, 4, 8, 12, 16, 32)
 
-#: Housings that are carried about, whose card may be switched off (SMBIOS 3.7, 7.4.1: portable to detachable).
-_PORTABLE = {"8", "9", "10", "11", "14", "30", "31", "32"}
-
 
 @dataclass(frozen=True)
 class Seen:
@@ -79,7 +76,6 @@ class Changes:
 def present(machine: Machine) -> tuple[Seen, ...]:
     """Returns the cards on the bus, with what the driver knows of them; no virtual functions."""
     told = {gpu.address: gpu for gpu in machine.nvml.gpus}
-    portable = machine.text("sys/class/dmi/id/chassis_type") in _PORTABLE
     found = []
     for card in machine.cards:
         if (card.directory / "physfn").exists():
@@ -92,8 +88,8 @@ def present(machine: Machine) -> tuple[Seen, ...]:
                 gpu.uuid if gpu else "",
                 gpu.name if gpu else "",
                 _width(card),
-                min(_transfers(card.text("max_link_speed")), _transfers(_of_slot(card, "max_link_speed"))),
-                portable or _removable(card),
+                min(card.transfers, card.slot.transfers),
+                machine.portable or _removable(card),
             )
         )
     return tuple(found)
@@ -189,16 +185,6 @@ def _width(card: Card) -> int:
     text = card.text("current_link_width")
     width = int(text) if text.isascii() and text.isdecimal() and len(text) < 4 else 0
     return width if width in _WIDTHS else 0
-
-
-def _transfers(text: str) -> float:
-    """Returns the GT/s of sysfs's words ("16.0 GT/s PCIe"), 0 where there are none."""
-    first = text.partition(" ")[0][:8]
-    return float(first) if first.isascii() and first.replace(".", "", 1).isdecimal() else 0.0
-
-
-def _of_slot(card: Card, name: str) -> str:
-    return Card(card.address, card.slot).text(name)
 
 
 def _removable(card: Card) -> bool:

@@ -116,6 +116,7 @@ def _told(root: Path, settings: str, read: list[int]) -> Iterator[str]:
         if words[:1] == ["include"]:
             for pattern in words[1:]:
                 within = pattern.strip("/") if pattern.startswith("/") else f"etc/{pattern}"
+                # A pattern that Python takes for none names no settings here, as one that matches nothing.
                 with suppress(ValueError, NotImplementedError, OSError):
                     for each in sorted(root.glob(within)):
                         yield from _told(root, str(each.relative_to(root)), read)

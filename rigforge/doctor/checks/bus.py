@@ -16,9 +16,6 @@ SPEED = Topic("gpu-link-speed", "A slot of an older PCIe generation halves the s
 #: NVML's words for a GPU that works again after a reset.
 RESET_REQUIRED = "GPU requires restart"
 
-#: Computers whose card is soldered in, to as many lanes as its maker chose (SMBIOS specification, 7.4.1).
-_PORTABLE = {"8", "9", "10", "11", "14", "30", "31", "32"}
-
 #: What Windows's driver gives to WSL.
 _OF_WINDOWS = "usr/lib/wsl/lib"
 
@@ -31,7 +28,7 @@ def checks(machine: Machine) -> Iterator[Check]:
     if not cards:
         yield from (topic.not_applicable("no NVIDIA GPU on the bus") for topic in (WIDTH, SPEED))
         return
-    if machine.text("sys/class/dmi/id/chassis_type") in _PORTABLE:
+    if machine.portable:
         links = ", ".join(f"{card.address} ×{card.text('current_link_width') or '?'}" for card in cards)
         yield from (topic.ok(f"{links}, as it is built into this computer") for topic in (WIDTH, SPEED))
         return
@@ -80,7 +77,11 @@ def _seen(machine: Machine, cards: tuple[Card, ...]) -> Check:
 
 
 def _width(card: Card) -> Check | None:
-    now, able, slot = _number(card, "current_link_width"), _number(card, "max_link_width"), _slot_width(card)
+    now, able, slot = (
+        _number(card, "current_link_width"),
+        _number(card, "max_link_width"),
+        _number(card.slot, "max_link_width"),
+    )
     if not now or not able or now >= able:
         return None
     if slot and now >= slot:
@@ -92,7 +93,7 @@ def _width(card: Card) -> Check | None:
 
 def _speed(card: Card) -> Check | None:
     """Compares what card and slot can do: the speed of the moment falls whenever a GPU is idle."""
-    able, slot = (_transfers(text) for text in (card.text("max_link_speed"), _of_slot(card, "max_link_speed")))
+    able, slot = card.transfers, card.slot.transfers
     if not able or not slot or slot >= able:
         return None
     return SPEED.warning(
@@ -101,25 +102,6 @@ def _speed(card: Card) -> Check | None:
     )
 
 
-def _slot_width(card: Card) -> int:
-    text = _of_slot(card, "max_link_width")
-    return int(text) if text.isdecimal() else 0
-
-
-def _of_slot(card: Card, name: str) -> str:
-    return Card(card.address, card.slot).text(name)
-
-
 def _number(card: Card, name: str) -> int:
     text = card.text(name)
     return int(text) if text.isdecimal() else 0
-
-
-def _transfers(text: str) -> float:
-    """Returns the GT/s of sysfs's words.
-
-    >>> _transfers("16.0 GT/s PCIe")
-    16.0
-    """
-    first = text.partition(" ")[0]
-    return float(first) if first.replace(".", "", 1).isdecimal() else 0.0

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rigforge.compat import machine as installed
+from rigforge.doctor import excerpt
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.machine import Machine
 
@@ -60,8 +61,9 @@ def specifications(machine: Machine) -> tuple[Specification, ...]:
         for file in sorted((machine.root / folder).glob("*")):
             if file.suffix in _SUFFIXES and file.is_file():
                 files.setdefault(file.resolve(), file)
-    found = ((file, _text(file)) for file in files.values())
-    return tuple(_read(f"/{file.relative_to(machine.root)}", text) for file, text in found if _KIND.search(text))
+    paths = [f"/{file.relative_to(machine.root)}" for file in files.values()]
+    found = ((path, excerpt.of(machine.root, path, most=_LONGEST)) for path in paths)
+    return tuple(_read(path, text) for path, text in found if _KIND.search(text))
 
 
 def _cdi(machine: Machine) -> Check:
@@ -135,11 +137,3 @@ def _shown(one: Specification) -> str:
 
 def _of(one: Specification) -> str:
     return f" of driver {_shown(one)}" if one.versions else ""
-
-
-def _text(file: Path) -> str:
-    try:
-        with file.open("rb") as stream:
-            return stream.read(_LONGEST).decode(errors="replace")
-    except OSError:
-        return ""

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from packaging.version import Version
+
 from rigforge.compat import machine as installed
 from rigforge.doctor import holds
 from rigforge.doctor.check import Check, Topic
@@ -91,7 +93,7 @@ def _user_space(machine: Machine, loaded: installed.Loaded | None) -> Check:
 def _apart(machine: Machine, loaded: installed.Loaded, library: libraries.Library) -> Check:
     """Returns what is to be said of a module and libraries of two versions."""
     measured = f"the module is {loaded.version}, the libraries are {library.version}"
-    if library.forward and _newer(library.version, loaded.version):
+    if library.forward and Version(library.version) > Version(loaded.version):
         return USER_SPACE.ok(f"{measured}: NVIDIA's forward-compatibility package, in {library.folder}")
     if machine.container:
         return USER_SPACE.failed(
@@ -124,10 +126,6 @@ def _cure_of_nvml(machine: Machine, loaded: installed.Loaded) -> str:
     if management and management.version not in ("", loaded.version):
         return f"libnvidia-ml is {management.version}: {missing.cure(machine, libraries.MANAGEMENT, loaded.version)}"
     return "make the container anew" if machine.container else "sudo reboot"
-
-
-def _newer(one: str, other: str) -> bool:
-    return tuple(map(int, one.split("."))) > tuple(map(int, other.split(".")))
 
 
 def _holder(machine: Machine) -> Check:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rigforge.doctor import excerpt
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.checks.compatibility import python as machines_own
 from rigforge.doctor.machine import Machine
@@ -27,8 +28,8 @@ _ENVIRONMENTS = (
     *("home/*/.conda/envs/*", "home/*/venv", "home/*/.venv"),
 )
 
-#: As many specifications are read, each up to so many bytes, and as many Pythons are asked, side by side.
-_MOST, _LONGEST, _PYTHONS = 64, 1 << 16, 8
+#: As many specifications are read, and as many Pythons are asked, side by side.
+_MOST, _PYTHONS = 64, 8
 _LINKS = 16
 
 #: Only what is called so is asked: any other program would do something else.
@@ -123,8 +124,7 @@ def _pytorch(machine: Machine, python: str) -> tuple[str, str] | None:
 
 def _kernel(machine: Machine, file: Path) -> Kernel | None:
     try:
-        with file.open("rb") as stream:
-            told = json.loads(stream.read(_LONGEST))
+        told = json.loads(excerpt.of(machine.root, str(file.relative_to(machine.root))))
         command, language, environment = _command(told["argv"]), told.get("language", ""), told.get("env") or {}
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None

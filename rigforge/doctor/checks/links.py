@@ -62,7 +62,7 @@ def _errors(machine: Machine, gpus: Sequence[Gpu]) -> Check:
 
 def _of_card(card: Card, limit: float) -> Iterator[Check]:
     """Yields what the card and its slot have counted."""
-    for device, where in ((card, card.address), (Card(card.address, card.slot), f"the slot of {card.address}")):
+    for device, where in ((card, card.address), (card.slot, f"the slot of {card.address}")):
         for kind in ("fatal", "nonfatal"):
             if found := _counted(device, kind):
                 named = ", ".join(f"{name} ×{count}" for name, count in found.items())

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rigforge.compat import machine as installed
+from rigforge.doctor import excerpt
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.machine import Machine
 
@@ -50,8 +51,9 @@ def settings(machine: Machine) -> Iterator[Setting]:
         kind: Literal["kernel", "option"] = "option" if _OF_NVIDIA.match(word) else "kernel"
         yield Setting(kind, COMMAND_LINE, word)
     for file in _files(machine.root):
-        for row in _rows(file):
-            yield from _of_row(f"/{file.relative_to(machine.root)}", row.split())
+        path = f"/{file.relative_to(machine.root)}"
+        for row in _rows(excerpt.of(machine.root, path, most=_LONGEST)):
+            yield from _of_row(path, row.split())
 
 
 def _options(machine: Machine) -> Check:
@@ -97,12 +99,7 @@ def _words(line: str) -> list[str]:
     return re.findall(r'(?:[^\s"]|"[^"]*")+', line)
 
 
-def _rows(file: Path) -> list[str]:
-    try:
-        with file.open("rb") as stream:
-            text = stream.read(_LONGEST).decode(errors="replace")
-    except OSError:
-        return []
+def _rows(text: str) -> list[str]:
     return [row for row in text.replace("\\\n", " ").splitlines() if not row.lstrip().startswith("#")]
 
 
