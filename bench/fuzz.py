@@ -33,7 +33,7 @@ def fuzz(name: str, seconds: int) -> None:
         from parsers import PARSERS
 
         from rigforge.errors import RigforgeError
-        from rigforge.target.section import DocumentError
+        from rigforge.installer.section import DocumentError
     parser = PARSERS[name]
 
     def survives(text: bytes) -> None:

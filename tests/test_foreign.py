@@ -21,13 +21,13 @@ from rigforge.compat.answer import answer
 from rigforge.errors import RigforgeError
 from rigforge.foreign import boundary, path_of
 from rigforge.images import oci
+from rigforge.installer import document as target_document
 from rigforge.report import measure, results
 from rigforge.reproduce import record
 from rigforge.sources import configured
 from rigforge.sources.mirrors import without_credentials
 from rigforge.sources.pypi import _wheel
 from rigforge.stack.load import load
-from rigforge.target import document as target_document
 
 DIGITS = "9" * 5000
 DEEP = "[" * 100_000

@@ -12,14 +12,14 @@ from typing import Any
 
 from rigforge import console
 from rigforge.errors import RigforgeError
+from rigforge.installer.login import ALLOWED, allow_users
+from rigforge.machine.jupyter import PORT
 from rigforge.stack.model import Stack
-from rigforge.target.jupyter import PORT
-from rigforge.target.login import ALLOWED, allow_users
 
-#: Read by the machine's firewall (rigforge/target/firewall.nft).
+#: Read by the machine's firewall (rigforge/machine/firewall.nft).
 PORTS = "etc/rigforge/firewall.d/site.nft"
 
-#: Read by the machine's JupyterLab (rigforge/target/user_units/jupyter.service).
+#: Read by the machine's JupyterLab (rigforge/machine/user_units/jupyter.service).
 JUPYTER = "etc/rigforge/jupyter.conf"
 
 #: Where a machine makes its WireGuard keys, for hints.

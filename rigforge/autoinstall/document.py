@@ -6,8 +6,8 @@ from typing import Any
 
 from rigforge.autoinstall import access, template
 from rigforge.errors import RigforgeError
+from rigforge.installer.document import DocumentError, parse
 from rigforge.stack.model import Stack
-from rigforge.target.document import DocumentError, parse
 
 #: Where the stack holds what the document holds, the longer places first.
 _STACK_KEYS = {

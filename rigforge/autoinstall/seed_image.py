@@ -12,8 +12,8 @@ import yaml
 from rigforge import atomic
 from rigforge.autoinstall import template
 from rigforge.errors import RigforgeError
+from rigforge.installer.media import LARGEST
 from rigforge.process import run
-from rigforge.target.media import LARGEST
 
 #: The first second that FAT can hold. Every file has it, so that the same input gives the same bytes.
 EPOCH = 315532800

@@ -11,7 +11,7 @@ from rigforge.compat import pytorch as somebodys
 from rigforge.compat.gpu import Gpu, by_pci
 from rigforge.compat.pytorch import Pytorch
 from rigforge.compat.tables import Module
-from rigforge.target import libraries
+from rigforge.machine import libraries
 
 _NVIDIA, _DISPLAY = "0x10de", "0x03"
 #: "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.95.05  Release Build …"

@@ -38,7 +38,7 @@ def servers() -> Iterator[dict[str, Any]]:
 
 
 def wake(port: int) -> None:
-    """Connects to a server that its first connection starts (rigforge.target.jupyter); it has no version before."""
+    """Connects to a server that its first connection starts (rigforge.machine.jupyter); it has no version before."""
     with suppress(OSError):
         socket.create_connection(("127.0.0.1", port), timeout=5).close()
 

@@ -22,7 +22,7 @@ DATA = ("compat/*.toml", "compat/probe.py", "doctor/**/*.toml", "doctor/**/*.j2"
 #: All that goes into it.
 SOURCES = (
     *("__init__.py", "atomic.py", "errors.py", "plain.py", "process.py", "compat/*.py", "doctor/**/*.py"),
-    *("target/__init__.py", "target/libraries.py"),
+    *("machine/__init__.py", "machine/libraries.py"),
     *DATA,
 )
 

@@ -17,7 +17,7 @@ from rigforge.compat import interpreter
 from rigforge.compat.interpreter import Person
 from rigforge.doctor import driver_api, excerpt
 from rigforge.doctor.machine import Machine
-from rigforge.target import libraries
+from rigforge.machine import libraries
 
 #: Seconds until the child is killed, and for it to be gone: less than 5 in all. A card that hangs may keep it longer.
 PATIENCE, GONE = 4.5, 0.3

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from rigforge import guest
 from rigforge.layers import confine
 from rigforge.layers.bytecode import NO_BYTECODE, compile_modules, is_test
 from rigforge.layers.root import Root
 from rigforge.process import run
 from rigforge.state import PROJECT
-from rigforge.target import guest
 
 #: What conda, its own environment protected (CEP 22), tells those who would change it.
 FROZEN = {

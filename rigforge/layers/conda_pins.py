@@ -10,8 +10,8 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
+from rigforge import guest
 from rigforge.layers.root import Root
-from rigforge.target import guest
 
 #: conda-meta/pinned, which conda and mamba heed (docs.conda.io, "Preventing packages from updating (pinning)"). Whoever
 #: is refused a package is told of the pins, and finds the reason here.

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
+from rigforge import guest
 from rigforge.layers.root import Root
 from rigforge.lock.conda import CUDA
-from rigforge.target import guest
 
 #: Directories of NVIDIA's wheels, and where the toolkit has what is in them.
 PLACES = {"bin": "bin", "include": "include", "lib": "lib64", "nvvm": "nvvm"}

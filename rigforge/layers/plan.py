@@ -49,27 +49,14 @@ SHARED = {
     ),
     "doctor": ("layers/bytecode.py", "layers/wheels.py", *SOURCES),
     "host": (
+        "closure.py",
         "doctor/holds.py",
+        "layers/own_files.py",
         "layers/recipes/jupyter.py",
         "layers/recipes/remote.py",
-        "layers/recipes/target.py",
-        "target/cdi.py",
-        "target/firewall.nft",
-        "target/jupyter.py",
-        "target/libraries.py",
-        "target/report.py",
-        "target/rigforge-python",
-        "target/wireguard.py",
-        "target/units/rigforge-cdi.*",
-        "target/units/rigforge-docker.*",
-        "target/units/rigforge-linger.*",
-        "target/units/rigforge-remember.*",
-        "target/units/rigforge-report*",
-        "target/units/rigforge-seeded.*",
-        "target/units/rigforge-wireguard.*",
-        "target/user_units/*",
+        "machine/**/*",
     ),
-    "medium": ("target/*.py", "target/units/*"),
+    "medium": ("closure.py", "guest.py", "layers/own_files.py", "installer/**/*"),
 }
 
 
@@ -220,7 +207,7 @@ def recipe_digest(name: str) -> str:
     """Returns the hash of the source that builds a layer: its recipe, and what that shares with others."""
     package = Path(__file__).parent.parent
     patterns = ["layers/root.py", f"layers/recipes/{name}.py", *SHARED.get(name, ())]
-    sources = [source for pattern in patterns for source in sorted(package.glob(pattern))]
+    sources = [source for pattern in patterns for source in sorted(package.glob(pattern)) if source.is_file()]
     return hashlib.sha256(b"\0".join(source.read_bytes() for source in sources)).hexdigest()
 
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
+from rigforge import guest
 from rigforge.layers import confine
 from rigforge.process import Argument, CommandFailed, run
-from rigforge.target import guest
 
 #: Devices that a program in the root may need; bound from the machine's own, as nobody but root can make them.
 DEVICES = ("full", "null", "random", "tty", "urandom", "zero")

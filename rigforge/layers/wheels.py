@@ -6,9 +6,9 @@ from pathlib import Path
 
 from packaging.utils import parse_wheel_filename
 
+from rigforge import guest
 from rigforge.layers.bytecode import NO_BYTECODE, compile_modules, is_test
 from rigforge.layers.root import Root, show
-from rigforge.target import guest
 
 
 def install(root: Root) -> None:

@@ -51,7 +51,7 @@ def validate(
     from rigforge.autoinstall.subiquity.document import Finding
     from rigforge.autoinstall.subiquity.install_sources import ids
     from rigforge.autoinstall.subiquity.way import WAYS
-    from rigforge.target.document import DocumentError, parse
+    from rigforge.installer.document import DocumentError, parse
 
     if release == "debian":
         try:

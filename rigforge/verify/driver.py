@@ -11,10 +11,10 @@ from typing import Any
 from rigforge import distributions, process
 from rigforge.errors import RigforgeError
 from rigforge.lock.model import Lock
+from rigforge.machine import cdi
 from rigforge.sources.mirrors import Mirrors
 from rigforge.stack.model import Stack
 from rigforge.store.store import Store
-from rigforge.target import cdi
 
 #: Not nvidia.com/gpu, which a machine may have as well.
 KIND = "rigforge.test/driver"

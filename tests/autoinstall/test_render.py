@@ -8,9 +8,9 @@ import pytest
 
 from rigforge.autoinstall.document import render
 from rigforge.errors import RigforgeError
+from rigforge.installer.document import DiskMatch, Document, Keyboard, Storage, parse
 from rigforge.stack.load import load
 from rigforge.stack.model import Stack
-from rigforge.target.document import DiskMatch, Document, Keyboard, Storage, parse
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKa1ZOKl1nIskXRCHU+rQb0nYBMZL7sMskVr+D9ktLGv someone@example"
 HASH = "$6$abcdefgh$yIZAF3gQPvtKZO/9qOJKffAKKbtS3ef3qmwyugk4uWVjX8YZf/GV3A8SkFxEPY0T56CcilGrHKLffBsp6dLMG."

@@ -12,7 +12,7 @@ from invoke.context import Context
 
 from rigforge.autoinstall.seed_image import nocloud, write_volume
 from rigforge.errors import RigforgeError
-from rigforge.target.document import parse
+from rigforge.installer.document import parse
 from rigforge.tasks.site import seed
 
 DOCUMENT = """\

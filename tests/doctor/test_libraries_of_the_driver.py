@@ -9,7 +9,7 @@ import machines
 import pytest
 from machines import DRIVER, Examine, write
 
-from rigforge.target.libraries import CUDA, MANAGEMENT
+from rigforge.machine.libraries import CUDA, MANAGEMENT
 
 FOLDER = "usr/lib/x86_64-linux-gnu"
 DEBIAN, UBUNTU = "ID=debian\n", "ID=ubuntu\nID_LIKE=debian\n"

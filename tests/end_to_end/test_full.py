@@ -17,10 +17,10 @@ from rigforge.images.description import IMAGES
 from rigforge.layers.build import Cache
 from rigforge.layers.plan import plan
 from rigforge.lock.model import read
+from rigforge.machine import libraries
 from rigforge.stack.load import load
 from rigforge.state import home
 from rigforge.store.store import Store
-from rigforge.target import libraries
 
 pytestmark = pytest.mark.full
 

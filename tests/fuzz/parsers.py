@@ -21,6 +21,7 @@ from rigforge.doctor.machine import Answer, Machine
 from rigforge.doctor.nvml import Nvml
 from rigforge.foreign import path_of
 from rigforge.images import oci
+from rigforge.installer import document, seed
 from rigforge.lock import model
 from rigforge.plain import plain, within
 from rigforge.redact import redacted
@@ -30,7 +31,6 @@ from rigforge.sources import configured, mirrors
 from rigforge.stack.load import load
 from rigforge.state import PROJECT
 from rigforge.store import checksums
-from rigforge.target import document, seed
 from rigforge.verify import report
 
 Read = Callable[[bytes], object]

@@ -16,7 +16,7 @@ from inputs import Input, damaged
 from parsers import PARSERS
 
 from rigforge.errors import RigforgeError
-from rigforge.target.section import DocumentError
+from rigforge.installer.section import DocumentError
 
 CASES = int(os.environ.get("RIGFORGE_FUZZ_CASES", "400"))
 

@@ -48,7 +48,7 @@ def test_the_service_is_every_users_and_the_first_one_needs_no_login(tmp_path: P
     unit.read(tmp_path / "etc/systemd/user/jupyter.service")
     assert unit["Unit"]["ConditionUser"] == "!@system"
     assert unit["Service"]["Restart"] == "always"
-    for path in ("usr/bin/rigforge-python", "usr/lib/rigforge/rigforge/target/jupyter.py"):
+    for path in ("usr/bin/rigforge-python", "usr/lib/rigforge/rigforge/machine/jupyter.py"):
         assert f"/{path}" in (tmp_path / "etc/systemd/user/jupyter.service").read_text()
         assert (tmp_path / path).exists()
     assert (tmp_path / "usr/bin/rigforge-python").stat().st_mode & 0o777 == 0o755

@@ -8,11 +8,11 @@ import pytest
 
 from rigforge.autoinstall import document
 from rigforge.images.description import Description
+from rigforge.installer.document import parse
 from rigforge.layers.plan import ENVIRONMENT
 from rigforge.lock.model import Lock, LockedFile
 from rigforge.stack.load import load
 from rigforge.stack.model import Stack
-from rigforge.target.document import parse
 from rigforge.verify.expectations import TEST_PASSPHRASE, Expectations, expectations, of_image, stand_in
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGqqPSJzRZIlLw4VGhDFVUO0M6N1tBAwWeKDLkjnGOF3 test"

@@ -14,7 +14,7 @@ import yaml
 
 from rigforge.errors import RigforgeError
 from rigforge.foreign import boundary
-from rigforge.target.section import MOST
+from rigforge.installer.section import MOST
 
 #: Bytes; no document has more.
 LARGEST = 1_000_000

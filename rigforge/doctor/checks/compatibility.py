@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rigforge.doctor import nvml
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.machine import Card, Machine
-from rigforge.target import libraries
+from rigforge.machine import libraries
 
 if TYPE_CHECKING:
     from rigforge.compat.gpu import Gpu as Known

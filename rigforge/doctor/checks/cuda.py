@@ -24,7 +24,7 @@ from rigforge.doctor.checks.uvm import UVM
 from rigforge.doctor.checks.visible import VISIBLE
 from rigforge.doctor.cuda_driver import Told
 from rigforge.doctor.machine import Machine
-from rigforge.target import libraries
+from rigforge.machine import libraries
 
 CUDA = Topic("cuda", "nvidia-smi asks the driver in another way than programs do, and may work where CUDA does not.")
 

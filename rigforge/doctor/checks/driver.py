@@ -14,7 +14,7 @@ from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.checks import libraries as missing
 from rigforge.doctor.kernels import has_module, order
 from rigforge.doctor.machine import Card, Machine
-from rigforge.target import libraries
+from rigforge.machine import libraries
 
 MODULE = Topic("driver-module", "Without its kernel module no program reaches the GPU.")
 USER_SPACE = Topic("driver-user-space", "Module and libraries of two versions refuse to talk to each other.")

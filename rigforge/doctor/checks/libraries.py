@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 
 from rigforge.doctor.machine import Machine
-from rigforge.target import libraries
+from rigforge.machine import libraries
 
 #: For which NVIDIA's container toolkit mounts libcuda and libnvidia-ml.
 _CAPABILITIES = "compute,utility"

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rigforge import guest
 from rigforge.layers.root import Root
 from rigforge.process import run
-from rigforge.target import guest
 
 #: What GRUB for BIOS needs built in to find its menu, show it on screen and serial line, and boot from it.
 MODULES = (

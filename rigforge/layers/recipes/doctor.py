@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shutil
 
+from rigforge import guest
 from rigforge.doctor.build import PROGRAM, lay_out
 from rigforge.layers import wheels
 from rigforge.layers.root import Root
-from rigforge.target import guest
 
 WORK = "/tmp/doctor"
 

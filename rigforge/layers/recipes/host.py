@@ -6,11 +6,12 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from rigforge import guest
 from rigforge.doctor import holds
 from rigforge.doctor.build import PROGRAM
-from rigforge.layers.recipes import jupyter, remote, target
+from rigforge.layers import own_files
+from rigforge.layers.recipes import jupyter, remote
 from rigforge.layers.root import Root
-from rigforge.target import guest
 
 NO_NOUVEAU = """\
 blacklist nouveau
@@ -57,14 +58,14 @@ def build(root: Root) -> None:
     if root.options["driver"]:
         root.write("etc/systemd/system/nvidia-persistenced.service.d/rigforge.conf", WITH_GPU)
         root.write("etc/systemd/system/systemd-modules-load.service.d/rigforge.conf", MODULES_LOAD)
-        target.add_modules(root, "cdi", "libraries")
-        target.add_units(root, "rigforge-cdi.service")
+        own_files.add_modules(root, "rigforge.machine.cdi")
+        own_files.add_units(root, "machine", "rigforge-cdi.service")
     if root.options["driver"] and doctor:
-        target.add_units(root, "rigforge-remember.service")
+        own_files.add_units(root, "machine", "rigforge-remember.service")
     if expect := root.options.get("expect"):
         root.write(EXPECTED, f"{EXPECT}={expect}\n")
     if root.exists("usr/lib/systemd/system/docker.socket"):
-        target.add_units(root, "rigforge-docker.service")
+        own_files.add_units(root, "machine", "rigforge-docker.service")
     jupyter.add(root)
     _hold(root)
     # Not before, for apt cannot read a list whose mirrors the installer has yet to fill in.

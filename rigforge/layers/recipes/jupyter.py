@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from rigforge.layers.recipes import target
+from rigforge.layers import own_files
 from rigforge.layers.root import Root
 
 #: Jupyter's data (kernels) that come before the environment's own; the unit names it.
@@ -16,11 +16,11 @@ def add(root: Root) -> None:
     options = root.options["jupyter"]
     if not options:
         return
-    target.add_modules(root, "jupyter")
-    target.add(root, "rigforge-python", "usr/bin/rigforge-python", 0o755)
-    target.add(root, "user_units/jupyter.service", "etc/systemd/user/jupyter.service")
+    own_files.add_modules(root, "rigforge.machine.jupyter")
+    own_files.add(root, "machine/rigforge-python", "usr/bin/rigforge-python", 0o755)
+    own_files.add(root, "machine/user_units/jupyter.service", "etc/systemd/user/jupyter.service")
     root.chroot(["systemctl", "--global", "enable", "jupyter.service"])
-    target.add_units(root, "rigforge-linger.service")
+    own_files.add_units(root, "machine", "rigforge-linger.service")
     _add_kernel(root, options["environment"], options["kernel"])
 
 

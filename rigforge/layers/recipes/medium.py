@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from importlib import resources
-
+from rigforge.layers import own_files
 from rigforge.layers.root import Root
+
+#: What the units start.
+PROGRAMS = ("rigforge.installer.check", "rigforge.installer.install")
+
+#: The kernel's command line in the boot menu says which of the targets a start is for.
+UNITS = (
+    "rigforge-check.service",
+    "rigforge-check.target",
+    "rigforge-install.service",
+    "rigforge-install.target",
+    "rigforge-shell@.service",
+)
 
 #: Whoever holds the stick holds the machine; there is no network login in the live system.
 AUTOLOGIN = """\
@@ -19,15 +30,10 @@ Rigforge live system: nothing on this machine's disks is touched. `python` is th
 
 
 def build(root: Root) -> None:
-    """Adds the installer, as the package `rigforge.target` under /usr/lib/rigforge."""
-    place = "usr/lib/rigforge/rigforge"
-    root.write(f"{place}/__init__.py", "")
-    target = resources.files("rigforge.target")
-    for file in sorted(target.iterdir(), key=lambda file: file.name):
-        if file.name.endswith(".py"):
-            root.write(f"{place}/target/{file.name}", file.read_text())
-    for unit in sorted(target.joinpath("units").iterdir(), key=lambda file: file.name):
-        root.write(f"etc/systemd/system/{unit.name}", unit.read_text())
+    """Adds the installer, as the package `rigforge.installer` under /usr/lib/rigforge."""
+    own_files.add_modules(root, *PROGRAMS)
+    for unit in UNITS:
+        own_files.add(root, f"installer/units/{unit}", f"etc/systemd/system/{unit}")
     for console in ("getty@tty1", "serial-getty@ttyS0"):
         root.write(f"etc/systemd/system/{console}.service.d/autologin.conf", AUTOLOGIN)
     root.write("etc/motd", GREETING)

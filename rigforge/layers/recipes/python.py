@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from rigforge import guest
 from rigforge.layers import conda, conda_pins, wheels
 from rigforge.layers.plan import CONDA
 from rigforge.layers.root import Root
 from rigforge.lock.conda import ROLE
-from rigforge.target import guest
 
 PROFILE = """\
 export VIRTUAL_ENV={environment}

@@ -5,7 +5,7 @@ Who may log in and which ports are open besides SSH's, only a machine's own docu
 
 from __future__ import annotations
 
-from rigforge.layers.recipes import target
+from rigforge.layers import own_files
 from rigforge.layers.root import Root
 
 #: cloud-init's file comes before this one, and so its word (ssh.allow-pw of the document) counts.
@@ -70,16 +70,16 @@ UNITS = (
 
 
 def build(root: Root) -> None:
-    """Sets up what the installed packages need for it, and adds units and programs of `rigforge.target`."""
+    """Sets up what the installed packages need for it, and adds units and programs of `rigforge.machine`."""
     root.write("etc/ssh/sshd_config.d/rigforge.conf", SSH)
     root.write("etc/apt/apt.conf.d/52rigforge", UPGRADES)
     root.write("etc/systemd/system/unattended-upgrades.service.d/rigforge.conf", UPGRADES_AT_SHUTDOWN)
     root.write("etc/update-motd.d/50-rigforge", MOTD, 0o755)
     root.write("etc/issue.d/rigforge.issue", ISSUE)
-    target.add_modules(root, "report", "wireguard")
-    target.add_units(root, *UNITS)
+    own_files.add_modules(root, "rigforge.machine.report", "rigforge.machine.wireguard")
+    own_files.add_units(root, "machine", *UNITS)
     if root.exists("usr/sbin/nft"):
         root.at("etc/rigforge/firewall.d").mkdir(parents=True)
-        target.add(root, "firewall.nft", "etc/rigforge/firewall.nft")
+        own_files.add(root, "machine/firewall.nft", "etc/rigforge/firewall.nft")
         root.write("etc/systemd/system/nftables.service.d/rigforge.conf", FIREWALL)
         root.chroot(["systemctl", "enable", "nftables.service"])

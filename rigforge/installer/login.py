@@ -1,0 +1,208 @@
+"""Who can log in: the user, the password's hash, and the SSH keys."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from rigforge.installer.section import DocumentError, Section, words
+
+#: Names that a Debian or Ubuntu system has for itself: users and groups of base-passwd and of common packages.
+RESERVED = frozenset(
+    words(
+        """
+    root daemon bin sys sync games man lp mail news uucp proxy www-data backup list irc gnats nobody nogroup
+    adm tty disk kmem dialout fax voice cdrom floppy tape sudo audio dip operator src shadow utmp video sasl plugdev
+    staff users admin wheel input render kvm sgx crontab netdev messagebus polkitd ssh _ssh sshd syslog tss uuidd
+    _apt _chrony chrony ntp ntpsec landscape lxd pollinate systemd-coredump systemd-journal systemd-network
+    systemd-oom systemd-resolve systemd-timesync docker containerd nvidia-persistenced slurm munge ceph mysql
+    postgres redis libvirt-qemu dnsmasq avahi statd tcpdump tftp ftp debian-exim postfix dovecot bind named gdm
+    lightdm sddm pulse saned colord geoclue rtkit usbmux whoopsie fwupd-refresh tape alias qmail hacluster haclient
+    """
+    )
+)
+
+#: crypt(5) formats that Debian's libcrypt accepts and that still resist guessing.
+_HASHES = (
+    r"\$(?:y|gy)\$[./0-9A-Za-z]+\$[./0-9A-Za-z]{1,86}\$[./0-9A-Za-z]{43}",
+    r"\$7\$[./0-9A-Za-z]{11,97}\$[./0-9A-Za-z]{43}",
+    r"\$2[aby]\$[0-9]{2}\$[./0-9A-Za-z]{53}",
+    r"\$6\$(?:rounds=[0-9]{4,9}\$)?[^$:\s]{1,16}\$[./0-9A-Za-z]{86}",
+    r"\$5\$(?:rounds=[0-9]{4,9}\$)?[^$:\s]{1,16}\$[./0-9A-Za-z]{43}",
+)
+_HASH_HINT = (
+    "make a hash with `mkpasswd -m yescrypt` (package whois) or `openssl passwd -6`, and put it in single quotes"
+)
+
+#: Public key types that OpenSSH 9.2 accepts.
+_KEY_TYPES = (
+    "ssh-ed25519",
+    "ssh-rsa",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "sk-ssh-ed25519@openssh.com",
+    "sk-ecdsa-sha2-nistp256@openssh.com",
+)
+_KEY_HINT = "give one line of a .pub file, for example the content of ~/.ssh/id_ed25519.pub"
+
+
+#: Read by the SSH server, and by the machine's report.
+ALLOWED = "etc/ssh/sshd_config.d/rigforge-users.conf"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The machine's name, with or without a domain, and its one user.
+
+    `password` is a crypt(5) hash, None for no password.
+    """
+
+    hostname: str
+    username: str
+    realname: str = ""
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Ssh:
+    """Who may log in over SSH; `allow_pw`: with the password too."""
+
+    authorized_keys: tuple[str, ...] = ()
+    allow_pw: bool = False
+
+
+def allow_users(names: Iterable[str]) -> str:
+    """Returns the text of `ALLOWED`, sshd_config(5): these users may log in over SSH, and nobody else."""
+    return f"AllowUsers {' '.join(names)}\n"
+
+
+def read_identity(where: str, value: object) -> Identity:
+    """Returns the `identity` section."""
+    section = Section(
+        where,
+        "identity",
+        value,
+        ("hostname", "username", "realname", "password"),
+        {"groups": "the user is in sudo, adm, video and render; others go into late-commands"},
+    )
+    hostname = section.text("hostname")
+    label = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+    if not re.fullmatch(rf"{label}(\.{label})*", hostname) or len(hostname) > 64 or hostname == "localhost":
+        raise section.error(
+            "hostname",
+            f"{hostname!r} is not a host name",
+            "letters, digits and inner hyphens, with or without a domain, at most 64 characters",
+        )
+    realname = section.text("realname", "")
+    if ":" in realname or len(realname) > 200:
+        raise section.error("realname", "must be at most 200 characters without a colon")
+    return Identity(hostname, username(section, "username"), realname, password_hash(section, "password"))
+
+
+def read_ssh(where: str, value: object) -> Ssh:
+    """Returns the `ssh` section. Unless it says otherwise, SSH takes passwords only where there is no key."""
+    section = Section(where, "ssh", value, ("install-server", "authorized-keys", "allow-pw"))
+    if section.flag("install-server") is False:
+        raise section.error(
+            "install-server",
+            "the SSH server is part of the system on the medium",
+            "to switch it off, add the late-command: curtin in-target -- systemctl disable ssh",
+        )
+    keys = public_keys(section, "authorized-keys")
+    allowed = section.flag("allow-pw")
+    return Ssh(keys, not keys if allowed is None else allowed)
+
+
+def check_login(where: str, identity: Identity, ssh: Ssh) -> None:
+    """Raises DocumentError for a machine that nobody could log in to."""
+    if ssh.allow_pw and identity.password is None and ssh.authorized_keys:
+        raise DocumentError(where, "ssh.allow-pw", "there is no identity.password to log in with", _HASH_HINT)
+    if identity.password is None and not ssh.authorized_keys:
+        raise DocumentError(
+            where, "ssh.authorized-keys", "nobody could log in: there is neither an SSH key nor a password", _KEY_HINT
+        )
+
+
+def username(section: Section, key: str) -> str:
+    """Returns the value of `key`, a user name that useradd takes and the system does not need for itself."""
+    name = section.text(key)
+    if not re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}", name):
+        raise section.error(
+            key,
+            f"{name!r} is not a user name" if name else "is empty",
+            "a lower-case letter or _, then lower-case letters, digits, - and _, at most 32",
+        )
+    if name in RESERVED:
+        raise section.error(key, f"{name!r} is reserved by the system", "choose another name")
+    return name
+
+
+def password_hash(section: Section, key: str) -> str | None:
+    """Returns the value of `key`, a crypt(5) hash, or None where the key is absent."""
+    if key not in section:
+        return None
+    value = section.text(key)
+    if not value:
+        raise section.error(key, "is empty", f"leave the key out for no password, or {_HASH_HINT}")
+    if any(re.fullmatch(pattern, value) for pattern in _HASHES):
+        if _is_hash_of_nothing(value):
+            raise section.error(key, "is the hash of an empty password: anybody could log in", _HASH_HINT)
+        return value
+    if value[0] in "!*":
+        raise section.error(key, "is locked: nobody could log in with it", "leave the key out for no password")
+    if re.match(r"\$1\$|[./0-9A-Za-z]{13}$", value):
+        raise section.error(key, "is plain text or a hash too weak to keep", _HASH_HINT)
+    if re.match(r"\$(?:[567y]|gy|2[abxy])\$", value):
+        raise section.error(key, "is a damaged hash", f"a shell eats $ in double quotes: {_HASH_HINT}")
+    raise section.error(key, "is plain text; only a hash is taken", _HASH_HINT)
+
+
+def _is_hash_of_nothing(value: str) -> bool:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        try:
+            import crypt
+        except ImportError:
+            return False
+        try:
+            return crypt.crypt("", value) == value
+        except OSError:
+            return False
+
+
+def public_keys(section: Section, key: str) -> tuple[str, ...]:
+    """Returns the list under `key`, lines of authorized_keys(5), each with a public key that OpenSSH reads."""
+    keys = section.texts(key)
+    for line in keys:
+        if "PRIVATE KEY" in line:
+            raise section.error(key, "holds a private key", f"never give it away; {_KEY_HINT}")
+        if not _is_public_key(line):
+            shown = line if len(line) < 40 else line[:36] + "…"
+            raise section.error(key, f"{shown!r} is not an SSH public key", _KEY_HINT)
+    return keys
+
+
+def _is_public_key(line: str) -> bool:
+    match = re.search(rf"(?:^|\s)({'|'.join(map(re.escape, _KEY_TYPES))})\s+([A-Za-z0-9+/]+=*)(?:\s|$)", line)
+    if not match or line.startswith("#"):
+        return False
+    name = match[1].encode()
+    try:
+        blob = base64.b64decode(match[2], validate=True)
+    except binascii.Error:
+        return False
+    # RFC 4253, 6.6: the blob starts with its own type as a counted string; the fields after it fill it exactly.
+    if not blob.startswith(len(name).to_bytes(4, "big") + name):
+        return False
+    rest = blob
+    while len(rest) >= 4:
+        length = int.from_bytes(rest[:4], "big")
+        if length > len(rest) - 4:
+            return False
+        rest = rest[4 + length :]
+    return not rest and len(blob) > len(name) + 4 + 32
