@@ -18,8 +18,7 @@ from rigforge.errors import DamagedError, UsageError
 from rigforge.images import container, description, iso, live_server, oci, remaster
 from rigforge.images.container import Container
 from rigforge.images.medium import lay_out
-from rigforge.layers import whole
-from rigforge.layers.build import Cache, Squashfs, build, confirm, missing, squash
+from rigforge.layers.build import Cache, Squashfs, build, confirm, missing, squash, squash_whole
 from rigforge.layers.plan import Layer, plan, with_pool
 from rigforge.lock.model import Lock, LockedFile
 from rigforge.sources.live_server import check as checked
@@ -106,7 +105,7 @@ def _images(
     level = stack.medium.zstd_level
     if stack.medium.source == "fsimage":
         *_, machine, top = [layer for layer, _ in make_layers(layers, cache, mirrors, lambda _: None, offline=offline)]
-        return (whole.squash(machine, cache, level), squash(top, cache, level))
+        return (squash_whole(machine, cache, level), squash(top, cache, level))
     squashed = partial(squash, cache=cache, level=level)
     return tuple(image for _, image in make_layers(layers, cache, mirrors, squashed, offline=offline))
 

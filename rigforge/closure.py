@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -14,29 +14,33 @@ PACKAGE = Path(__file__).parent
 def files(*modules: str) -> tuple[Path, ...]:
     """Returns the source files that the named modules load, sorted: their own, and of all that they import.
 
-    A module's folders count with their `__init__.py`; what is imported for annotations alone does not.
+    What is imported for annotations alone does not count, nor does a folder's `__init__.py` of which nothing is used.
 
     Raises FileNotFoundError for a name that is no module of this package.
     """
     found: set[Path] = set()
-    pending = [*modules]
+    pending = [_file(module) for module in modules]
     while pending:
-        name = pending.pop()
-        for file in _chain(name):
-            if file not in found:
-                found.add(file)
-                pending += _imported(file)
+        file = pending.pop()
+        if file not in found:
+            found.add(file)
+            pending += map(_file, _imported(file))
     return tuple(sorted(found))
 
 
-def _chain(name: str) -> list[Path]:
-    """Returns the file of a module, after the `__init__.py` of each folder that it is in."""
-    parts = name.split(".")[1:]
-    inits = [PACKAGE.joinpath(*parts[:depth], "__init__.py") for depth in range(len(parts) + 1)]
-    file = PACKAGE.joinpath(*parts).with_suffix(".py") if parts else inits[0]
-    if not file.is_file() and not inits[-1].is_file():
-        raise FileNotFoundError(f"there is no module {name}")
-    return [*inits[:-1], file if file.is_file() else inits[-1]]
+def with_folders(sources: Iterable[Path]) -> tuple[Path, ...]:
+    """Returns source files, sorted, with the `__init__.py` of each folder of the package that they are in."""
+    found = set(sources)
+    for file in sources:
+        found |= {folder / "__init__.py" for folder in file.parents if folder.is_relative_to(PACKAGE)}
+    return tuple(sorted(found))
+
+
+def _file(module: str) -> Path:
+    if not _is_module(module):
+        raise FileNotFoundError(f"there is no module {module}")
+    place = PACKAGE.joinpath(*module.split(".")[1:])
+    return place.with_suffix(".py") if place.with_suffix(".py").is_file() else place / "__init__.py"
 
 
 @cache
@@ -54,12 +58,19 @@ def _statements(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
 
 
 def _names(statement: ast.Import | ast.ImportFrom) -> Iterator[str]:
-    ours = PACKAGE.name
     if isinstance(statement, ast.Import):
-        yield from (alias.name for alias in statement.names if alias.name.split(".")[0] == ours)
-    elif statement.module and statement.module.split(".")[0] == ours:
-        yield statement.module
-        for alias in statement.names:
-            place = PACKAGE.joinpath(*statement.module.split(".")[1:], alias.name)
-            if place.with_suffix(".py").is_file() or place.joinpath("__init__.py").is_file():
-                yield f"{statement.module}.{alias.name}"
+        yield from (alias.name for alias in statement.names if _is_ours(alias.name))
+    elif statement.module and _is_ours(statement.module):
+        below = {alias.name: f"{statement.module}.{alias.name}" for alias in statement.names}
+        yield from (module for module in below.values() if _is_module(module))
+        if not all(map(_is_module, below.values())):
+            yield statement.module
+
+
+def _is_ours(module: str) -> bool:
+    return module.partition(".")[0] == PACKAGE.name
+
+
+def _is_module(name: str) -> bool:
+    place = PACKAGE.joinpath(*name.split(".")[1:])
+    return place.with_suffix(".py").is_file() or (place / "__init__.py").is_file()

@@ -6,10 +6,9 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
 
-from rigforge import atomic
+from rigforge import atomic, closure
 from rigforge.doctor import driver_api
 from rigforge.errors import RigforgeError
 from rigforge.process import run
@@ -19,12 +18,8 @@ PROGRAM = "rigforge-doctor"
 #: What the program reads besides its code, as patterns within the package.
 DATA = ("compat/*.toml", "compat/probe.py", "doctor/**/*.toml", "doctor/**/*.j2", "doctor/load/worker.py")
 
-#: All that goes into it.
-SOURCES = (
-    *("__init__.py", "atomic.py", "errors.py", "plain.py", "process.py", "compat/*.py", "doctor/**/*.py"),
-    *("machine/__init__.py", "machine/libraries.py"),
-    *DATA,
-)
+#: Its code: these, and all that they import.
+MODULES = ("rigforge.doctor.__main__", "rigforge.doctor.driver_api")
 
 #: Distribution packages that packing needs: the interpreter whose copy the program holds, and objcopy and strip.
 DEBS = ("binutils", "python3")
@@ -91,11 +86,10 @@ def lay_out(work: Path) -> tuple[str, ...]:
 
     Raises RigforgeError where the sources are not installed.
     """
-    package = Path(str(resources.files("rigforge")))
-    if not (package / "doctor/__main__.py").is_file():
+    if not (closure.PACKAGE / "doctor/__main__.py").is_file():
         raise RigforgeError("the doctor's source is not part of this installation", "build it in a clone of Rigforge")
-    for source in found(package, SOURCES):
-        copy = work / "rigforge" / source.relative_to(package)
+    for source in (*closure.with_folders(closure.files(*MODULES)), *found(closure.PACKAGE, DATA)):
+        copy = work / "rigforge" / source.relative_to(closure.PACKAGE)
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(source.read_bytes())
     # The entry's name and the paths of the data are in the archive, so that they are relative ones.

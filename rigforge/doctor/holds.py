@@ -1,43 +1,15 @@
-"""Packages that stay in one version: kernel and driver, which belong together.
-
-They are held by a pin of apt's (apt_preferences(5)). A hold of dpkg's would be in the package's status, and curtin
-takes no kernel for installed whose status is not "ii" (curtin/distro.py, dpkg_query_list_kernels): it would make no
-initramfs. What somebody else holds with apt-mark counts as held too.
-"""
+"""What holds packages on a machine: the pins of rigforge.machine.pins, and how to look past them."""
 
 from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from rigforge.doctor.machine import Machine
-
-_FOLDER, _NAME = "etc/apt/preferences.d", "rigforge-held"
-
-#: In a machine's file system.
-FILE = f"{_FOLDER}/{_NAME}"
-
-#: Above every archive's priority, and not enough for a downgrade.
-_PIN = """\
-Explanation: kernel and driver belong together; `sudo rigforge-doctor upgrade --plan` says which pair comes next
-Package: {name}
-Pin: version {version}
-Pin-Priority: 1000
-"""
-
-
-def pins(versions: Mapping[str, str]) -> str:
-    """Returns the text of `FILE` for packages and their versions.
-
-    >>> print(pins({"libcuda1": "535.309.01-1"}).partition("\\n")[2], end="")
-    Package: libcuda1
-    Pin: version 535.309.01-1
-    Pin-Priority: 1000
-    """
-    return "\n".join(_PIN.format(name=name, version=versions[name]) for name in sorted(versions))
+from rigforge.machine.pins import FILE
 
 
 def pinned(machine: Machine) -> tuple[str, ...]:
@@ -49,7 +21,7 @@ def pinned(machine: Machine) -> tuple[str, ...]:
 def ignored(machine: Machine) -> Iterator[tuple[str, str]]:
     """Yields the option with which apt sees everybody's pins but ours, and so what the archives offer."""
     with tempfile.TemporaryDirectory(prefix="rigforge-") as folder:
-        for file in (machine.root / _FOLDER).glob("*"):
-            if file.name != _NAME:
+        for file in (machine.root / FILE).parent.glob("*"):
+            if file.name != PurePath(FILE).name:
                 (Path(folder) / file.name).symlink_to(file.absolute())
         yield "--option", f"Dir::Etc::PreferencesParts={folder}"

@@ -44,7 +44,7 @@ def pack(layer: Layer, cache: Cache, compression: str) -> Blob:
 def pack_doctor(layer: Layer, cache: Cache, compression: str) -> Blob:
     """Returns a blob with nothing of the built layer `doctor` but the program, as /usr/bin/rigforge-doctor."""
     program = cache.rootfs(layer) / PROGRAM
-    epoch = layer.options["source_date_epoch"]
+    epoch = layer.epoch
     return _one_file(
         cache.blob(layer.key, compression), f"usr/bin/{PROGRAM}", program.read_bytes(), epoch, compression, 0o755
     )

@@ -12,7 +12,8 @@ from rigforge.compat.cuda import OLDEST_DRIVER, major
 from rigforge.images import oci
 from rigforge.images.blob import Blob
 from rigforge.layers.conda import activated
-from rigforge.layers.plan import CONDA, CUDA_ROOT, ENVIRONMENT, Layer
+from rigforge.layers.environment import CONDA, CUDA_ROOT, ENVIRONMENT
+from rigforge.layers.plan import Layer
 from rigforge.lock.model import Lock, digest
 from rigforge.stack.model import Stack
 

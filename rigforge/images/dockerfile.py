@@ -28,7 +28,7 @@ def build(
     Returns the layer that it adds, and the configuration that it makes of `config`. Raises RigforgeError.
     """
     (base, base_blob), *above = layers
-    epoch = base.options["source_date_epoch"]
+    epoch = base.epoch
     output = cache.blob(_key(name, [layer for layer, _ in layers], config), compression)
     configuration = output.with_suffix(".config.json")
     if made := blob.find(output):
@@ -65,5 +65,5 @@ def _key(name: str, layers: Sequence[Layer], config: Mapping[str, Any]) -> str:
     files = [file for file in sorted((FOLDER / "files").iterdir()) if file.is_file()]
     sources = [Path(__file__).with_name("top.py"), FOLDER / f"{name}.Dockerfile", *files]
     content = [hashlib.sha256(source.read_bytes()).hexdigest() for source in sources]
-    made_of = [config, content, [[layer.key, layer.options["source_date_epoch"]] for layer in layers]]
+    made_of = [config, content, [[layer.key, layer.epoch] for layer in layers]]
     return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:40]

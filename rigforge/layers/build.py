@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,7 @@ class Cache:
 
         What is known of it lies beside it, so a file that another version of `squash` has made is another file.
         """
-        made_by = hashlib.sha256(Path(__file__).with_name("inside.py").read_bytes()).hexdigest()[:8]
+        made_by = hashlib.sha256(Path(__file__).with_name("squashfs.py").read_bytes()).hexdigest()[:8]
         return self.directory / "squashfs" / f"{layer.key}-{level}-{BLOCK}-{made_by}.squashfs"
 
     def blob(self, key: str, compression: str) -> Path:
@@ -107,7 +107,8 @@ def build(layer: Layer, store: Store, cache: Cache) -> None:
         "files": str(files),
         "lowers": [str(path) for path in below],
         "products": {used.name: str(cache.rootfs(used)) for used in layer.uses},
-        "options": dict(layer.options),
+        "epoch": layer.epoch,
+        "options": asdict(layer.options),
     }
     try:
         with step(f"layer {layer.name}") as elapsed:
@@ -134,9 +135,23 @@ def squash(layer: Layer, cache: Cache, level: int) -> Squashfs:
     output.parent.mkdir(parents=True, exist_ok=True)
     request = {**squash_request(layer, output, level), "source": str(cache.rootfs(layer))}
     with step(f"squashfs {layer.name}") as elapsed:
-        namespace.call("rigforge.layers.inside:squash", request, log=cache.log(f"squashfs-{layer.name}"))
+        namespace.call("rigforge.layers.squashfs:squash", request, log=cache.log(f"squashfs-{layer.name}"))
         keep_seconds(output.with_suffix(".json"), elapsed())
     return built_squashfs(layer.name, output)
+
+
+def squash_whole(layer: Layer, cache: Cache, level: int) -> Squashfs:
+    """Returns one squashfs of a built layer and all below it, made now where it is missing."""
+    chain = layer.chain()
+    alone = cache.squashfs(layer, level)
+    output = alone.with_name(f"{alone.stem}-whole.squashfs")
+    if not output.with_suffix(".json").exists():
+        output.parent.mkdir(parents=True, exist_ok=True)
+        lowers = [str(cache.rootfs(each)) for each in reversed(chain)]
+        request = {**squash_request(layer, output, level), "lowers": lowers}
+        with step("squashfs of the whole machine"):
+            namespace.call("rigforge.layers.squashfs:squash_whole", request, log=cache.log("squashfs-whole"))
+    return built_squashfs("+".join(each.name for each in chain), output)
 
 
 def confirm(images: Sequence[Squashfs], cache: Cache) -> None:
@@ -153,8 +168,8 @@ def confirm(images: Sequence[Squashfs], cache: Cache) -> None:
 
 
 def squash_request(layer: Layer, output: Path, level: int) -> dict[str, Any]:
-    """Returns how a squashfs is made, for `rigforge.layers.inside.squash`; what of, its caller adds as `source`."""
-    return {"output": str(output), "level": level, "block": BLOCK, "epoch": layer.options["source_date_epoch"]}
+    """Returns how a squashfs is made, for `rigforge.layers.squashfs.squash`; what of, its caller adds as `source`."""
+    return {"output": str(output), "level": level, "block": BLOCK, "epoch": layer.epoch}
 
 
 def squashed(layer: Layer, cache: Cache, level: int) -> Squashfs | None:

@@ -1,19 +1,26 @@
-"""Conda environments in a root, linked by rattler from the layer's files alone."""
+"""Conda environments in a root: linked by rattler from the layer's files alone, and what conda then leaves alone."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from importlib.metadata import Distribution
 from pathlib import Path
 from typing import Any
 
+from packaging.utils import canonicalize_name
+
 from rigforge import guest
 from rigforge.layers import confine
-from rigforge.layers.bytecode import NO_BYTECODE, compile_modules, is_test
 from rigforge.layers.root import Root
+from rigforge.layers.wheels import NO_BYTECODE, compile_modules, is_test
 from rigforge.process import run
-from rigforge.state import PROJECT
+
+#: The program that links packages, apart from this one.
+PROGRAM = "rigforge.layers.conda_prefix"
 
 #: What conda, its own environment protected (CEP 22), tells those who would change it.
 FROZEN = {
@@ -24,15 +31,30 @@ FROZEN = {
 #: The channel, and what `conda activate` and `conda init` take for the environment where none is named.
 CONDARC = "channels:\n  - {role}\ndefault_activation_env: {name}\n"
 
+#: conda-meta/pinned, which conda and mamba heed (docs.conda.io, "Preventing packages from updating (pinning)"). Whoever
+#: is refused a package is told of the pins, and finds the reason here.
+PINNED = """\
+# conda brings no other build of these into this environment. Those of build pypi_0 are wheels, which it does not see:
+# it would write its own over them. What depends on them is installed with pip (on a machine: rigforge-python -m pip
+# install NAME), or into an environment of your own (conda create --name NAME PACKAGE). On purpose: --no-pin.
+{pins}
+"""
 
-def install(root: Root) -> None:
+#: The build that `conda list` shows of a wheel, and that no package of a channel has.
+WHEEL = "pypi_0"
+
+#: Packages that stay as they were locked, also where conda itself has installed them.
+HELD = {"pytorch"}
+
+
+def install(root: Root, environments: Mapping[str, Sequence[str]]) -> None:
     """Installs the layer's packages into their environments and compiles their modules to bytecode.
 
-    `options["conda"]` has the packages (role and path, as in a lock) of each prefix. Their scripts run in the root.
+    `environments` has the packages (role and path, as in a lock) of each prefix. Their scripts run in the root.
 
     Raises CommandFailed with what rattler says.
     """
-    for prefix, packages in root.options["conda"].items():
+    for prefix, packages in environments.items():
         _link(root, prefix, packages)
         here = root.at(prefix)
         if root.exists(f"{prefix}/bin/python"):
@@ -71,7 +93,44 @@ def _link(root: Root, prefix: str, packages: Iterable[str]) -> None:
     """Runs rattler in a process that confines itself to the root: prefixes are then those of the target."""
     request: Mapping[str, Any] = {"root": str(root.path), "prefix": prefix, "packages": list(packages)}
     # The package that this module is of, for the one process that needs it.
-    environment = root.environment(PYTHONPATH=str(PROJECT), **NO_BYTECODE)
-    program = [sys.executable, "-P", "-m", "rigforge.layers.conda_prefix"]
+    environment = root.environment(PYTHONPATH=str(Path(__file__).parents[2]), **NO_BYTECODE)
+    program = [sys.executable, "-P", "-m", PROGRAM]
     result = run([*confine.namespaces(environment), *program], stdin=json.dumps(request))
     print(result.stdout, result.stderr, sep="", flush=True)
+
+
+def pin(root: Root, environment: str, site_packages: str) -> None:
+    """Pins what is in the environment that is active on the machine, if that is conda's."""
+    here = root.at(environment)
+    if (here / "conda-meta").is_dir():
+        found = pins(here, root.at(site_packages))
+        root.write(f"{environment}/conda-meta/pinned", PINNED.format(pins="\n".join(found)))
+
+
+def pins(prefix: Path, site_packages: Path) -> list[str]:
+    """Returns match specs, sorted, of what conda may neither replace nor install over what is there.
+
+    A wheel is pinned by every name that conda may have for it, but for those that conda itself has installed.
+    """
+    metadata = [file.relative_to(prefix) for file in guest.glob(prefix, "conda-meta/*.json")]
+    records = [json.loads(guest.read(prefix, file)) for file in metadata]
+    installed = {known["name"] for known in records}
+    files = {prefix / file for known in records for file in known["files"]}
+    found = {f"{known['name']} =={known['version']} {known['build']}" for known in records if known["name"] in HELD}
+    for file in guest.glob(site_packages, "*.dist-info/METADATA"):
+        if file not in files and file.is_file() and not file.is_symlink():
+            wheel = Distribution.at(file.parent)
+            names = set(conda_names(wheel.metadata["Name"])) - installed
+            found |= {f"{name} =={wheel.version} {WHEEL}" for name in names}
+    return sorted(found)
+
+
+@cache
+def _table() -> dict[str, list[str]]:
+    return tomllib.loads(Path(__file__).with_name("conda_names.toml").read_text(encoding="utf-8"))
+
+
+def conda_names(wheel: str) -> tuple[str, ...]:
+    """Returns the names that conda-forge may have for a package of PyPI: it writes hyphens, underscores or dots."""
+    name = canonicalize_name(wheel)
+    return tuple(_table().get(name, (name, name.replace("-", "_"), wheel.lower())))

@@ -10,8 +10,9 @@ from itertools import chain
 from pathlib import Path
 
 from rigforge import guest
+from rigforge.layers.environment import Environment
 from rigforge.layers.root import Root
-from rigforge.lock.conda import CUDA
+from rigforge.records.conda import CUDA
 
 #: Directories of NVIDIA's wheels, and where the toolkit has what is in them.
 PLACES = {"bin": "bin", "include": "include", "lib": "lib64", "nvvm": "nvvm"}
@@ -20,17 +21,16 @@ PLACES = {"bin": "bin", "include": "include", "lib": "lib64", "nvvm": "nvvm"}
 CONDA_PLACES = {f"targets/x86_64-linux/{name}": PLACES[name] for name in ("include", "lib")} | PLACES
 
 
-def link_tree(root: Root, *, development: bool = False) -> None:
+def link_tree(root: Root, environment: Environment, *, development: bool = False) -> None:
     """Links every file of wheels and conda packages into one tree at `cuda_root`.
 
     With `development` also `libX.so` for the linker.
 
     Two wheels with the same file name keep the first in alphabetical order (the headers that several wheels bring).
     """
-    cuda_root = Path(root.options["cuda_root"])
-    tree = cuda_root.with_name(f"cuda-{root.options['cuda_version']}")
-    wheels = root.at(Path(root.options["site_packages"], "nvidia"))
-    conda = root.at(root.options["environment"])
+    cuda_root, tree = Path(environment.cuda_root), environment.cuda_tree
+    wheels = root.at(Path(environment.site_packages, "nvidia"))
+    conda = root.at(environment.environment)
     for place, file in chain(_of_wheels(wheels), _of_conda(conda)):
         inside = Path("/", file.relative_to(root.path))
         if root.at(inside).is_file() and file.name != "__init__.py" and "__pycache__" not in file.parts:

@@ -13,7 +13,7 @@ def add(root: Root, file: str, place: str, mode: int = 0o644) -> None:
 
 def add_modules(root: Root, *modules: str) -> None:
     """Adds modules and all that they import, as the package `rigforge` under /usr/lib/rigforge."""
-    for file in closure.files(*modules):
+    for file in closure.with_folders(closure.files(*modules)):
         path = file.relative_to(closure.PACKAGE)
         # The package's own says which version of the builder made the layer, which must not change its bytes.
         text = "" if str(path) == "__init__.py" else file.read_text()

@@ -3,75 +3,51 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from email.utils import parsedate_to_datetime
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rigforge import distributions
-from rigforge.doctor.build import SOURCES
+from rigforge import closure, distributions
 from rigforge.errors import RigforgeError
+from rigforge.layers.environment import CONDA, ENVIRONMENT, SITE_PACKAGES, Environment
+from rigforge.layers.recipes import base, boot, doctor, host, module, pool
+from rigforge.layers.root import NoOptions
 from rigforge.lock import target
-from rigforge.lock.conda import BASE
 from rigforge.lock.model import Lock, LockedFile
+from rigforge.records.conda import BASE
 from rigforge.stack.model import Stack
 
-#: The Python environment, where conda has made none, on machines and in containers alike.
-ENVIRONMENT = "/opt/rigforge/python"
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
-#: Where the interpreter of that environment keeps its packages, for one minor version of Python.
-SITE_PACKAGES = "{environment}/lib/python{version}/site-packages"
+NOTHING = NoOptions()
 
-#: conda's own environment; the others are below it.
-CONDA = "/opt/conda"
-
-#: What packs rigforge-doctor, in its layer alone.
-DOCTOR_ENVIRONMENT = "/opt/doctor"
-
-CUDA_ROOT = "/usr/local/cuda"
+#: What runs each recipe, besides what that imports.
+RUNNERS = ("rigforge.layers.inside",)
 
 #: Layers of which the medium has files, though they are not shipped.
 ON_MEDIUM = ("boot",)
-
-#: Sources besides its own that decide what a recipe makes, as patterns within the package.
-SHARED = {
-    "cuda": ("layers/bytecode.py", "layers/conda*", "layers/cuda_tree.py", "layers/wheels.py"),
-    "python": ("layers/bytecode.py", "layers/conda*", "layers/wheels.py"),
-    "devel": (
-        "layers/bytecode.py",
-        "layers/conda*",
-        "layers/cuda_tree.py",
-        "layers/toolkit.py",
-        "layers/wheels.py",
-    ),
-    "doctor": ("layers/bytecode.py", "layers/wheels.py", *SOURCES),
-    "host": (
-        "closure.py",
-        "doctor/holds.py",
-        "layers/own_files.py",
-        "layers/recipes/jupyter.py",
-        "layers/recipes/remote.py",
-        "machine/**/*",
-    ),
-    "medium": ("closure.py", "guest.py", "layers/own_files.py", "installer/**/*"),
-}
 
 
 @dataclass(frozen=True)
 class Layer:
     """A layer to build: what it stands on, what goes into it, and what its recipe is told.
 
-    `shipped` is false for what only serves to build another layer. `uses` are layers whose product the recipe
-    takes, besides standing on `parent`.
+    No file of it is younger than `epoch` (seconds since 1970). `options` are the recipe's own. `uses` are layers whose
+    product the recipe takes, besides standing on `parent`. `shipped` is false for what only serves to build another
+    layer.
     """
 
     name: str
     parent: Layer | None
     files: tuple[LockedFile, ...]
-    options: Mapping[str, Any] = field(default_factory=dict)
+    epoch: int = 0
+    options: DataclassInstance = NOTHING
     uses: tuple[Layer, ...] = ()
     shipped: bool = True
 
@@ -83,10 +59,15 @@ class Layer:
             "parent": self.parent.key if self.parent else "",
             "uses": [used.key for used in self.uses],
             "files": [[file.basename, file.sha256] for file in self.files],
-            "options": dict(self.options),
+            "options": self.told,
             "recipe": recipe_digest(self.name),
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:40]
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What the recipe is told, by name."""
+        return {"source_date_epoch": self.epoch, **asdict(self.options)}
 
     def chain(self) -> tuple[Layer, ...]:
         """Returns the layer and what it stands on, bottom first."""
@@ -100,41 +81,22 @@ def plan(stack: Stack, lock: Lock) -> tuple[Layer, ...]:
 
     Raises RigforgeError where the MOK's files cannot be read, or where nothing can be built for the distribution.
     """
-    epoch = {"source_date_epoch": _release_date(stack, lock)}
-    cuda = ".".join(lock.versions.get("cuda", "").split(".")[:2])
-    python = {**epoch, "environment": environment(lock), "site_packages": site_packages(lock, stack.python.version)}
-    base = Layer("base", None, lock.part("base"), {**epoch, "suite": stack.system.suite})
-    top, layers = base, [base]
+    epoch = _release_date(stack, lock)
+    top = system = Layer("base", None, lock.part("base"), epoch, base.Options(stack.system.suite))
+    layers = [system]
     for name in ("cuda", "python", "devel"):
         if files := lock.part(name):
-            options = {**python, "cuda_root": CUDA_ROOT, "cuda_version": cuda}
-            top = Layer(name, top, files, {**options, **_conda(files)})
+            top = Layer(name, top, files, epoch, _environment(stack, lock, files))
             layers.append(top)
-    uses: tuple[Layer, ...] = ()
+    serving = []
     if files := lock.part("doctor"):
-        doctor = Layer("doctor", base, files, {**epoch, **_of_the_doctor(lock)}, shipped=False)
-        layers.append(doctor)
-        uses = (doctor,)
-    if lock.part("module"):
-        kernel = {name: lock.versions[name] for name in ("kernel", "kernel_package_version", "driver")}
-        kernel["support"] = distributions.of(stack).module_support(stack)
-        module = Layer("module", top, lock.part("module"), {**epoch, **kernel, **_signing(stack)}, shipped=False)
-        layers.append(module)
-        uses = (*uses, module)
-    host = {
-        **epoch,
-        "kernel": lock.versions["kernel"],
-        "driver": lock.versions.get("driver", ""),
-        "jupyter": _jupyter(lock),
-        "sources_file": list(distributions.of(stack).sources_file(distributions.sources_list(stack))),
-        "enable": list(stack.services.enable),
-        "disable": list(stack.services.disable),
-        **({"expect": stack.gpu.expect} if stack.gpu.expect else {}),
-    }
-    machine = Layer("host", top, lock.part("host"), host, uses)
+        serving.append(Layer("doctor", system, files, epoch, _doctor(lock), shipped=False))
+    if files := lock.part("module"):
+        serving.append(Layer("module", top, files, epoch, _module(stack, lock), shipped=False))
+    machine = Layer("host", top, lock.part("host"), epoch, _machine(stack, lock), tuple(serving))
     loaders = not distributions.of(stack).live_server(stack)
-    boot = Layer("boot", machine, (), {**epoch, "kernel": lock.versions["kernel"], "loaders": loaders}, shipped=False)
-    return (*layers, machine, boot, Layer("medium", machine, (), epoch, (boot,)))
+    start = Layer("boot", machine, (), epoch, boot.Options(lock.versions["kernel"], loaders), shipped=False)
+    return (*layers, *serving, machine, start, Layer("medium", machine, (), epoch, uses=(start,)))
 
 
 def with_pool(layers: Sequence[Layer], iso: str, sources: str) -> tuple[Layer, ...]:
@@ -143,10 +105,8 @@ def with_pool(layers: Sequence[Layer], iso: str, sources: str) -> tuple[Layer, .
     `iso` is the medium's sha256 (hex), `sources` the deb822 source with the pool's key.
     """
     machine = next(layer for layer in layers if layer.name == "host")
-    epoch = machine.options["source_date_epoch"]
-    pool = Layer("pool", machine, (), {"source_date_epoch": epoch, "iso": iso, "sources": sources})
     above = layers.index(machine) + 1
-    return (*layers[:above], pool, *layers[above:])
+    return (*layers[:above], Layer("pool", machine, (), machine.epoch, pool.Options(iso, sources)), *layers[above:])
 
 
 def environment(lock: Lock) -> str:
@@ -165,32 +125,47 @@ def prefix(name: str) -> str:
     return CONDA if name == BASE else f"{CONDA}/envs/{name}"
 
 
-def _jupyter(lock: Lock) -> dict[str, str]:
-    """Returns where JupyterLab is and what its kernel is called; nothing where the lock has none."""
-    if "jupyterlab" not in lock.versions:
-        return {}
-    names = {"python": "Python", "pytorch": "PyTorch"}
-    series = {name: ".".join(lock.versions[name].split(".")[:2]) for name in names if name in lock.versions}
-    return {
-        "environment": environment(lock),
-        "kernel": ", ".join(f"{names[name]} {version}" for name, version in series.items()),
-    }
-
-
-def _conda(files: Iterable[LockedFile]) -> dict[str, Any]:
-    """Returns the option `conda`: the packages, role and path, of each prefix; no option without packages."""
+def _environment(stack: Stack, lock: Lock, files: Iterable[LockedFile]) -> Environment:
+    """Returns the environment, with the conda packages among these files."""
     packages: dict[str, list[str]] = {}
     for file in files:
         if file.kind == "conda":
             packages.setdefault(prefix(file.environment), []).append(file.file)
-    return {"conda": packages} if packages else {}
+    return Environment(
+        environment(lock),
+        site_packages(lock, stack.python.version),
+        cuda_version=_series(lock.versions.get("cuda", "")),
+        conda=packages,
+    )
 
 
-def _of_the_doctor(lock: Lock) -> dict[str, str]:
+def _doctor(lock: Lock) -> doctor.Options:
     """Returns where PyInstaller and the doctor's wheels are installed, for the distribution's own Python."""
-    series = target.system_python((*lock.part("base"), *lock.part("doctor")))
-    packages = SITE_PACKAGES.format(environment=DOCTOR_ENVIRONMENT, version=series)
-    return {"environment": DOCTOR_ENVIRONMENT, "site_packages": packages}
+    version = target.system_python((*lock.part("base"), *lock.part("doctor")))
+    return doctor.Options(SITE_PACKAGES.format(environment=doctor.ENVIRONMENT, version=version))
+
+
+def _machine(stack: Stack, lock: Lock) -> host.Options:
+    names = {"python": "Python", "pytorch": "PyTorch"}
+    known = [f"{names[name]} {_series(lock.versions[name])}" for name in names if name in lock.versions]
+    jupyter = "jupyterlab" in lock.versions
+    sources_file, sources = distributions.of(stack).sources_file(distributions.sources_list(stack))
+    return host.Options(
+        kernel=lock.versions["kernel"],
+        driver=lock.versions.get("driver", ""),
+        sources_file=sources_file,
+        sources=sources,
+        jupyter_environment=environment(lock) if jupyter else "",
+        jupyter_kernel=", ".join(known) if jupyter else "",
+        enable=stack.services.enable,
+        disable=stack.services.disable,
+        expect=stack.gpu.expect or 0,
+    )
+
+
+def _series(version: str) -> str:
+    """Returns major and minor of a version."""
+    return ".".join(version.split(".")[:2])
 
 
 def _release_date(stack: Stack, lock: Lock) -> int:
@@ -204,17 +179,30 @@ def _release_date(stack: Stack, lock: Lock) -> int:
 
 
 def recipe_digest(name: str) -> str:
-    """Returns the hash of the source that builds a layer: its recipe, and what that shares with others."""
-    package = Path(__file__).parent.parent
-    patterns = ["layers/root.py", f"layers/recipes/{name}.py", *SHARED.get(name, ())]
-    sources = [source for pattern in patterns for source in sorted(package.glob(pattern)) if source.is_file()]
-    return hashlib.sha256(b"\0".join(source.read_bytes() for source in sources)).hexdigest()
+    """Returns the hash of the source that decides what a layer becomes (`recipe_sources`)."""
+    sources = [hashlib.sha256(source.read_bytes()).hexdigest() for source in recipe_sources(name)]
+    return hashlib.sha256("".join(sources).encode()).hexdigest()
 
 
-def _signing(stack: Stack) -> dict[str, str]:
-    """The MOK's files and the certificate's digest, so that another key signs the module anew."""
+@cache
+def recipe_sources(name: str) -> tuple[Path, ...]:
+    """Returns the files of this package that decide what a layer becomes, sorted.
+
+    They are what runs its recipe, all that the recipe imports, its `PROGRAMS` (modules that run apart from it or in the
+    layer) with all that these import, and its `DATA` (patterns within the package: what it reads).
+    """
+    recipe = importlib.import_module(f"rigforge.layers.recipes.{name}")
+    modules = (*RUNNERS, recipe.__name__, *getattr(recipe, "PROGRAMS", ()))
+    data = {file for pattern in getattr(recipe, "DATA", ()) for file in closure.PACKAGE.glob(pattern)}
+    return tuple(sorted({*closure.files(*modules), *data}))
+
+
+def _module(stack: Stack, lock: Lock) -> module.Options:
+    """Returns what the module is for, with the MOK's files and the certificate's digest: another key signs it anew."""
+    versions = {name: lock.versions[name] for name in ("kernel", "kernel_package_version", "driver")}
+    unsigned = module.Options(**versions, support=distributions.of(stack).module_support(stack))
     if not stack.secure_boot.key:
-        return {}
+        return unsigned
     key, certificate = Path(stack.secure_boot.key), Path(stack.secure_boot.certificate)
     for file in (key, certificate):
         if not file.is_file():
@@ -223,8 +211,9 @@ def _signing(stack: Stack) -> dict[str, str]:
                 "make a key pair: openssl req -new -x509 -newkey rsa:2048 -nodes -days 36500 -subj '/CN=MOK/' "
                 "-keyout mok.key -out mok.pem",
             )
-    return {
-        "signing_key": str(key.resolve()),
-        "signing_certificate": str(certificate.resolve()),
-        "certificate_sha256": hashlib.sha256(certificate.read_bytes()).hexdigest(),
-    }
+    return replace(
+        unsigned,
+        signing_key=str(key.resolve()),
+        signing_certificate=str(certificate.resolve()),
+        certificate_sha256=hashlib.sha256(certificate.read_bytes()).hexdigest(),
+    )

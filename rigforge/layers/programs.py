@@ -36,7 +36,7 @@ def programs(root: Root) -> Iterator[Root]:
         mount_devices(root.path / "dev")
         with interfaces(place, root.files):
             run(["mount", "--rbind", root.path, place / TARGET.lstrip("/")])
-            yield Root(place, root.files, {}, root.options)
+            yield Root(place, root.files, {}, root.epoch)
     finally:
         run(["umount", "--recursive", place])
         place.rmdir()

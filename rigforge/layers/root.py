@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Any
 
 from rigforge import guest
 from rigforge.layers import confine
@@ -50,17 +49,23 @@ UNSETTLED = ("user.overlay.", "system.posix_acl_")
 
 
 @dataclass(frozen=True)
+class NoOptions:
+    """Options of a recipe that needs to be told nothing."""
+
+
+@dataclass(frozen=True)
 class Root:
     """The mounted root of a layer under construction.
 
     `files` is the directory with the layer's locked files under their own names, seen as /run/files inside;
-    `products` maps the names of layers in use to the directories with what they made; `options` are the layer's.
+    `products` maps the names of layers in use to the directories with what they made; no file is younger than `epoch`
+    (seconds since 1970).
     """
 
     path: Path
     files: Path
     products: Mapping[str, Path]
-    options: Mapping[str, Any]
+    epoch: int
 
     def chroot(self, argv: Sequence[Argument], *, proc: str = "", **env: str) -> str:
         """Runs a program confined to the root and returns its standard output.
@@ -87,7 +92,7 @@ class Root:
             "LC_ALL": "C.UTF-8",
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "PYTHONHASHSEED": "0",
-            "SOURCE_DATE_EPOCH": str(self.options["source_date_epoch"]),
+            "SOURCE_DATE_EPOCH": str(self.epoch),
             "TMPDIR": "/tmp",
             "TZ": "UTC",
             **env,

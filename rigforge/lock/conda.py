@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable
 
 from rigforge.compat.tables import tables
 from rigforge.errors import RigforgeError
 from rigforge.lock.form import said_by
 from rigforge.lock.model import LockedFile
+from rigforge.records.conda import BASE, CUDA, ROLE
 from rigforge.sources.conda import Channel, Package, closure
 from rigforge.stack.model import Stack
-
-#: The channel's role.
-ROLE = "conda-forge"
-
-#: conda's own environment, which has nothing but conda and mamba.
-BASE = "base"
 
 #: The packages that have what people ask for by another name.
 COMPONENTS = {
@@ -27,13 +21,6 @@ COMPONENTS = {
     "python": "python",
     "jupyterlab": "jupyterlab",
 }
-
-#: conda-forge's packages of CUDA and what NVIDIA builds on it (the feedstocks of the team conda-forge/cuda).
-CUDA = re.compile(
-    r"cuda-.+|cudnn|nccl|cusparselt|cutensor"
-    r"|lib(cublas|cudnn|cudss|cufft|cufile|curand|cusolver|cusparse|cusparselt|cutensor|npp|nvfatbin|nvjitlink"
-    r"|nvjpeg|nvptxcompiler|nvshmem)[0-9]*(-.+)?"
-)
 
 
 def virtual_packages(stack: Stack, kernel: str, glibc: tuple[int, int]) -> dict[str, tuple[str, str]]:

@@ -11,13 +11,14 @@ from rigforge import distributions
 from rigforge.console import step
 from rigforge.distributions import Distribution
 from rigforge.lock import doctor, prebuilt, target
-from rigforge.lock.conda import ROLE, conda_versions, resolve_conda, virtual_packages
+from rigforge.lock.conda import conda_versions, resolve_conda, virtual_packages
 from rigforge.lock.decision import decide, settle
 from rigforge.lock.driver import driver_version, pin_driver
 from rigforge.lock.model import Lock, LockedFile, asked, in_order
 from rigforge.lock.replay import refuse_older
 from rigforge.lock.toolkit import check_toolkit
 from rigforge.lock.wheels import resolve_wheels, wheel_versions
+from rigforge.records.conda import ROLE
 from rigforge.sources import apt, live_server
 from rigforge.sources.conda import Channel
 from rigforge.sources.keyring import checked_keyring

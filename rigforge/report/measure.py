@@ -15,7 +15,7 @@ from typing import Any
 from packaging.utils import canonicalize_name
 
 from rigforge.foreign import leaving_out
-from rigforge.layers.inside import disk_bytes
+from rigforge.layers.squashfs import disk_bytes
 
 #: A package's kind and name, as a lock has them.
 Owner = tuple[str, str]

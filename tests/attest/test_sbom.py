@@ -191,7 +191,7 @@ def test_a_module_that_is_gone_is_named_with_what_to_do(tmp_path: Path) -> None:
 def test_a_signed_module_names_the_certificate(tmp_path: Path) -> None:
     layers, cache = build(tmp_path)
     (host,) = (layer for layer in layers if layer.name == "host")
-    signed = replace(host.uses[-1], options={**host.uses[-1].options, "certificate_sha256": "ab" * 32})
+    signed = replace(host.uses[-1], options=replace(host.uses[-1].options, certificate_sha256="ab" * 32))
     signed_host = replace(host, uses=(signed,))
     for old, new in ((host.uses[-1], signed), (host, signed_host)):
         cache.layer(old).rename(cache.layer(new))

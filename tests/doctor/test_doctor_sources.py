@@ -7,8 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import rigforge
-from rigforge.doctor.build import SOURCES, found
+from rigforge import closure
+from rigforge.doctor.build import MODULES
+
+#: What packs the program, and what Pythons of others run.
+UNPACKED = {*closure.files("rigforge.doctor.build", "rigforge.compat.probe", "rigforge.doctor.load.worker")}
 
 #: Imports the whole program but what only the builder runs.
 _EVERYTHING = """
@@ -25,4 +28,4 @@ def test_every_module_that_the_program_imports_is_among_its_sources() -> None:
     done = subprocess.run([sys.executable, "-c", _EVERYTHING], check=True, stdout=subprocess.PIPE, text=True)
     imported = {Path(file) for file in json.loads(done.stdout)}
     assert len(imported) > 20
-    assert imported <= set(found(Path(rigforge.__file__).parent, SOURCES))
+    assert imported <= {*closure.with_folders(closure.files(*MODULES)), *UNPACKED}

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from machines import GIB, KERNEL, Examine, program, write
 
-from rigforge.doctor import holds
 from rigforge.doctor.checks import containers, storage
 from rigforge.doctor.machine import Machine
 from rigforge.doctor.nvml import Nvml
+from rigforge.machine import pins
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_what_the_system_says(
 def test_what_a_pin_holds_is_held(examine: Examine, healthy: Callable[[int], str], root: Path) -> None:
     told = healthy(1)
     program(root, "apt-mark", "true")
-    write(root / holds.FILE, holds.pins({f"linux-image-{KERNEL}": "6.1.1-1", "libcuda1": "580.95.05-1"}))
+    write(root / pins.FILE, pins.text({f"linux-image-{KERNEL}": "6.1.1-1", "libcuda1": "580.95.05-1"}))
     found = examine(told)["checks"]["held-packages"]
     assert (found["status"], found["measured"]) == ("ok", f"2 packages, linux-image-{KERNEL} among them")
 

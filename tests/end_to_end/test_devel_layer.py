@@ -34,7 +34,7 @@ def in_the_layers(request: dict[str, Any]) -> None:
     place = Path(request["place"])
     for name in ("files", "upper", "work", "mounted"):
         (place / name).mkdir()
-    root = Root(place / "mounted", place / "files", {}, {"source_date_epoch": 0})
+    root = Root(place / "mounted", place / "files", {}, 0)
     lowers = [Path(lower) for lower in request["lowers"]]
     with (
         overlay(root.path, lowers=lowers, upper=place / "upper", work=place / "work"),

@@ -20,9 +20,9 @@ from debian.deb822 import Deb822
 from test_live_server import ENTER, boot, told
 from ubuntu_archive import DRIVER, USER_SPACE, Debian, debian, fill
 
-from rigforge.doctor import holds
 from rigforge.images.oci import read_index
 from rigforge.lock.model import read
+from rigforge.machine import pins
 from rigforge.stack.load import load
 from rigforge.stack.model import Stack
 from rigforge.store.checksums import sha256, to_text
@@ -203,7 +203,7 @@ def test_kernel_modules_and_user_space_are_of_one_lock_and_held_together(rig: Ri
     status = content(host, "var/lib/dpkg/status")
     # The installer makes an initramfs of no kernel in another state.
     assert {stanza["Status"] for stanza in Deb822.iter_paragraphs(status)} == {"install ok installed"}
-    held = {stanza["Package"] for stanza in Deb822.iter_paragraphs(content(host, holds.FILE))}
+    held = {stanza["Package"] for stanza in Deb822.iter_paragraphs(content(host, pins.FILE))}
     kernel = lock.versions["kernel"]
     assert held >= {*USER_SPACE, f"linux-image-{kernel}", f"linux-modules-nvidia-580-server-open-{kernel}"}
     assert held >= {"linux-image-generic", "linux-modules-nvidia-580-server-open-generic"}

@@ -10,7 +10,7 @@ from rigforge.images.container import pack_doctor
 from rigforge.layers.build import Cache
 from rigforge.layers.plan import Layer
 
-DOCTOR = Layer("doctor", None, (), {"source_date_epoch": 1_700_000_000}, shipped=False)
+DOCTOR = Layer("doctor", None, (), 1_700_000_000, shipped=False)
 
 
 def test_its_layer_holds_the_program_and_nothing_of_what_packed_it(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import os
 import shutil
 import stat
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +19,14 @@ from rattler import PrefixRecord
 from rigforge import namespace
 from rigforge.errors import RigforgeError
 from rigforge.layers import conda
+from rigforge.layers.environment import Environment
 from rigforge.layers.root import Root, interfaces, settle
 from rigforge.process import run
 from tests.sources.conda_channel import PLACEHOLDER_LENGTH, TOKEN, CondaChannel
 
 EPOCH = 1_700_000_000
 PREFIX = "/opt/conda/envs/rig"
-OPTIONS = {
-    "source_date_epoch": EPOCH,
-    "environment": PREFIX,
-    "site_packages": f"{PREFIX}/lib/python3.12/site-packages",
-    "cuda_root": "/opt/cuda",
-    "cuda_version": "12.8",
-}
+OPTIONS = Environment(PREFIX, f"{PREFIX}/lib/python3.12/site-packages", "/opt/cuda", "12.8")
 MINOR = "lib/python3.12/site-packages"
 CUDA = ["conda-forge:linux-64/cuda-cudart-12.8.90-0.conda"]
 OTHERS = [
@@ -101,9 +97,12 @@ def link_into_a_root(request: Mapping[str, Any]) -> None:
     run(["mount", "-o", "bind,ro", "/usr", path / "usr"])
     run(["mount", "-t", "tmpfs", "programs", path / "usr/local/bin"])
     for step, recipe in zip(request["steps"], request["recipes"], strict=True):
-        root = Root(path, Path(request["files"]), {}, {**OPTIONS, "conda": step})
+        root = Root(path, Path(request["files"]), {}, EPOCH)
         with interfaces(path, root.files):
-            importlib.import_module(recipe).build(root) if recipe else conda.install(root)
+            if recipe:
+                importlib.import_module(recipe).build(root, replace(OPTIONS, conda=step))
+            else:
+                conda.install(root, step)
             if request["run"]:
                 (path / "said").write_text(root.chroot(request["run"]))
     run(["umount", "--recursive", path / "usr"])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from rigforge.errors import RigforgeError
-from rigforge.layers.conda_pins import PINNED, conda_names, pin, pins
+from rigforge.layers.conda import PINNED, conda_names, pin, pins
 from rigforge.layers.root import Root
 from rigforge.sources.conda import Channel
 from tests.sources.conda_channel import CondaChannel
@@ -22,8 +22,7 @@ class Environment:
     """An environment in a root, with records of conda packages and metadata of wheels."""
 
     def __init__(self, path: Path) -> None:
-        options = {"environment": f"/{PREFIX}", "site_packages": f"/{SITE_PACKAGES}"}
-        self.root = Root(path, path / "files", {}, options)
+        self.root = Root(path, path / "files", {}, 0)
         self.prefix, self.site_packages = path / PREFIX, path / SITE_PACKAGES
         self.site_packages.mkdir(parents=True)
 
@@ -129,7 +128,7 @@ def test_names_are_tried_as_conda_forge_writes_them() -> None:
 
 def test_the_file_says_why_and_what_to_do_instead(environment: Environment) -> None:
     environment.add_wheel("torch", "2.14.1")
-    pin(environment.root)
+    pin(environment.root, f"/{PREFIX}", f"/{SITE_PACKAGES}")
     text = (environment.prefix / "conda-meta/pinned").read_text()
     assert text == PINNED.format(pins="libtorch ==2.14.1 pypi_0\npytorch ==2.14.1 pypi_0")
     assert [line for line in text.splitlines() if not line.startswith("#")] == environment.pins
@@ -138,5 +137,5 @@ def test_the_file_says_why_and_what_to_do_instead(environment: Environment) -> N
 def test_an_environment_that_is_not_condas_has_no_pins(tmp_path: Path) -> None:
     environment = Environment(tmp_path)
     environment.add_wheel("torch", "2.14.1")
-    pin(environment.root)
+    pin(environment.root, f"/{PREFIX}", f"/{SITE_PACKAGES}")
     assert not (environment.prefix / "conda-meta").exists()

@@ -143,7 +143,7 @@ def attacked(request: Mapping[str, Any]) -> None:
     run(["mount", "-o", "bind,ro", "/usr", path / "usr"])
     run(["mount", "-t", "tmpfs", "tmpfs", path / "usr/sbin"])
     shutil.copytree("/usr/sbin", path / "usr/sbin", dirs_exist_ok=True, symlinks=True)
-    root = Root(path, files, {}, {"source_date_epoch": EPOCH})
+    root = Root(path, files, {}, EPOCH)
     with interfaces(path, files):
         root.write("tmp/asked.json", json.dumps(request["asked"]))
         root.install_packages()

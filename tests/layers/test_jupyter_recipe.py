@@ -28,11 +28,11 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[Any]]:
     return commands
 
 
-def root(folder: Path, options: dict[str, str]) -> Root:
+def root(folder: Path) -> Root:
     logo = folder / ENVIRONMENT.lstrip("/") / "share/jupyter/kernels/python3/logo-svg.svg"
     logo.parent.mkdir(parents=True)
     logo.write_text("<svg/>")
-    return Root(folder, folder, {}, {"jupyter": options})
+    return Root(folder, folder, {}, 0)
 
 
 def host(stack: str) -> Layer:
@@ -41,7 +41,7 @@ def host(stack: str) -> Layer:
 
 
 def test_the_service_is_every_users_and_the_first_one_needs_no_login(tmp_path: Path, ran: list[Sequence[Any]]) -> None:
-    jupyter.add(root(tmp_path, {"environment": ENVIRONMENT, "kernel": "Python 3.11, PyTorch 2.10"}))
+    jupyter.add(root(tmp_path), ENVIRONMENT, "Python 3.11, PyTorch 2.10")
     assert ["systemctl", "--global", "enable", "jupyter.service"] in ran
     assert ["systemctl", "enable", "rigforge-linger.service"] in ran
     unit = configparser.RawConfigParser(strict=False)
@@ -55,7 +55,7 @@ def test_the_service_is_every_users_and_the_first_one_needs_no_login(tmp_path: P
 
 
 def test_the_kernel_has_a_name_to_recognise_it_by(tmp_path: Path, ran: list[Sequence[Any]]) -> None:
-    jupyter.add(root(tmp_path, {"environment": ENVIRONMENT, "kernel": "Python 3.11, PyTorch 2.10"}))
+    jupyter.add(root(tmp_path), ENVIRONMENT, "Python 3.11, PyTorch 2.10")
     folder = tmp_path / "usr/share/rigforge/jupyter/kernels/python3"
     kernel = json.loads((folder / "kernel.json").read_text())
     assert kernel["display_name"] == "Python 3.11, PyTorch 2.10"
@@ -64,15 +64,16 @@ def test_the_kernel_has_a_name_to_recognise_it_by(tmp_path: Path, ran: list[Sequ
 
 
 def test_a_stack_without_jupyterlab_gets_nothing(tmp_path: Path, ran: list[Sequence[Any]]) -> None:
-    jupyter.add(root(tmp_path, {}))
+    jupyter.add(root(tmp_path), "", "")
     assert ran == []
     assert not (tmp_path / "etc").exists()
 
 
 def test_the_plan_tells_where_jupyterlab_is_and_what_is_in_it() -> None:
-    assert host("smoke").options["jupyter"] == {}
-    told = host("debian-12").options["jupyter"]
-    assert told == {"environment": ENVIRONMENT, "kernel": "Python 3.11, PyTorch 2.10"}
+    assert host("smoke").told["jupyter_environment"] == ""
+    told = host("debian-12").told
+    assert told["jupyter_environment"] == ENVIRONMENT
+    assert told["jupyter_kernel"] == "Python 3.11, PyTorch 2.10"
 
 
 def test_another_series_of_pytorch_rebuilds_the_machine_by_its_kernels_name() -> None:

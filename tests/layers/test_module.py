@@ -38,7 +38,7 @@ def test_the_compilers_own_first_error_is_quoted(log: str, line: str) -> None:
 
 def unpack(request: dict[str, Any]) -> None:
     """Inside: as the recipe does, with the machine's own root."""
-    root = Root(Path("/"), Path("/"), {}, {"source_date_epoch": 0})
+    root = Root(Path("/"), Path("/"), {}, 0)
     assert unpacked(root, Path(request["module"])).name == "nvidia.ko"
 
 

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from rigforge import closure
 from rigforge.errors import RigforgeError
-from rigforge.layers.plan import Layer, plan, recipe_digest, with_pool
+from rigforge.layers import recipes
+from rigforge.layers.plan import Layer, plan, recipe_digest, recipe_sources, with_pool
 from rigforge.lock.model import Lock, LockedArchive, LockedFile
 from rigforge.stack.load import load
 from rigforge.stack.model import Stack
@@ -73,7 +75,7 @@ def test_no_value_of_the_site_rebuilds_a_layer(stack: Stack, setting: str) -> No
 def test_how_many_cards_are_expected_is_of_the_machines_layer_alone(stack: Stack, tmp_path: Path) -> None:
     (tmp_path / "rig.toml").write_text('extends = "debian-12"\n[gpu]\nexpect = 4\n')
     before, after = plan(stack, WHOLE), plan(load(str(tmp_path / "rig.toml")), WHOLE)
-    assert [layer.name for layer in after if layer.options.get("expect")] == ["host"]
+    assert [layer.name for layer in after if layer.told.get("expect")] == ["host"]
     changed = [name for name, key in keys(before).items() if keys(after)[name] != key]
     assert changed == ["host", "boot", "medium"]
 
@@ -107,10 +109,61 @@ def test_another_doctor_rebuilds_the_host_and_nothing_that_images_share(
     assert [name for name in before if before[name] != after[name]] == ["doctor", "host", "boot", "medium"]
 
 
+RECIPES = sorted(file.stem for file in Path(recipes.__file__).parent.glob("*.py") if "Options" in file.read_text())
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_change_of_any_file_that_decides_what_a_layer_becomes_is_another_key(
+    recipe: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = recipe_digest(recipe)
+    read = Path.read_bytes
+    for changed in recipe_sources(recipe):
+        monkeypatch.setattr(Path, "read_bytes", lambda file, changed=changed: read(file) + b"#" * (file == changed))
+        assert recipe_digest(recipe) != before, changed
+    monkeypatch.setattr(Path, "read_bytes", read)
+    assert recipe_digest(recipe) == before
+
+
+def test_a_recipe_imports_few_files_and_no_words_for_people() -> None:
+    """What it imports is part of its key: a message that is put better must not build gigabytes anew."""
+    imported = {name: closure.files(f"{recipes.__name__}.{name}") for name in RECIPES}
+    names = {name: [str(file.relative_to(closure.PACKAGE)) for file in files] for name, files in imported.items()}
+    print(*(f"{name} {len(files)}: {' '.join(files)}" for name, files in names.items()), sep="\n")
+    assert len(RECIPES) == 10
+    assert [name for name, files in imported.items() if len(files) > 12] == []
+    assert [name for name, files in names.items() if {"console.py", "plain.py", "report"} & {*files}] == []
+
+
+@pytest.mark.parametrize(
+    ("recipe", "file"),
+    [
+        ("cuda", "records/conda.py"),
+        ("cuda", "layers/conda_prefix.py"),
+        ("base", "process.py"),
+        ("python", "layers/conda_names.toml"),
+        ("doctor", "doctor/checks/driver.py"),
+        ("doctor", "compat/gpus.toml"),
+        ("host", "machine/libraries.py"),
+        ("host", "machine/units/rigforge-cdi.service"),
+        ("medium", "installer/section.py"),
+        ("medium", "guest.py"),
+    ],
+)
+def test_what_decides_is_found_however_far_off(recipe: str, file: str) -> None:
+    assert closure.PACKAGE / file in recipe_sources(recipe)
+
+
+def test_installer_and_machine_do_not_rebuild_each_other() -> None:
+    rooms = {name: {file.relative_to(closure.PACKAGE).parts[0] for file in recipe_sources(name)} for name in RECIPES}
+    assert [name for name in RECIPES if "installer" in rooms[name]] == ["medium"]
+    assert "machine" not in rooms["medium"]
+
+
 def test_the_doctor_is_packed_with_the_distributions_own_python(stack: Stack) -> None:
     (doctor,) = (layer for layer in plan(stack, WHOLE) if layer.name == "doctor")
     assert [layer.name for layer in doctor.chain()] == ["base", "doctor"]
-    assert doctor.options["site_packages"] == "/opt/doctor/lib/python3.11/site-packages"
+    assert doctor.told["site_packages"] == "/opt/doctor/lib/python3.11/site-packages"
 
 
 def test_the_owners_key_rebuilds_the_module_and_what_holds_it(stack: Stack, tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ import pytest
 
 from rigforge import namespace
 from rigforge.errors import RigforgeError
-from rigforge.layers.inside import content_bytes
 from rigforge.layers.root import clean, overlay, settle
+from rigforge.layers.squashfs import content_bytes
 
 EPOCH = 1_700_000_000
 

@@ -17,7 +17,7 @@ from rigforge.lock.model import LockedFile
 from rigforge.report.timing import Step, of_blobs, of_downloads, steps
 from rigforge.store.store import Store
 
-LAYER = Layer("base", None, (), {"source_date_epoch": 1_700_000_000})
+LAYER = Layer("base", None, (), 1_700_000_000)
 
 
 @pytest.fixture

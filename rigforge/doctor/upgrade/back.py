@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 
-from rigforge.doctor import holds
 from rigforge.doctor.machine import Machine
 from rigforge.doctor.upgrade import kept
 from rigforge.doctor.upgrade.debian import COMPILERS
 from rigforge.doctor.upgrade.doing import Doing, Failed
 from rigforge.doctor.upgrade.module import compile_for
 from rigforge.doctor.upgrade.packages import Package, Packages
+from rigforge.machine import pins
 
 
 def put_back(doing: Doing, record: kept.Record, say: Callable[[str], None]) -> None:
@@ -51,9 +51,9 @@ def put_back(doing: Doing, record: kept.Record, say: Callable[[str], None]) -> N
 def hold(doing: Doing, names: Iterable[str]) -> None:
     """Holds what is installed of these packages in its present version, and nothing else."""
     installed = Packages(doing.machine).installed
-    file = doing.machine.root / holds.FILE
+    file = doing.machine.root / pins.FILE
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(holds.pins({name: installed[name].version for name in names if name in installed}))
+    file.write_text(pins.text({name: installed[name].version for name in names if name in installed}))
 
 
 def make_menu(doing: Doing, *kernels: str) -> None:

@@ -1,1 +1,1 @@
-"""One module a layer; each has `build(root)`, which changes the mounted root to what the layer is."""
+"""How layers are made, one module a layer: its typed options, what of this package goes into it, and `build`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from rigforge.layers import confine
 from rigforge.layers.programs import TARGET, programs
 from rigforge.layers.root import Root
@@ -16,9 +18,16 @@ EXCLUDED = ("/usr/share/doc/*", "/usr/share/info/*", "/usr/share/lintian/*", "/u
 INCLUDED = ("/usr/share/doc/*/copyright", "/usr/share/locale/locale.alias")
 
 
-def build(root: Root) -> None:
+@dataclass(frozen=True)
+class Options:
+    """`suite` is the distribution's, as its archive names it."""
+
+    suite: str
+
+
+def build(root: Root, options: Options) -> None:
     """Fills the empty root."""
-    suite = root.options["suite"]
+    suite = options.suite
     archive = root.files
     release = ["-o", f"APT::FTPArchive::Release::Suite={suite}", "-o", f"APT::FTPArchive::Release::Codename={suite}"]
     # The index is made from files whose checksums came from a signed one, hence trusted=yes below.

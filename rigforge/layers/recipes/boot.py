@@ -5,6 +5,7 @@ Not shipped as a layer: the medium has these files beside the layers.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from rigforge import guest
@@ -35,14 +36,21 @@ EFI = {
 EFI_IMAGE_KIB = 8192
 
 
-def build(root: Root) -> None:
+@dataclass(frozen=True)
+class Options:
+    """`kernel` as `uname -r` has it; `loaders`: whether the medium gets memory test and boot images from here."""
+
+    kernel: str
+    loaders: bool
+
+
+def build(root: Root, options: Options) -> None:
     """Fills /medium with kernel and initramfs and, unless the medium has its own, memory test and boot images."""
     medium = root.at("medium", follow=False)
     medium.mkdir()
-    kernel = root.options["kernel"]
     for name in ("vmlinuz", "initrd.img"):
-        root.take(f"boot/{name}-{kernel}", medium / name)
-    if root.options["loaders"]:
+        root.take(f"boot/{name}-{options.kernel}", medium / name)
+    if options.loaders:
         _loaders(root, medium)
 
 
@@ -64,7 +72,7 @@ def _loaders(root: Root, medium: Path) -> None:
 def _efi_image(root: Root, image: Path) -> None:
     """Makes the EFI system partition: a FAT file system of `EFI_IMAGE_KIB` KiB, the same bytes every time."""
     run(["mkfs.vfat", "--invariant", "-C", "-F", "12", "-n", "RIGFORGE", image, str(EFI_IMAGE_KIB)])
-    dated = {"SOURCE_DATE_EPOCH": str(root.options["source_date_epoch"])}
+    dated = {"SOURCE_DATE_EPOCH": str(root.epoch)}
     run(["mmd", "-i", image, "::EFI", "::EFI/BOOT"], env=dated)
     for name, source in EFI.items():
         run(["mcopy", "-i", image, guest.regular(root.path, source), f"::EFI/BOOT/{name}"], env=dated)

@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass
 
 from rigforge import guest
-from rigforge.doctor.build import PROGRAM, lay_out
+from rigforge.doctor import build as packing
+from rigforge.doctor.build import PROGRAM
 from rigforge.layers import wheels
 from rigforge.layers.root import Root
 
 WORK = "/tmp/doctor"
 
 
-def build(root: Root) -> None:
+#: What it packs, and what that reads.
+PROGRAMS, DATA = packing.MODULES, packing.DATA
+
+#: The environment that packs it, in this layer alone.
+ENVIRONMENT = "/opt/doctor"
+
+
+@dataclass(frozen=True)
+class Options:
+    """`site_packages` is where the interpreter of `ENVIRONMENT` keeps its packages."""
+
+    site_packages: str
+
+
+def build(root: Root, options: Options) -> None:
     """Installs what packs it; the program is left in the layer's root as /rigforge-doctor."""
     root.install_packages()
-    environment = root.options["environment"]
-    root.chroot(["python3", "-m", "venv", "--without-pip", environment])
-    wheels.install(root)
-    arguments = lay_out(root.at(WORK))
-    packer = [f"{environment}/bin/python", "-m", "PyInstaller", *arguments]
+    root.chroot(["python3", "-m", "venv", "--without-pip", ENVIRONMENT])
+    wheels.install(root, ENVIRONMENT, options.site_packages)
+    arguments = packing.lay_out(root.at(WORK))
+    packer = [f"{ENVIRONMENT}/bin/python", "-m", "PyInstaller", *arguments]
     # A library that is preloaded into the packer would be taken for one of the program's.
     clean = ["env", f"--chdir={WORK}", "--unset=LD_PRELOAD"]
     root.chroot([*clean, *packer], PYINSTALLER_CONFIG_DIR=f"{WORK}/cache")

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import PurePath
 
 from rigforge import guest
-from rigforge.doctor import holds
-from rigforge.doctor.build import PROGRAM
 from rigforge.layers import own_files
 from rigforge.layers.recipes import jupyter, remote
 from rigforge.layers.root import Root
+from rigforge.machine import pins
+from rigforge.machine.report import DOCTOR
+
+CDI = "rigforge.machine.cdi"
+
+#: What the units start, and what else of the package stays on the machine.
+PROGRAMS = (CDI, jupyter.PROGRAM, *remote.PROGRAMS)
+DATA = ("machine/firewall.nft", "machine/rigforge-python", "machine/units/*", "machine/user_units/*")
 
 NO_NOUVEAU = """\
 blacklist nouveau
@@ -37,41 +45,61 @@ SuccessExitStatus=1
 """
 
 
-def build(root: Root) -> None:
+@dataclass(frozen=True)
+class Options:
+    """What a machine is made of; empty or 0 where it has none of it.
+
+    `kernel` as `uname -r` has it, `driver` NVIDIA's version, `expect` how many cards the machine is to have.
+    `jupyter_environment` is the prefix that has JupyterLab, `jupyter_kernel` what its notebooks' kernel is called.
+    `sources_file` and `sources` are apt's list and what it says; `enable` and `disable` are units.
+    """
+
+    kernel: str
+    driver: str
+    sources_file: str
+    sources: str
+    jupyter_environment: str
+    jupyter_kernel: str
+    enable: Sequence[str]
+    disable: Sequence[str]
+    expect: int = 0
+
+
+def build(root: Root, options: Options) -> None:
     """Installs the packages, makes one initramfs for all of them, and sets the services."""
-    kernel = root.options["kernel"]
     if module := root.products.get("module"):
         shutil.copy(guest.regular(module, "nvidia-modules.deb"), root.files)
         root.write("etc/modprobe.d/rigforge-nouveau.conf", NO_NOUVEAU)
     if doctor := root.products.get("doctor"):
-        shutil.copy(guest.regular(doctor, PROGRAM), root.at(f"usr/bin/{PROGRAM}"))
+        shutil.copy(guest.regular(doctor, PurePath(DOCTOR).name), root.at(DOCTOR))
     with _without_initramfs(root):
         root.install_packages()
-    root.chroot(["depmod", "-a", kernel])
-    root.chroot(["update-initramfs", "-c", "-k", kernel])
+    root.chroot(["depmod", "-a", options.kernel])
+    root.chroot(["update-initramfs", "-c", "-k", options.kernel])
     remote.build(root)
     root.write("etc/locale.gen", f"{LOCALE} UTF-8\n")
     root.chroot(["locale-gen"])
     root.write("etc/default/locale", f"LANG={LOCALE}\n")
     # No boot waits for a cable: the unit times out after two minutes where a port is unplugged.
     root.chroot(["systemctl", "mask", "systemd-networkd-wait-online.service"])
-    if root.options["driver"]:
+    if options.driver:
         root.write("etc/systemd/system/nvidia-persistenced.service.d/rigforge.conf", WITH_GPU)
         root.write("etc/systemd/system/systemd-modules-load.service.d/rigforge.conf", MODULES_LOAD)
-        own_files.add_modules(root, "rigforge.machine.cdi")
+        own_files.add_modules(root, CDI)
         own_files.add_units(root, "machine", "rigforge-cdi.service")
-    if root.options["driver"] and doctor:
+    if options.driver and doctor:
         own_files.add_units(root, "machine", "rigforge-remember.service")
-    if expect := root.options.get("expect"):
-        root.write(EXPECTED, f"{EXPECT}={expect}\n")
+    if options.expect:
+        root.write(EXPECTED, f"{EXPECT}={options.expect}\n")
     if root.exists("usr/lib/systemd/system/docker.socket"):
         own_files.add_units(root, "machine", "rigforge-docker.service")
-    jupyter.add(root)
-    _hold(root)
+    jupyter.add(root, options.jupyter_environment, options.jupyter_kernel)
+    if options.driver:
+        _hold(root, options.driver)
     # Not before, for apt cannot read a list whose mirrors the installer has yet to fill in.
-    root.write(*root.options["sources_file"])
-    for verb in ("enable", "disable"):
-        if units := root.options[verb]:
+    root.write(options.sources_file, options.sources)
+    for verb, units in (("enable", options.enable), ("disable", options.disable)):
+        if units:
             root.chroot(["systemctl", verb, *units])
 
 
@@ -88,11 +116,8 @@ def _without_initramfs(root: Root) -> Iterator[None]:
         root.chroot(["dpkg-divert", "--local", "--rename", "--remove", tool])
 
 
-def _hold(root: Root) -> None:
+def _hold(root: Root, driver: str) -> None:
     """Holds kernel and driver, so that no upgrade parts them; with no driver the kernel stays free."""
-    if not root.options["driver"]:
-        return
-    driver = root.options["driver"]
     versions = {}
     listed = root.chroot(["dpkg-query", "--show", "--showformat", "${Package} ${source:Package} ${Version}\\n"])
     for line in listed.splitlines():
@@ -101,4 +126,4 @@ def _hold(root: Root) -> None:
         of_driver = source.startswith("nvidia-graphics-drivers") or version.startswith(f"{driver}-")
         if of_driver or package.startswith(("linux-image-", "linux-modules-", "nvidia-modules-")):
             versions[package] = version
-    root.write(holds.FILE, holds.pins(versions))
+    root.write(pins.FILE, pins.text(versions))

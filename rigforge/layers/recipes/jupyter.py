@@ -7,21 +7,23 @@ import json
 from rigforge.layers import own_files
 from rigforge.layers.root import Root
 
+#: What the service starts.
+PROGRAM = "rigforge.machine.jupyter"
+
 #: Jupyter's data (kernels) that come before the environment's own; the unit names it.
 DATA = "usr/share/rigforge/jupyter"
 
 
-def add(root: Root) -> None:
-    """Adds the service, enabled for every user, and the kernel; nothing to a stack without JupyterLab."""
-    options = root.options["jupyter"]
-    if not options:
+def add(root: Root, environment: str, kernel: str) -> None:
+    """Adds the service, enabled for every user, and the notebooks' kernel `kernel`; nothing without an environment."""
+    if not environment:
         return
-    own_files.add_modules(root, "rigforge.machine.jupyter")
+    own_files.add_modules(root, PROGRAM)
     own_files.add(root, "machine/rigforge-python", "usr/bin/rigforge-python", 0o755)
     own_files.add(root, "machine/user_units/jupyter.service", "etc/systemd/user/jupyter.service")
     root.chroot(["systemctl", "--global", "enable", "jupyter.service"])
     own_files.add_units(root, "machine", "rigforge-linger.service")
-    _add_kernel(root, options["environment"], options["kernel"])
+    _add_kernel(root, environment, kernel)
 
 
 def _add_kernel(root: Root, environment: str, name: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rigforge.layers import own_files
-from rigforge.layers.root import Root
+from rigforge.layers.root import NoOptions, Root
 
 #: What the units start.
 PROGRAMS = ("rigforge.installer.check", "rigforge.installer.install")
@@ -16,6 +16,7 @@ UNITS = (
     "rigforge-install.target",
     "rigforge-shell@.service",
 )
+DATA = tuple(f"installer/units/{unit}" for unit in UNITS)
 
 #: Whoever holds the stick holds the machine; there is no network login in the live system.
 AUTOLOGIN = """\
@@ -29,11 +30,14 @@ Rigforge live system: nothing on this machine's disks is touched. `python` is th
 """
 
 
-def build(root: Root) -> None:
+Options = NoOptions
+
+
+def build(root: Root, options: Options) -> None:
     """Adds the installer, as the package `rigforge.installer` under /usr/lib/rigforge."""
     own_files.add_modules(root, *PROGRAMS)
-    for unit in UNITS:
-        own_files.add(root, f"installer/units/{unit}", f"etc/systemd/system/{unit}")
+    for file, unit in zip(DATA, UNITS, strict=True):
+        own_files.add(root, file, f"etc/systemd/system/{unit}")
     for console in ("getty@tty1", "serial-getty@ttyS0"):
         root.write(f"etc/systemd/system/{console}.service.d/autologin.conf", AUTOLOGIN)
     root.write("etc/motd", GREETING)

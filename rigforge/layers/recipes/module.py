@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rigforge.errors import RigforgeError
@@ -36,12 +37,29 @@ depmod -a {kernel}
 """
 
 
-def build(root: Root) -> None:
+@dataclass(frozen=True)
+class Options:
+    """The kernel (as `uname -r` has it), its package's version, NVIDIA's version, and the package of its support files.
+
+    `signing_key` and `signing_certificate` are the owner's MOK, paths on the building machine, empty for none;
+    `certificate_sha256` (hex) makes another one another layer.
+    """
+
+    kernel: str
+    kernel_package_version: str
+    driver: str
+    support: str
+    signing_key: str = ""
+    signing_certificate: str = ""
+    certificate_sha256: str = ""
+
+
+def build(root: Root, options: Options) -> None:
     """Compiles the module; the .deb is left in the layer's root as /nvidia-modules.deb.
 
     Raises RigforgeError with the compiler's own first error line where the module does not compile.
     """
-    kernel, driver = root.options["kernel"], root.options["driver"]
+    kernel, driver = options.kernel, options.driver
     # dkms would otherwise sign with a key that it makes itself, and build on installation already.
     root.write("etc/dkms/framework.conf.d/rigforge.conf", 'sign_file="/nonexistent"\n')
     root.write("etc/dkms/no-autoinstall", "")
@@ -61,7 +79,7 @@ def build(root: Root) -> None:
             "choose another driver ([driver] version) or kernel ([kernel] package) in the stack, then `invoke lock`",
         ) from None
     modules = root.glob(f"{tree}/{kernel}/x86_64/module/*.ko*")
-    _pack(root, modules)
+    _pack(root, options, modules)
 
 
 def first_error(log: str) -> str:
@@ -74,8 +92,8 @@ def first_error(log: str) -> str:
     return next((line for line in lines if re.search(r"\berror:|\bError \d|ERROR: modpost", line)), lines[-1]).strip()
 
 
-def _pack(root: Root, modules: list[Path]) -> None:
-    kernel = root.options["kernel"]
+def _pack(root: Root, options: Options, modules: list[Path]) -> None:
+    kernel = options.kernel
     place = root.at(f"tmp/package/lib/modules/{kernel}/updates/dkms")
     place.mkdir(parents=True)
     for module in modules:
@@ -83,13 +101,13 @@ def _pack(root: Root, modules: list[Path]) -> None:
         copy = unpacked(root, place / module.name)
         inside = f"/{copy.relative_to(root.path)}"
         root.chroot(["strip", "--strip-debug", "--enable-deterministic-archives", inside])
-        _sign(root, copy, inside)
+        _sign(root, options, copy, inside)
         found = root.chroot(["modinfo", "--field", "vermagic", inside]).split()
         if not found or found[0] != kernel:
             raise RigforgeError(f"{module.name} was compiled for kernel {found[:1]}, not for {kernel}")
     for name, template, mode in (("control", CONTROL, 0o644), ("postinst", POSTINST, 0o755)):
         inside = f"tmp/package/DEBIAN/{name}"
-        root.write(inside, template.format(**root.options), mode)
+        root.write(inside, template.format(**asdict(options)), mode)
     root.chroot(["dpkg-deb", "--root-owner-group", "-Zzstd", "--build", "/tmp/package", "/nvidia-modules.deb"])
 
 
@@ -102,15 +120,15 @@ def unpacked(root: Root, module: Path) -> Path:
     return module
 
 
-def _sign(root: Root, module: Path, inside: str) -> None:
+def _sign(root: Root, options: Options, module: Path, inside: str) -> None:
     """Signs a module with the user's MOK where one is configured; the key is seen by nothing but sign-file."""
-    if "signing_key" not in root.options:
+    if not options.signing_key:
         return
     secrets = root.at("run/secrets", follow=False)
     secrets.mkdir(mode=0o700)
-    for name in ("key", "certificate"):
+    for name, file in (("key", options.signing_key), ("certificate", options.signing_certificate)):
         (secrets / name).touch()
-        show(Path(root.options[f"signing_{name}"]), secrets / name)
+        show(Path(file), secrets / name)
     tool = next(iter(root.glob("usr/lib/linux-kbuild-*/scripts/sign-file")))
     try:
         root.chroot(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from rigforge.layers.root import Root
 
 #: From 26.04 on the installer looks for it in the system that it installs, and takes it away at the end
@@ -9,6 +11,14 @@ from rigforge.layers.root import Root
 FILE = "etc/apt/sources.list.d/cdrom.sources"
 
 
-def build(root: Root) -> None:
+@dataclass(frozen=True)
+class Options:
+    """`iso` is the sha256 (hex) of Canonical's medium, `sources` the deb822 source with its pool's key."""
+
+    iso: str
+    sources: str
+
+
+def build(root: Root, options: Options) -> None:
     """Writes the file as the medium's own base has it."""
-    root.write(FILE, root.options["sources"])
+    root.write(FILE, options.sources)

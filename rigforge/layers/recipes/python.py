@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from rigforge import guest
-from rigforge.layers import conda, conda_pins, wheels
-from rigforge.layers.plan import CONDA
+from rigforge.layers import conda, wheels
+from rigforge.layers.environment import CONDA, Environment
 from rigforge.layers.root import Root
-from rigforge.lock.conda import ROLE
+from rigforge.records.conda import ROLE
 
 PROFILE = """\
 export VIRTUAL_ENV={environment}
@@ -35,32 +35,38 @@ FUNCTION = f"if [ -r {CONDA}/etc/profile.d/conda.sh ]; then . {CONDA}/etc/profil
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 
 
-def build(root: Root) -> None:
+Options = Environment
+PROGRAMS = (conda.PROGRAM,)
+
+#: Read by `conda`: names that conda-forge has for packages of PyPI.
+DATA = ("layers/conda_names.toml",)
+
+
+def build(root: Root, options: Options) -> None:
     """Installs conda packages and wheels, into an environment that is there already or made now."""
-    environment = root.options["environment"]
-    if "conda" in root.options:
-        conda.install(root)
+    environment = options.environment
+    if options.conda:
+        conda.install(root, options.conda)
         conda.protect(root, CONDA, environment.rpartition("/")[2], ROLE)
     elif not root.exists(environment):
         root.chroot(["python3", "-m", "venv", "--without-pip", environment])
     if any(root.files.glob("*.whl")):
-        wheels.install(root)
-    conda_pins.pin(root)
-    if "conda" in root.options:
-        _activate_conda(root)
+        wheels.install(root, environment, options.site_packages)
+    conda.pin(root, environment, options.site_packages)
+    if options.conda:
+        _activate_conda(root, options)
     else:
-        root.write("etc/profile.d/rigforge.sh", PROFILE.format(**root.options))
+        root.write("etc/profile.d/rigforge.sh", PROFILE.format(environment=environment, cuda_root=options.cuda_root))
         # Read by PAM, so that `ssh machine python …`, which starts no login shell, finds the environment too.
         root.write("etc/environment", f'PATH="{environment}/bin:{SYSTEM_PATH}"\n')
 
 
-def _activate_conda(root: Root) -> None:
+def _activate_conda(root: Root, options: Options) -> None:
     """Has the environment active, and conda at hand, in login shells, in others, and where there is none."""
-    environment = root.options["environment"]
+    environment = options.environment
     active = conda.activated(environment)
     assignments = " ".join(f"{name}={value}" for name, value in active.items())
-    cuda = root.options["cuda_root"]
-    profile = CONDA_PROFILE.format(active=assignments, cuda_root=cuda, conda=CONDA, function=FUNCTION)
+    profile = CONDA_PROFILE.format(active=assignments, cuda_root=options.cuda_root, conda=CONDA, function=FUNCTION)
     root.write("etc/profile.d/rigforge.sh", profile)
     # Read by PAM, for `ssh machine conda …`. Where conda is comes second: so it is after `conda activate` as well.
     variables = {"PATH": f"{environment}/bin:{CONDA}/condabin:{SYSTEM_PATH}", **active}

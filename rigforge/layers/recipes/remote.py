@@ -69,6 +69,10 @@ UNITS = (
 )
 
 
+#: What the units start.
+PROGRAMS = ("rigforge.machine.report", "rigforge.machine.wireguard")
+
+
 def build(root: Root) -> None:
     """Sets up what the installed packages need for it, and adds units and programs of `rigforge.machine`."""
     root.write("etc/ssh/sshd_config.d/rigforge.conf", SSH)
@@ -76,7 +80,7 @@ def build(root: Root) -> None:
     root.write("etc/systemd/system/unattended-upgrades.service.d/rigforge.conf", UPGRADES_AT_SHUTDOWN)
     root.write("etc/update-motd.d/50-rigforge", MOTD, 0o755)
     root.write("etc/issue.d/rigforge.issue", ISSUE)
-    own_files.add_modules(root, "rigforge.machine.report", "rigforge.machine.wireguard")
+    own_files.add_modules(root, *PROGRAMS)
     own_files.add_units(root, "machine", *UNITS)
     if root.exists("usr/sbin/nft"):
         root.at("etc/rigforge/firewall.d").mkdir(parents=True)

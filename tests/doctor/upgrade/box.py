@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 from debian.deb822 import Deb822
 
-from rigforge.doctor import holds, upgrade
+from rigforge.doctor import upgrade
 from rigforge.doctor.machine import Machine
 from rigforge.doctor.nvml import Nvml
+from rigforge.machine import pins
 from tests.sources.signed_archive import Key, SignedArchive
 
 _CONFIGURATION = """\
@@ -90,7 +91,7 @@ class Box:
         self.run("update-initramfs", "-c", "-k", kernel)
         self.run("update-grub")
         versions = {name: self.run("dpkg-query", "--show", "--showformat", "${Version}", name) for name in held}
-        self.write(holds.FILE, holds.pins(versions))
+        self.write(pins.FILE, pins.text(versions))
         self.write("proc/sys/kernel/osrelease", f"{kernel}\n")
 
     def publish(self) -> None:
@@ -123,7 +124,7 @@ class Box:
     def held(self) -> set[str]:
         """Returns what is held, each in the version that is installed."""
         installed = dict(line.split() for line in self.run("dpkg-query", "--show").splitlines())
-        stanzas = [dict(stanza) for stanza in Deb822.iter_paragraphs((self.root / holds.FILE).read_text())]
+        stanzas = [dict(stanza) for stanza in Deb822.iter_paragraphs((self.root / pins.FILE).read_text())]
         assert all(stanza["Pin"] == f"version {installed[stanza['Package']]}" for stanza in stanzas)
         assert not self.run("apt-mark", "showhold")
         return {stanza["Package"] for stanza in stanzas}

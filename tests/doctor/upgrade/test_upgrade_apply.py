@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from rigforge.doctor import holds
+from rigforge.machine import pins
 from tests.doctor.upgrade import debian_box, ubuntu_box
 from tests.doctor.upgrade.box import Box
 from tests.doctor.upgrade.debian_box import DRIVER, KERNEL, KERNEL_VERSION, NEXT, NEXT_DRIVER, NEXT_VERSION
@@ -72,7 +72,7 @@ def test_an_ordinary_upgrade_leaves_the_pair_alone(security: Box) -> None:
 
 def test_what_somebody_holds_with_apt_mark_goes_on_too_and_is_held_by_us_then(security: Box) -> None:
     held = security.held()
-    security.write(holds.FILE, "")
+    security.write(pins.FILE, "")
     security.run("apt-mark", "hold", *held)
     assert security.upgrade("--apply") == 0
     assert held < security.held()

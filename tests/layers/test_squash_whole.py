@@ -5,13 +5,12 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from rigforge.layers import whole
-from rigforge.layers.build import Cache
+from rigforge.layers.build import Cache, squash_whole
 from rigforge.layers.plan import Layer
 
 
 def layer(cache: Cache, name: str, parent: Layer | None, *files: str) -> Layer:
-    made = Layer(name, parent, (), {"source_date_epoch": 1_780_000_000})
+    made = Layer(name, parent, (), 1_780_000_000)
     for file in files:
         (cache.rootfs(made) / file).parent.mkdir(parents=True, exist_ok=True)
         (cache.rootfs(made) / file).write_text(name)
@@ -27,7 +26,7 @@ def test_it_holds_what_the_layers_show_together(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
     base = layer(cache, "base", None, "etc/kept", "etc/changed")
     host = layer(cache, "host", base, "etc/changed", "boot/vmlinuz")
-    image = whole.squash(host, cache, 3)
+    image = squash_whole(host, cache, 3)
     assert image.layer == "base+host"
     assert listed(image.path) == ["/boot", "/boot/vmlinuz", "/etc", "/etc/changed", "/etc/kept"]
     shown = subprocess.run(["unsquashfs", "-cat", image.path, "etc/changed"], capture_output=True, check=True).stdout
@@ -39,5 +38,5 @@ def test_it_holds_what_the_layers_show_together(tmp_path: Path) -> None:
 def test_it_is_made_once(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
     host = layer(cache, "host", layer(cache, "base", None, "a"), "b")
-    first = whole.squash(host, cache, 3).path.stat()
-    assert whole.squash(host, cache, 3).path.stat() == first
+    first = squash_whole(host, cache, 3).path.stat()
+    assert squash_whole(host, cache, 3).path.stat() == first

@@ -27,13 +27,7 @@ pytestmark = pytest.mark.network
 
 SITE = "opt/rigforge/python/lib/python3.11/site-packages"
 WHEEL = f"/{SITE}/nvidia/cu13/lib/libcudart.so.13"
-OPTIONS = {
-    "source_date_epoch": 1_700_000_000,
-    "environment": "/opt/rigforge/python",
-    "site_packages": f"/{SITE}",
-    "cuda_root": "/usr/local/cuda",
-    "cuda_version": "13.0",
-}
+OPTIONS = devel.Options("/opt/rigforge/python", f"/{SITE}", "/usr/local/cuda", "13.0")
 
 #: Said after the probe of the image tests has compiled and run a program.
 LOOK = """
@@ -66,10 +60,10 @@ def compile_in_a_root(request: Mapping[str, Any]) -> None:
     shutil.copytree("/usr/sbin", path / "usr/sbin", dirs_exist_ok=True, symlinks=True)
     with zipfile.ZipFile(request["wheel"]) as wheel:
         wheel.extractall(path / SITE)
-    root = Root(path, Path(request["files"]), {}, OPTIONS)
-    link_tree(root)
+    root = Root(path, Path(request["files"]), {}, 1_700_000_000)
+    link_tree(root, OPTIONS)
     with interfaces(path, root.files):
-        devel.build(root)
+        devel.build(root, OPTIONS)
         root.write("tmp/program.py", request["program"])
         print(root.chroot(["python3", "/tmp/program.py"]))
 
@@ -90,7 +84,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[dict[str, An
         patch.setenv("PYTHONPATH", f"{Path(__file__).parent}:{PROJECT}")
         patch.setenv("RIGFORGE_KEEP", "PYTHONPATH")
         try:
-            namespace.call("test_toolkit:compile_in_a_root", request, log=place / "log")
+            namespace.call("test_devel_recipe:compile_in_a_root", request, log=place / "log")
             yield [json.loads(line) for line in (place / "log").read_text().splitlines() if line.startswith("{")]
         finally:
             namespace.remove_tree(place / "root")
