@@ -1,7 +1,7 @@
 """The tasks of `./bootstrap TASK`, `invoke TASK` and `rigforge TASK`."""
 
 from rigforge.tasks.build import build_images, build_iso
-from rigforge.tasks.checkout import clean, lint, requirements, test
+from rigforge.tasks.checkout import clean, evidence, lint, requirements, test
 from rigforge.tasks.connect import connect
 from rigforge.tasks.doctor import build_doctor
 from rigforge.tasks.explain import explain
@@ -24,6 +24,7 @@ __all__ = [
     "clean",
     "connect",
     "diff",
+    "evidence",
     "explain",
     "explicit",
     "facts",

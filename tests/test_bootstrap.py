@@ -242,6 +242,14 @@ def test_another_package_manager_gets_the_names_and_the_container(machine: Machi
     assert "rigforge-builder ./bootstrap build-iso" in done.stderr
 
 
+@pytest.mark.parametrize("options", [["--full"], ["--part", "debian-12-images"], ["--part=debian-12-images"]])
+def test_what_the_full_tests_need_a_part_of_them_needs(options: list[str]) -> None:
+    command = [str(PROJECT / "bootstrap"), "--packages", "test"]
+    needed = subprocess.run([*command, *options], capture_output=True, text=True, check=True).stdout.split()
+    assert "chromium" in needed
+    assert "chromium" not in subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+
 def test_an_old_python_is_named(machine: Machine) -> None:
     machine.program("python3", '#!/bin/sh\n[ "$1" = --version ] && echo Python 3.9.2 || exit 1\n')
     done = machine.run("build-iso")

@@ -8,18 +8,43 @@ from rigforge.cli import task
 from rigforge.state import PROJECT, home
 
 
-@task(help={"full": "build, install and test everything, the whole debian-12 stack as well (hours without KVM)"})
-def test(context: Context, full: bool = False) -> None:
+@task(
+    help={
+        "full": "build, install and test everything, the whole debian-12 stack as well (hours without KVM)",
+        "part": "run one part of what --full runs, by its name in evidence/parts.toml, and keep a record of the run",
+    }
+)
+def test(context: Context, full: bool = False, part: str = "") -> None:
     """
     Run the unit tests and linters, then build, install and test the small stack and its container image.
 
+    With --part only that part is run, and its record is left in evidence/records.
+
     Example: invoke test --full
     """
+    if part:
+        _part(part)
+        return
     # A worker that is done takes over what another one has left: a few tests take minutes.
     _pytest("-n", "auto", "--dist", "worksteal", "-m", "not build and not boot and not docker and not full", "tests")
     # Uncaptured, because minutes pass between two results.
     slow = "build or boot or docker"
     _pytest("-s", "-v", "-m", f"{slow} or full" if full else f"({slow}) and not full", "tests")
+
+
+@task()
+def evidence(context: Context) -> None:
+    """
+    Write README's table of what was run for real, from the records of the tests' parts.
+
+    Example: invoke evidence
+    """
+    from rigforge import atomic
+    from rigforge.evidence import table
+
+    readme = PROJECT / "README.md"
+    atomic.write(readme, table.put(readme.read_text(encoding="utf-8"), table.table()))
+    print("evidence: README.md")
 
 
 @task()
@@ -59,6 +84,20 @@ def clean(context: Context, all: bool = False) -> None:
         remove_tree(PROJECT / "out")
         if all:
             remove_tree(home())
+
+
+def _part(name: str) -> None:
+    """Runs one part of the slow tests and prints where its record is."""
+    import os
+
+    from rigforge.evidence import parts, record
+    from rigforge.evidence.run import run
+
+    os.chdir(PROJECT)
+    result = run(parts.named(name, parts.read()))
+    print(f"record: {record.write(result)}")
+    if result.failed or not result.passed:
+        raise SystemExit(1)
 
 
 def _pytest(*arguments: str) -> None:

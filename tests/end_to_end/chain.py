@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,9 @@ from rigforge.state import PROJECT, home
 from rigforge.store.store import Store
 
 OUT = PROJECT / "out" / "test"
+
+#: pytest's fixture `record_property`: what a test hands it is in the record of its part.
+Figure = Callable[[str, object], None]
 
 
 def rigforge(*arguments: str | Path) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
-from chain import Medium, make, rigforge
+from chain import Figure, Medium, make, rigforge
 
 from rigforge.doctor import driver_api
 from rigforge.images.description import IMAGES
@@ -42,21 +42,28 @@ def unsigned(tmp_path_factory: pytest.TempPathFactory) -> Medium:
 
 
 @pytest.mark.parametrize("firmware", ["bios", "uefi"])
-def test_it_installs_itself_and_the_machine_passes_its_tests(unsigned: Medium, firmware: str) -> None:
+def test_it_installs_itself_and_the_machine_passes_its_tests(
+    unsigned: Medium, firmware: str, record_property: Figure
+) -> None:
     report = unsigned.verify(firmware)
+    record_property("image tests passed", report["passed"])
     assert report["failed"] == 0
     assert report["passed"] > 0
 
 
-def test_under_secure_boot_the_signed_module_is_accepted(signed: Medium) -> None:
+def test_under_secure_boot_the_signed_module_is_accepted(signed: Medium, record_property: Figure) -> None:
     report = signed.verify("secureboot")
+    record_property("image tests passed", report["passed"])
     assert report["failed"] == 0
     assert report["passed"] > 0
 
 
-def test_under_secure_boot_the_unsigned_module_is_rejected_and_reported(unsigned: Medium) -> None:
+def test_under_secure_boot_the_unsigned_module_is_rejected_and_reported(
+    unsigned: Medium, record_property: Figure
+) -> None:
     """What is expected of a machine without a key, image_tests/ know."""
     report = unsigned.verify("secureboot")
+    record_property("image tests passed", report["passed"])
     assert report["failed"] == 0
     assert report["passed"] > 0
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 import pytest
-from chain import Medium, make, rigforge
+from chain import Figure, Medium, make, rigforge
 
 from rigforge.state import home
 
@@ -24,8 +24,11 @@ def medium(tmp_path_factory: pytest.TempPathFactory) -> Medium:
 
 
 @pytest.mark.parametrize("firmware", ["uefi", pytest.param("bios", marks=pytest.mark.full)])
-def test_it_installs_itself_and_the_machine_passes_its_tests(medium: Medium, firmware: str) -> None:
+def test_it_installs_itself_and_the_machine_passes_its_tests(
+    medium: Medium, firmware: str, record_property: Figure
+) -> None:
     report = medium.verify(firmware)
+    record_property("image tests passed", report["passed"])
     assert report["failed"] == 0
     assert report["passed"] > 0
 
