@@ -12,8 +12,8 @@ from rigforge.compat.gpu import Gpu, by_pci
 from rigforge.compat.pytorch import Pytorch
 from rigforge.compat.tables import Module
 from rigforge.machine import libraries
+from rigforge.rules.pci import is_nvidia_gpu
 
-_NVIDIA, _DISPLAY = "0x10de", "0x03"
 #: "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.95.05  Release Build …"
 _LOADED = re.compile(
     r"^NVRM version:.*?(?P<open>Open )?Kernel Module.*?\s(?P<version>\d{3}(\.\d+)+)\s", re.MULTILINE | re.ASCII
@@ -75,7 +75,7 @@ def _cards(devices: Path) -> list[str]:
     found = []
     for device in sorted(devices.iterdir()) if devices.is_dir() else ():
         vendor, kind, number = (_line(device / name) for name in ("vendor", "class", "device"))
-        if vendor == _NVIDIA and kind.startswith(_DISPLAY):
+        if is_nvidia_gpu(vendor, kind):
             found.append(number.removeprefix("0x"))
     return found
 
@@ -113,7 +113,7 @@ def _nouveau(root: Path) -> bool:
     cards = [
         device
         for device in sorted((root / "sys/bus/pci/devices").glob("*"))
-        if _line(device / "vendor") == _NVIDIA and _line(device / "class").startswith(_DISPLAY)
+        if is_nvidia_gpu(_line(device / "vendor"), _line(device / "class"))
     ]
     drivers = {(card / "driver").readlink().name for card in cards if (card / "driver").is_symlink()}
     return drivers == {"nouveau"} or (not drivers and loaded(root) is None)

@@ -21,6 +21,7 @@ from typing import Any
 from rigforge.compat import interpreter
 from rigforge.doctor.nvml import Nvml
 from rigforge.plain import line
+from rigforge.rules.pci import is_nvidia_gpu
 
 #: Housings that are carried about: portable to detachable (SMBIOS 3.7, 7.4.1).
 _PORTABLE = {"8", "9", "10", "11", "14", "30", "31", "32"}
@@ -162,9 +163,7 @@ class Machine:
         """NVIDIA's display controllers, in the order of the bus."""
         devices = (self.root / "sys/bus/pci/devices").glob("*")
         found = [Card(path.name, path) for path in sorted(devices)]
-        return tuple(
-            card for card in found if card.text("vendor") == "0x10de" and card.text("class").startswith("0x03")
-        )
+        return tuple(card for card in found if is_nvidia_gpu(card.text("vendor"), card.text("class")))
 
     @property
     def kernel(self) -> str:

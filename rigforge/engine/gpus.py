@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from rigforge.engine.find import Engine
+from rigforge.rules.pci import is_nvidia_gpu
 
 #: NVIDIA's container toolkit behind `--gpus`, a CDI specification, or no GPU in the container.
 Access = Literal["toolkit", "cdi", "none"]
@@ -89,9 +90,8 @@ def _missing(engine: Engine, hardware: Hardware) -> tuple[str, str]:
 
 
 def _is_nvidia_gpu(device: Path) -> bool:
-    """Says whether a PCI device is a display controller (class 0x03) of NVIDIA (vendor 0x10de)."""
     try:
-        return (device / "vendor").read_text().strip() == "0x10de" and (device / "class").read_text().startswith("0x03")
+        return is_nvidia_gpu((device / "vendor").read_text(), (device / "class").read_text())
     except OSError:
         return False
 

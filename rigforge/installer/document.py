@@ -14,11 +14,11 @@ from typing import Any
 from rigforge.installer import localization
 from rigforge.installer.localization import Keyboard
 from rigforge.installer.login import Identity, Ssh, check_login, read_identity, read_ssh
-from rigforge.installer.network_section import DEFAULT as DEFAULT_NETWORK
 from rigforge.installer.network_section import read_network
 from rigforge.installer.section import MANUAL, DocumentError, Section, kind, load
 from rigforge.installer.storage_section import DiskMatch, Storage, read_storage
 from rigforge.installer.user_data_section import read_user_data
+from rigforge.rules import network
 
 __all__ = ["DiskMatch", "Document", "DocumentError", "Identity", "Keyboard", "Ssh", "Storage", "parse"]
 
@@ -80,7 +80,7 @@ class Document:
     locale: str = "en_US.UTF-8"
     keyboard: Keyboard = field(default_factory=Keyboard)
     timezone: str = "Etc/UTC"
-    network: Mapping[str, Any] = field(default_factory=lambda: DEFAULT_NETWORK)
+    network: Mapping[str, Any] = field(default_factory=lambda: network.DEFAULT)
     late_commands: tuple[str | tuple[str, ...], ...] = ()
     user_data: Mapping[str, Any] = field(default_factory=dict, repr=False)
     shutdown: str = "reboot"
@@ -110,7 +110,7 @@ def parse(text: str, where: str, *, root: Path = Path("/")) -> Document:
         locale=localization.locale(top, root),
         keyboard=localization.keyboard(top, root),
         timezone=localization.timezone(top, root),
-        network=read_network(where, top.get("network")) if "network" in top else DEFAULT_NETWORK,
+        network=read_network(where, top.get("network")) if "network" in top else network.DEFAULT,
         late_commands=_late_commands(top),
         user_data=read_user_data(where, top.get("user-data"), identity.username),
         shutdown=top.choice("shutdown", ("reboot", "poweroff"), "reboot"),

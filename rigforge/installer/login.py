@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from rigforge.installer.section import DocumentError, Section, words
-
-#: Names that a Debian or Ubuntu system has for itself: users and groups of base-passwd and of common packages.
-RESERVED = frozenset(
-    words(
-        """
-    root daemon bin sys sync games man lp mail news uucp proxy www-data backup list irc gnats nobody nogroup
-    adm tty disk kmem dialout fax voice cdrom floppy tape sudo audio dip operator src shadow utmp video sasl plugdev
-    staff users admin wheel input render kvm sgx crontab netdev messagebus polkitd ssh _ssh sshd syslog tss uuidd
-    _apt _chrony chrony ntp ntpsec landscape lxd pollinate systemd-coredump systemd-journal systemd-network
-    systemd-oom systemd-resolve systemd-timesync docker containerd nvidia-persistenced slurm munge ceph mysql
-    postgres redis libvirt-qemu dnsmasq avahi statd tcpdump tftp ftp debian-exim postfix dovecot bind named gdm
-    lightdm sddm pulse saned colord geoclue rtkit usbmux whoopsie fwupd-refresh tape alias qmail hacluster haclient
-    """
-    )
-)
+from rigforge.installer.section import DocumentError, Section
+from rigforge.rules import names, ssh_keys
 
 #: crypt(5) formats that Debian's libcrypt accepts and that still resist guessing.
 _HASHES = (
@@ -38,16 +22,6 @@ _HASH_HINT = (
     "make a hash with `mkpasswd -m yescrypt` (package whois) or `openssl passwd -6`, and put it in single quotes"
 )
 
-#: Public key types that OpenSSH 9.2 accepts.
-_KEY_TYPES = (
-    "ssh-ed25519",
-    "ssh-rsa",
-    "ecdsa-sha2-nistp256",
-    "ecdsa-sha2-nistp384",
-    "ecdsa-sha2-nistp521",
-    "sk-ssh-ed25519@openssh.com",
-    "sk-ecdsa-sha2-nistp256@openssh.com",
-)
 _KEY_HINT = "give one line of a .pub file, for example the content of ~/.ssh/id_ed25519.pub"
 
 
@@ -91,8 +65,7 @@ def read_identity(where: str, value: object) -> Identity:
         {"groups": "the user is in sudo, adm, video and render; others go into late-commands"},
     )
     hostname = section.text("hostname")
-    label = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-    if not re.fullmatch(rf"{label}(\.{label})*", hostname) or len(hostname) > 64 or hostname == "localhost":
+    if not names.is_hostname(hostname) or hostname == "localhost":
         raise section.error(
             "hostname",
             f"{hostname!r} is not a host name",
@@ -131,13 +104,13 @@ def check_login(where: str, identity: Identity, ssh: Ssh) -> None:
 def username(section: Section, key: str) -> str:
     """Returns the value of `key`, a user name that useradd takes and the system does not need for itself."""
     name = section.text(key)
-    if not re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}", name):
+    if not names.is_username(name):
         raise section.error(
             key,
             f"{name!r} is not a user name" if name else "is empty",
             "a lower-case letter or _, then lower-case letters, digits, - and _, at most 32",
         )
-    if name in RESERVED:
+    if name in names.RESERVED:
         raise section.error(key, f"{name!r} is reserved by the system", "choose another name")
     return name
 
@@ -181,28 +154,7 @@ def public_keys(section: Section, key: str) -> tuple[str, ...]:
     for line in keys:
         if "PRIVATE KEY" in line:
             raise section.error(key, "holds a private key", f"never give it away; {_KEY_HINT}")
-        if not _is_public_key(line):
+        if not ssh_keys.is_public_key(line):
             shown = line if len(line) < 40 else line[:36] + "…"
             raise section.error(key, f"{shown!r} is not an SSH public key", _KEY_HINT)
     return keys
-
-
-def _is_public_key(line: str) -> bool:
-    match = re.search(rf"(?:^|\s)({'|'.join(map(re.escape, _KEY_TYPES))})\s+([A-Za-z0-9+/]+=*)(?:\s|$)", line)
-    if not match or line.startswith("#"):
-        return False
-    name = match[1].encode()
-    try:
-        blob = base64.b64decode(match[2], validate=True)
-    except binascii.Error:
-        return False
-    # RFC 4253, 6.6: the blob starts with its own type as a counted string; the fields after it fill it exactly.
-    if not blob.startswith(len(name).to_bytes(4, "big") + name):
-        return False
-    rest = blob
-    while len(rest) >= 4:
-        length = int.from_bytes(rest[:4], "big")
-        if length > len(rest) - 4:
-            return False
-        rest = rest[4 + length :]
-    return not rest and len(blob) > len(name) + 4 + 32

@@ -6,13 +6,6 @@ from typing import Any
 
 from rigforge.installer.section import DocumentError, Section, words
 
-#: Every wired port by DHCP. `optional`, so that the boot does not wait for a port without a cable.
-DEFAULT: dict[str, Any] = {
-    "version": 2,
-    # Netplan takes one pattern: this is en* and eth*.
-    "ethernets": {"wired": {"match": {"name": "e*"}, "dhcp4": True, "optional": True}},
-}
-
 _DEVICE = words(
     """
     accept-ra activation-mode addresses critical dhcp-identifier dhcp4 dhcp4-overrides dhcp6 dhcp6-overrides gateway4

@@ -18,6 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rigforge.machine import DOCTOR
+from rigforge.rules.secure_boot import VARIABLE, is_on
+
 REPORT = Path("/var/lib/rigforge/report")
 
 #: What became of the driver at this boot, for the later reports.
@@ -29,17 +32,12 @@ REJECTED = ("Key was rejected by service", "Required key not available", "Operat
 #: Names of the module's file: NVIDIA's and Debian's. (nvidiafb is the kernel's own and something else.)
 MODULES = ("nvidia", "nvidia-current")
 
-#: The fifth byte says whether Secure Boot is on (UEFI specification 2.10, 3.3: global variables).
-SECURE_BOOT = Path("/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c")
-
 #: Who may log in, and the public halves of WireGuard's keys.
 USERS = Path("/etc/ssh/sshd_config.d/rigforge-users.conf")
 WIREGUARD = Path("/etc/wireguard")
 
 #: Interfaces of containers and virtual machines: nobody reaches this machine by their addresses.
 INSIDE = ("lo", "docker", "br-", "veth", "podman", "cni", "virbr", "lxc")
-
-DOCTOR = "/usr/bin/rigforge-doctor"
 
 #: Seconds: a whole examination takes 3, with a GPU that does not answer any more.
 PATIENCE = 120
@@ -52,14 +50,6 @@ class Loading:
     tried: bool
     ok: bool = False
     error: str = ""
-
-
-def secure_boot(variable: Path = SECURE_BOOT) -> bool:
-    """Says whether the firmware has Secure Boot switched on."""
-    try:
-        return variable.read_bytes()[4:5] == b"\x01"
-    except OSError:
-        return False
 
 
 def load_driver(kernel: str, modules: Path = Path("/lib/modules")) -> Loading:
@@ -187,7 +177,7 @@ def _driver(boot: bool) -> list[str]:
     """What became of the driver, found out once a boot: the kernel would log each further try."""
     if boot or not DRIVER.exists():
         kernel = os.uname().release
-        write(DRIVER, driver_lines(kernel, secure_boot(), load_driver(kernel)))
+        write(DRIVER, driver_lines(kernel, is_on(Path("/", VARIABLE)), load_driver(kernel)))
     return DRIVER.read_text().splitlines()
 
 

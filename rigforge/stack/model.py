@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from copy import deepcopy
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 
 from rigforge.errors import RigforgeError
+from rigforge.rules import network
 from rigforge.stack.secrets import held
 from rigforge.stack.section import Section
 from rigforge.stack.sections import (
@@ -29,7 +31,7 @@ from rigforge.stack.sections import (
     Services,
     System,
 )
-from rigforge.stack.site import Firewall, Install, Jupyter, Machine, SecureBoot, Storage, dhcp_everywhere
+from rigforge.stack.site import Firewall, Install, Jupyter, Machine, SecureBoot, Storage
 from rigforge.stack.values import (
     Several,
 )
@@ -63,7 +65,7 @@ class Stack(Section):
 
     machine: Machine = Machine()
     storage: Storage = Storage()
-    network: dict[str, Any] = Field(default_factory=dhcp_everywhere)
+    network: dict[str, Any] = Field(default_factory=lambda: deepcopy(network.DEFAULT))
     firewall: Firewall = Firewall()
     install: Install = Install()
     jupyter: Jupyter = Jupyter()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -109,10 +109,3 @@ class SecureBoot(Section):
         if bool(certificate) != bool(info.data.get("key")):
             raise ValueError("secure_boot.key and secure_boot.certificate go together")
         return certificate
-
-
-def dhcp_everywhere() -> dict[str, Any]:
-    """Returns the netplan configuration that asks for an address on every wired interface."""
-    # Netplan takes one glob only: e* is en* and eth*.
-    wired = {"match": {"name": "e*"}, "dhcp4": True, "dhcp6": True}
-    return {"version": 2, "ethernets": {"wired": wired}}

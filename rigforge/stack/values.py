@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
-from itertools import pairwise
 from typing import Annotated, TypeVar
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import InvalidVersion, Version
 from pydantic import AfterValidator, Strict
 
+from rigforge.rules import names, ssh_keys
+
 T = TypeVar("T")
 
 #: A TOML array, kept as a tuple.
 Several = Annotated[tuple[T, ...], Strict(False)]
-
-#: Public key types that OpenSSH 9 accepts for logging in (sshd_config(5), PubkeyAcceptedAlgorithms).
-SSH_KEY_TYPES = (
-    "ssh-ed25519",
-    "ssh-rsa",
-    "ecdsa-sha2-nistp256",
-    "ecdsa-sha2-nistp384",
-    "ecdsa-sha2-nistp521",
-    "sk-ssh-ed25519@openssh.com",
-    "sk-ecdsa-sha2-nistp256@openssh.com",
-)
-
 
 #: Characters; Python reads no number of more than 4300 digits.
 _LONGEST = 4096
@@ -45,9 +32,7 @@ def _text(pattern: str, meaning: str) -> AfterValidator:
 
 
 def _hostname(value: str) -> str:
-    label = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-    # Linux holds 64 characters (HOST_NAME_MAX), which is less than RFC 1123 allows.
-    if len(value) > 64 or not re.fullmatch(rf"{label}(\.{label})*", value):
+    if not names.is_hostname(value):
         raise ValueError(
             "must be a host name (RFC 1123: letters, digits and inner hyphens; "
             "63 characters between dots, 64 in all on Linux)"
@@ -58,21 +43,9 @@ def _hostname(value: str) -> str:
 def _ssh_key(value: str) -> str:
     if "PRIVATE KEY" in value:
         raise ValueError("is a private key; the public one is in the file that ends in .pub")
-    words = value.split()
-    for kind, blob in pairwise(words):
-        if kind in SSH_KEY_TYPES and "\n" not in value and _names_its_type(kind, blob):
-            return value
-    raise ValueError('must be one whole line of an OpenSSH public key file ("ssh-ed25519 AAAA… comment")')
-
-
-def _names_its_type(kind: str, blob: str) -> bool:
-    """A key's binary part starts with its type again (RFC 4253, 6.6), so a broken paste shows."""
-    try:
-        data = base64.b64decode(blob, validate=True)
-    except binascii.Error:
-        return False
-    name = kind.encode()
-    return len(data) > 4 + len(name) and data.startswith(len(name).to_bytes(4, "big") + name)
+    if not ssh_keys.is_public_key(value):
+        raise ValueError('must be one whole line of an OpenSSH public key file ("ssh-ed25519 AAAA… comment")')
+    return value
 
 
 def _port(value: str) -> str:
@@ -151,7 +124,7 @@ VolumeId = Annotated[str, _text(r"[A-Z0-9_-]{1,32}", "1 to 32 characters of A-Z,
 
 Hostname = Annotated[str, AfterValidator(_hostname)]
 Username = Annotated[
-    str, _text(r"[a-z_][a-z0-9_-]{0,31}", "a user name: a-z, 0-9, _ and -, no digit first, at most 32 characters")
+    str, _text(names.USERNAME, "a user name: a-z, 0-9, _ and -, no digit first, at most 32 characters")
 ]
 Port = Annotated[str, AfterValidator(_port)]
 FullName = Annotated[str, _text(r"[^:,=\n]*", "one line without : , and =")]

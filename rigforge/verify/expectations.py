@@ -15,8 +15,8 @@ from rigforge.autoinstall import access
 from rigforge.images.description import Description
 from rigforge.layers.plan import environment
 from rigforge.lock.model import Lock
+from rigforge.rules import network
 from rigforge.stack.model import Stack
-from rigforge.stack.site import dhcp_everywhere
 
 TEST_USER = "rigforge"
 TEST_HOSTNAME = "rigforge-test"
@@ -146,7 +146,7 @@ def stand_in(stack: Stack, public_key: str) -> Stack:
         update={
             "machine": stack.machine.model_copy(update=machine),
             "storage": stack.storage.model_copy(update=storage),
-            "network": {**dhcp_everywhere(), **tunnels},
+            "network": {**network.DEFAULT, **tunnels},
             "install": stack.install.model_copy(update={"shutdown": "reboot"}),
         }
     )

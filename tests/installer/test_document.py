@@ -18,7 +18,12 @@ def test_a_short_document_gets_every_default() -> None:
     assert (found.identity.hostname, found.identity.username, found.identity.password) == ("gold", "rig", None)
     assert (found.locale, found.timezone, found.keyboard) == ("en_US.UTF-8", "Etc/UTC", Keyboard("us", ""))
     assert found.storage == Storage(layout="lvm", match=(), password=None)
-    assert found.network["ethernets"]["wired"] == {"match": {"name": "e*"}, "dhcp4": True, "optional": True}
+    assert found.network["ethernets"]["wired"] == {
+        "match": {"name": "e*"},
+        "dhcp4": True,
+        "dhcp6": True,
+        "optional": True,
+    }
     assert (found.late_commands, found.user_data, found.shutdown) == ((), {}, "reboot")
 
 

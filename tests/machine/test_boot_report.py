@@ -16,7 +16,6 @@ from rigforge.machine.report import (
     gpu_lines,
     load_driver,
     reach_lines,
-    secure_boot,
     user,
     write,
 )
@@ -51,17 +50,6 @@ def test_no_module_is_loaded_where_the_kernel_has_none(tmp_path: Path) -> None:
     framebuffer.parent.mkdir(parents=True)
     framebuffer.touch()
     assert load_driver(KERNEL, tmp_path) == Loading(tried=False)
-
-
-@pytest.mark.parametrize(("content", "on"), [(b"\x06\0\0\0\x01", True), (b"\x06\0\0\0\0", False), (b"", False)])
-def test_secure_boot_is_read_from_the_firmwares_variable(tmp_path: Path, content: bytes, on: bool) -> None:
-    variable = tmp_path / "SecureBoot"
-    variable.write_bytes(content)
-    assert secure_boot(variable) is on
-
-
-def test_no_secure_boot_without_uefi(tmp_path: Path) -> None:
-    assert secure_boot(tmp_path / "none") is False
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ disk match?) is known only there.
 
 from __future__ import annotations
 
-import re
 import zoneinfo
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,6 +15,7 @@ from packaging.version import Version
 from rigforge.autoinstall.subiquity import archives, reports, storage
 from rigforge.autoinstall.subiquity.boot import FIRMWARES, Firmware
 from rigforge.autoinstall.subiquity.document import Document, Finding, table
+from rigforge.rules.names import is_username
 
 if TYPE_CHECKING:
     import jsonschema
@@ -144,7 +144,7 @@ def _identity(sections: dict[str, Any], release: Release) -> Iterator[Finding]:
     if isinstance(name, str) and Version(release) >= Version(_CHECKS_NAMES):
         if name in table("names")["names"]["reserved"]:
             yield Finding("error", "identity.username", f"{name} is a name of the system", "choose another")
-        elif not re.fullmatch(r"[a-z_][a-z0-9_-]*", name) or len(name) > 32:
+        elif not is_username(name):
             yield Finding("error", "identity.username", f"{name!r} is no user name", "a-z, 0-9, _ and -, at most 32")
 
 

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.machine import Machine
+from rigforge.rules.secure_boot import VARIABLE, is_on
 
 STATE = Topic("secure-boot", "With Secure Boot on, the kernel loads only modules signed with a key that it trusts.")
 ENROLLED = Topic("module-key", "A module whose key is not enrolled does not load, and CUDA finds no GPU.")
 
-#: The fifth byte says whether it is on (UEFI specification 2.10, 3.3: global variables).
-VARIABLE = "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 KEY = "/usr/share/rigforge/mok.der"
 
 
@@ -30,10 +29,7 @@ def checks(machine: Machine) -> Iterator[Check]:
 
 def switched_on(machine: Machine) -> bool:
     """Tells whether the firmware checks signatures; without UEFI it does not."""
-    try:
-        return (machine.root / VARIABLE).read_bytes()[4:5] == b"\x01"
-    except OSError:
-        return False
+    return is_on(machine.root / VARIABLE)
 
 
 def _enrolled(machine: Machine) -> Check:

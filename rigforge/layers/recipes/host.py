@@ -12,8 +12,7 @@ from rigforge import guest
 from rigforge.layers import own_files
 from rigforge.layers.recipes import jupyter, remote
 from rigforge.layers.root import Root
-from rigforge.machine import pins
-from rigforge.machine.report import DOCTOR
+from rigforge.machine import DOCTOR, pins
 
 CDI = "rigforge.machine.cdi"
 

@@ -10,6 +10,7 @@ from typing import Any
 from rigforge.autoinstall.subiquity.document import DOUBTFUL, LOCKED_OUT, NOT_DONE, Finding, table
 from rigforge.autoinstall.subiquity.lint import password
 from rigforge.autoinstall.subiquity.lint.finding import items, mapping, warning
+from rigforge.rules.names import is_username
 
 _KEY = re.compile(r"(^|[\s,\"])((ssh-(ed25519|rsa|dss)|ecdsa-sha2-nistp\d+|sk-(ssh|ecdsa)-\S+) [A-Za-z0-9+/]+=*)(\s|$)")
 
@@ -132,7 +133,7 @@ def _texts(sections: dict[str, Any], data: dict[str, Any]) -> list[str]:
 def _username(identity: dict[str, Any]) -> Iterator[Finding]:
     name = identity.get("username")
     reserved = table("names")["names"]["reserved"]
-    if isinstance(name, str) and (name in reserved or not re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}", name)):
+    if isinstance(name, str) and (name in reserved or not is_username(name)):
         hint = "a-z, 0-9, _ and -, no system's name"
         yield warning("identity.username", f"{name!r} cannot be made a user", hint, LOCKED_OUT)
 
