@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -61,3 +62,14 @@ def test_what_a_killed_one_left_goes_with_the_next_and_no_sooner(tmp_path: Path)
         killed.send_signal(signal.SIGKILL)
     atomic.write(output, "whole")
     assert list(tmp_path.iterdir()) == [output]
+
+
+def test_the_content_is_on_the_disk_before_the_name_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a power cut after it may leave an empty file."""
+    output = tmp_path / "rig.iso"
+    output.write_text("before")
+    seen: list[tuple[str, str]] = []
+    monkeypatch.setattr(os, "fsync", lambda number: seen.append((os.pread(number, 9, 0).decode(), output.read_text())))
+    atomic.write(output, "after", 0o600)
+    assert seen == [("after", "before")]
+    assert (output.read_text(), output.stat().st_mode & 0o777) == ("after", 0o600)

@@ -18,6 +18,7 @@ from typing import Any
 import jinja2
 import yaml
 
+from rigforge import atomic
 from rigforge.autoinstall.ubuntu import SOURCE
 from rigforge.errors import RigforgeError
 from rigforge.foreign import boundary
@@ -200,7 +201,5 @@ def _md5_of_image(file: Path) -> str:
     if not kept.exists():
         with file.open("rb") as content:
             md5 = hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-        partial = kept.with_name(f".{kept.name}")
-        partial.write_text(md5)
-        partial.rename(kept)
+        atomic.write(kept, md5)
     return kept.read_text()

@@ -23,6 +23,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from rigforge import atomic
 from rigforge.machine import libraries
 
 #: Where what is generated belongs; /etc/cdi is the administrator's. Docker and podman read both.
@@ -116,10 +117,7 @@ def specification(root: Path, version: str) -> dict[str, Any]:
 def write(file: Path, content: dict[str, Any]) -> None:
     """Writes a specification, whole or not at all, for everyone to read."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    new = file.with_suffix(".new")
-    new.write_text(json.dumps(content, indent=2) + "\n")
-    new.chmod(0o644)
-    new.replace(file)
+    atomic.write(file, json.dumps(content, indent=2) + "\n", 0o644)
 
 
 def _mounts(root: Path, version: str) -> Iterator[tuple[str, Path]]:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rigforge import atomic
 from rigforge.machine import DOCTOR
 from rigforge.rules.secure_boot import VARIABLE, is_on
 
@@ -161,10 +162,7 @@ def ask_doctor(program: str = DOCTOR, patience: float = PATIENCE) -> list[str]:
 def write(path: Path, lines: Iterable[str]) -> None:
     """Writes a file that is never seen half written."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{path.name}.new")
-    new.write_text("".join(f"{line}\n" for line in lines))
-    new.chmod(0o644)
-    os.replace(new, path)  # noqa: PTH105
+    atomic.write(path, "".join(f"{line}\n" for line in lines), 0o644)
 
 
 def _interfaces() -> list[dict[str, Any]]:

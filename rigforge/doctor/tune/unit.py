@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from string import Template
 
+from rigforge import atomic
 from rigforge.doctor.errors import DoctorError
 from rigforge.doctor.machine import Machine
 from rigforge.doctor.tune.setting import Setting
@@ -100,14 +101,7 @@ def _systemctl(machine: Machine, *words: str) -> None:
 
 
 def _write(file: Path, content: bytes) -> None:
-    temporary = file.with_name(f".{file.name}.new")
     try:
-        with temporary.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(file)
+        atomic.write(file, content, 0o644)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise DoctorError(f"{file} cannot be written: {error.strerror}", "sudo rigforge-doctor tune --apply") from error

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from rigforge import atomic
 from rigforge.doctor.machine import Machine
 from rigforge.doctor.upgrade.doing import Doing, Failed
 
@@ -48,13 +49,7 @@ def read(machine: Machine) -> Record | None:
 
 def write(machine: Machine, record: Record) -> None:
     """Writes the record so that it survives a power cut at any moment."""
-    file = machine.root / FOLDER / _RECORD
-    partial = file.with_suffix(".part")
-    with partial.open("w") as opened:
-        json.dump(asdict(record), opened, indent=2)
-        opened.flush()
-        os.fsync(opened.fileno())
-    partial.replace(file)
+    atomic.write(machine.root / FOLDER / _RECORD, json.dumps(asdict(record), indent=2))
 
 
 def forget(machine: Machine) -> None:
