@@ -14,7 +14,7 @@ from rigforge import atomic
 from rigforge.layers import trial
 from rigforge.layers.root import Root, clean, interfaces, overlay, settle
 from rigforge.process import run
-from rigforge.store.checksums import sha256
+from rigforge.records.checksums import sha256
 
 
 def build(request: dict[str, Any]) -> None:

@@ -16,7 +16,8 @@ from rigforge.doctor.build import SOURCES
 from rigforge.errors import RigforgeError
 from rigforge.lock import target
 from rigforge.lock.conda import BASE
-from rigforge.lock.model import Lock, LockedFile
+from rigforge.lock.model import Lock
+from rigforge.records.file import LockedFile
 from rigforge.stack.model import Stack
 
 #: The Python environment, where conda has made none, on machines and in containers alike.

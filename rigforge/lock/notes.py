@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from rigforge.compat.cuda import OLDEST_DRIVER, major
 from rigforge.layers.rebuilt import Rebuilt
 from rigforge.lock.diff import KINDS, Difference, LayerChange, Move, PackageChange
-from rigforge.lock.model import NOT_SHIPPED
+from rigforge.records.file import NOT_SHIPPED
 
 #: What people call the lock's versions, in the order in which they ask for them.
 TITLES = {

@@ -9,7 +9,9 @@ import pytest
 
 from rigforge.errors import RigforgeError
 from rigforge.layers.plan import Layer, plan, recipe_digest, with_pool
-from rigforge.lock.model import Lock, LockedArchive, LockedFile
+from rigforge.lock.model import Lock
+from rigforge.records.archive import LockedArchive
+from rigforge.records.file import LockedFile
 from rigforge.stack.load import load
 from rigforge.stack.model import Stack
 

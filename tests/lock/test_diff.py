@@ -8,7 +8,9 @@ from dataclasses import replace
 import pytest
 
 from rigforge.lock.diff import Difference, Move, PackageChange, compare, security_roles
-from rigforge.lock.model import Lock, LockedArchive, LockedFile, in_order, read
+from rigforge.lock.model import Lock, in_order, read
+from rigforge.records.archive import LockedArchive
+from rigforge.records.file import LockedFile
 from rigforge.state import PROJECT
 from tests.lock.workshop import GPU, Workshop
 

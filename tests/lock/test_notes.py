@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from rigforge.layers.rebuilt import Rebuilt
 from rigforge.lock.diff import compare
-from rigforge.lock.model import LockedArchive
 from rigforge.lock.notes import notes
+from rigforge.records.archive import LockedArchive
 from tests.lock.two_locks import NEW, OLD
 
 REBUILT = (
