@@ -29,8 +29,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from rigforge.images import iso, live_server, remaster
 from rigforge.images.medium import Medium
 from rigforge.layers.build import Squashfs
+from rigforge.records.checksums import sha256
 from rigforge.stack.load import load
-from rigforge.store.checksums import sha256
 from tests.images.live_server_medium import make
 
 EPOCH = 1_780_000_000

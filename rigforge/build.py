@@ -16,12 +16,13 @@ from rigforge.console import say, step
 from rigforge.doctor.build import PROGRAM, place
 from rigforge.errors import DamagedError, UsageError
 from rigforge.images import container, description, iso, live_server, oci, remaster
+from rigforge.images.base_iso import check as checked
 from rigforge.images.container import Container
 from rigforge.images.medium import lay_out
 from rigforge.layers.build import Cache, Squashfs, build, confirm, missing, squash, squash_whole
 from rigforge.layers.plan import Layer, plan, with_pool
-from rigforge.lock.model import Lock, LockedFile
-from rigforge.sources.live_server import check as checked
+from rigforge.lock.model import Lock
+from rigforge.records.file import LockedFile
 from rigforge.sources.mirrors import Mirrors
 from rigforge.stack.model import Stack
 from rigforge.state import home

@@ -10,8 +10,9 @@ from rigforge.attest.artifact import CHECKSUMS
 from rigforge.console import warn
 from rigforge.layers.build import Cache
 from rigforge.layers.plan import Layer
+from rigforge.records.checksums import parse
 from rigforge.sources.mirrors import Mirrors
-from rigforge.store.checksums import Expected, compare, parse
+from rigforge.store.comparison import Expected, compare
 from rigforge.store.store import Store
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from rigforge import kept
 from rigforge.layers.build import Cache
+from rigforge.records.checksums import to_text
 from rigforge.sources.mirrors import Mirrors
-from rigforge.store.checksums import to_text
 
 
 def test_damaged_files_of_the_cache_are_forgotten_and_whole_ones_stay(tmp_path: Path) -> None:

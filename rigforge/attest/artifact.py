@@ -16,7 +16,8 @@ from typing import Any
 from rigforge.errors import RigforgeError
 from rigforge.foreign import boundary
 from rigforge.images import oci
-from rigforge.store.checksums import Expected, compare, parse
+from rigforge.records.checksums import parse
+from rigforge.store.comparison import Expected, compare
 
 CHECKSUMS = ".sha256"
 PROVENANCE = ".intoto.json"

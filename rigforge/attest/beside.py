@@ -14,8 +14,8 @@ from rigforge.images.description import needed
 from rigforge.layers.build import Cache
 from rigforge.layers.plan import Layer
 from rigforge.lock.model import Lock, digest
+from rigforge.records.checksums import sha256, to_text
 from rigforge.stack.model import Stack
-from rigforge.store.checksums import sha256, to_text
 
 SBOM = ".cdx.json"
 

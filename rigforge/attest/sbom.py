@@ -35,7 +35,8 @@ from rigforge.errors import RigforgeError
 from rigforge.layers.build import Cache
 from rigforge.layers.plan import Layer
 from rigforge.lock.doctor import LAYER as DOCTOR
-from rigforge.lock.model import Lock, LockedFile, digest
+from rigforge.lock.model import Lock, digest
+from rigforge.records.file import LockedFile
 
 #: The layer that compiles the kernel module, and its product.
 MODULE = "module"

@@ -14,6 +14,7 @@ import requests
 from packaging.version import Version
 
 from rigforge.errors import RigforgeError
+from rigforge.lock import debs
 from rigforge.process import run
 from rigforge.sources.apt import Archive, Root, private_root
 from rigforge.sources.mirrors import TIMEOUT, Mirrors, locate
@@ -71,7 +72,7 @@ class Archives:
     def _file(self, place: Mapping[str, Any], package: str, path: str) -> bytes:
         """Returns a file of the newest version of a package, whose SHA-256 is that of the signed index."""
         with self._root(place, (place["suite"],)) as root:
-            (deb,) = (each for each in root.resolve("base", {package: "facts"}) if each.name == package)
+            (deb,) = (each for each in debs.resolve(root, "base", {package: "facts"}) if each.name == package)
         where = locate(deb, self._mirrors, self._session)
         if isinstance(where, Path):
             content = where.read_bytes()

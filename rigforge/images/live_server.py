@@ -26,8 +26,8 @@ from rigforge.images import iso
 from rigforge.images.medium import Medium, padded, target_disk
 from rigforge.layers.build import Squashfs
 from rigforge.layers.recipes.pool import FILE as POOL_SOURCE
+from rigforge.records.checksums import sha256
 from rigforge.stack.model import Stack
-from rigforge.store.checksums import sha256
 
 #: The live session's kernel and initramfs, by their names in the layer `boot`.
 LIVE_KERNEL = {"casper/rigforge/vmlinuz": "vmlinuz", "casper/rigforge/initrd": "initrd.img"}

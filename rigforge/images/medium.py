@@ -11,8 +11,8 @@ from pathlib import Path
 import jinja2
 
 from rigforge.layers.build import Squashfs
+from rigforge.records.checksums import sha256, to_text
 from rigforge.stack.model import Stack
-from rigforge.store.checksums import sha256, to_text
 
 #: What firmware starts: on the ISO, but not among its files.
 BOOT_IMAGES = ("bios.img", "boot_hybrid.img", "efi.img")

@@ -17,7 +17,7 @@ from rigforge import atomic
 from rigforge.errors import DamagedError, RigforgeError
 from rigforge.foreign import boundary
 from rigforge.images.blob import Blob
-from rigforge.store.checksums import sha256
+from rigforge.records.checksums import sha256
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _CONFIGURATION = "application/vnd.oci.image.config.v1+json"

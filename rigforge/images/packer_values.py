@@ -8,7 +8,8 @@ from typing import Any
 
 from rigforge import distributions, state
 from rigforge.errors import RigforgeError
-from rigforge.lock.model import Lock, LockedFile, digest
+from rigforge.lock.model import Lock, digest
+from rigforge.records.file import LockedFile
 from rigforge.stack.model import Stack
 
 #: MiB of the virtual machine's disk, of which the layers of a whole stack take a third.

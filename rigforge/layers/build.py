@@ -14,8 +14,8 @@ from rigforge import atomic, namespace
 from rigforge.console import step
 from rigforge.errors import DamagedError
 from rigforge.layers.plan import ON_MEDIUM, Layer
-from rigforge.lock.model import LockedFile
-from rigforge.store.checksums import Expected, compare
+from rigforge.records.file import LockedFile
+from rigforge.store.comparison import Expected, compare
 from rigforge.store.store import Store
 
 #: Block size of the squashfs files: larger ones are smaller, and slower where little is read of them.

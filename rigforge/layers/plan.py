@@ -18,8 +18,9 @@ from rigforge.layers.environment import CONDA, ENVIRONMENT, SITE_PACKAGES, Envir
 from rigforge.layers.recipes import base, boot, doctor, host, module, pool
 from rigforge.layers.root import NoOptions
 from rigforge.lock import target
-from rigforge.lock.model import Lock, LockedFile
+from rigforge.lock.model import Lock
 from rigforge.records.conda import BASE
+from rigforge.records.file import LockedFile
 from rigforge.stack.model import Stack
 
 if TYPE_CHECKING:

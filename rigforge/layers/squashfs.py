@@ -10,7 +10,7 @@ from typing import Any
 
 from rigforge import atomic
 from rigforge.process import run
-from rigforge.store.checksums import sha256
+from rigforge.records.checksums import sha256
 
 
 def squash(request: dict[str, Any]) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable
 
 from rigforge.compat.tables import tables
 from rigforge.errors import RigforgeError
-from rigforge.lock.form import said_by
-from rigforge.lock.model import LockedFile
 from rigforge.records.conda import BASE, CUDA, ROLE
+from rigforge.records.file import LockedFile
+from rigforge.records.form import said_by
 from rigforge.sources.conda import Channel, Package, closure
 from rigforge.stack.model import Stack
 

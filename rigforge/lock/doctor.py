@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from rigforge.doctor.build import DEBS, WHEELS
-from rigforge.lock import target
-from rigforge.lock.model import LockedFile
+from rigforge.lock import debs, target
 from rigforge.lock.wheels import locked
+from rigforge.records.file import LockedFile
 from rigforge.sources import apt
 from rigforge.sources.pypi import Index
 
@@ -22,9 +22,9 @@ def resolve_debs(root: apt.Root, base: Iterable[LockedFile]) -> tuple[LockedFile
     """
     below = tuple(base)
     wishes = dict.fromkeys(DEBS, _ASKED_BY)
-    tools = root.resolve(LAYER, wishes, below)
+    tools = debs.resolve(root, LAYER, wishes, below)
     library = f"libpython{target.system_python((*below, *tools))}"
-    return root.resolve(LAYER, {**wishes, library: _ASKED_BY}, below)
+    return debs.resolve(root, LAYER, {**wishes, library: _ASKED_BY}, below)
 
 
 def resolve_wheels(index: Index, kept: Mapping[str, str], *, fresh: bool = False) -> tuple[LockedFile, ...]:

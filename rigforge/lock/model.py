@@ -17,20 +17,14 @@ from rigforge import atomic, distributions
 from rigforge.doctor import build
 from rigforge.errors import RigforgeError
 from rigforge.foreign import boundary
-from rigforge.lock import form
+from rigforge.records import form
+from rigforge.records.archive import LockedArchive
+from rigforge.records.file import LAYERS, LockedFile
 
 if TYPE_CHECKING:
     from rigforge.stack.model import Stack
 
-#: Bottom first. `doctor` and `module` hold what only packing rigforge-doctor and compiling the kernel module need; they
-#: are never shipped. `medium` holds the ISO of the distribution that ours is made from.
-LAYERS = ("base", "cuda", "python", "devel", "doctor", "module", "host", "medium")
-#: Those of which no file reaches a machine or an image.
-NOT_SHIPPED = ("doctor", "module")
 FORMAT = 1
-
-#: Bytes that no file has: 1 TB.
-LARGEST = 10**12
 
 #: Seconds since 1970 that no archive's date reaches: what fits the file systems that are made.
 LATEST = 2**32
@@ -39,60 +33,6 @@ _HEADER = """\
 # Made by `invoke lock --stack {stack}`. Not to be edited: `invoke lock --stack {stack} --upgrade` renews it.
 # A file is: name, version, archive role and path within the archive, size in bytes, sha256.
 """
-
-
-@dataclass(frozen=True, order=True)
-class LockedFile:
-    """One file of a layer.
-
-    `file` is the archive's role and the path within it (`debian:pool/main/b/bash/…deb`) or, for a wheel,
-    the role and the file name (`pypi:torch-2.10.0-3-cp311-…whl`; the name, because a version can have
-    several builds). `size` is in bytes, `sha256` in lower-case hex. A conda package
-    has the `environment` it is for, which follows in its line.
-
-    Raises RigforgeError for a value that has not its form (`rigforge.lock.form`): none of them leads elsewhere.
-    """
-
-    layer: str
-    kind: str
-    name: str
-    version: str
-    file: str
-    size: int
-    sha256: str
-    environment: str = ""
-
-    def __post_init__(self) -> None:
-        if self.layer not in LAYERS or self.kind not in form.PLACES:
-            raise RigforgeError(f"there is no layer {self.layer!a} with files of kind {self.kind!a}")
-        form.NAME.check("name", self.name)
-        with form.said_by(self.name):
-            form.VERSION.check("version", self.version)
-            form.PLACES[self.kind].check("file", self.file)
-            form.SHA256.check("sha256", self.sha256)
-            form.ENVIRONMENT.check("environment", self.environment)
-            if not 0 <= self.size < LARGEST:
-                raise RigforgeError(f"size: must be bytes, fewer than {LARGEST}")
-
-    @property
-    def basename(self) -> str:
-        """The name of the file itself, without role and directories."""
-        return self.file.partition(":")[2].rpartition("/")[2]
-
-    @property
-    def mirror_path(self) -> str:
-        """Where the file is in a mirror directory: `debian/pool/main/b/bash/…deb`, `pypi/torch-…whl`."""
-        return self.file.replace(":", "/", 1)
-
-
-@dataclass(frozen=True, order=True)
-class LockedArchive:
-    """The state of one archive at the time of the lock: `date` is the Date of its signed Release file (RFC 5322)."""
-
-    role: str
-    suite: str
-    date: str
-    inrelease_sha256: str
 
 
 @dataclass(frozen=True)
@@ -127,7 +67,7 @@ class Lock:
     decision: Decision | None = None
 
     def part(self, layer: str) -> tuple[LockedFile, ...]:
-        """Returns the files of one of `LAYERS`."""
+        """Returns the files of one of `rigforge.records.file.LAYERS`."""
         return tuple(file for file in self.files if file.layer == layer)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from email.utils import parsedate_to_datetime
 
 from rigforge.errors import RigforgeError
-from rigforge.lock.model import LockedArchive
+from rigforge.records.archive import LockedArchive
 from rigforge.stack.model import Stack
 
 

@@ -10,15 +10,16 @@ from email.utils import parsedate_to_datetime
 from rigforge import distributions
 from rigforge.console import step
 from rigforge.distributions import Distribution
-from rigforge.lock import doctor, prebuilt, target
+from rigforge.lock import debs, doctor, prebuilt, target
 from rigforge.lock.conda import conda_versions, resolve_conda, virtual_packages
 from rigforge.lock.decision import decide, settle
 from rigforge.lock.driver import driver_version, pin_driver
-from rigforge.lock.model import Lock, LockedFile, asked, in_order
+from rigforge.lock.model import Lock, asked, in_order
 from rigforge.lock.replay import refuse_older
 from rigforge.lock.toolkit import check_toolkit
 from rigforge.lock.wheels import resolve_wheels, wheel_versions
 from rigforge.records.conda import ROLE
+from rigforge.records.file import LockedFile
 from rigforge.sources import apt, live_server
 from rigforge.sources.conda import Channel
 from rigforge.sources.keyring import checked_keyring
@@ -77,7 +78,7 @@ def resolve(
     versions = _versions(stack, distribution, files)
     if release := distribution.live_server(stack):
         system = next(archive for archive in stack.archives if archive.suite == stack.system.suite)
-        files += (live_server.newest(mirrors, release, stack.keyring(system)),)
+        files += (_medium(live_server.newest(mirrors, release, stack.keyring(system))),)
     glibc = target.glibc(files)
     index = Index(mirrors.url("pypi"), target.system_python(files), glibc)
     with step("resolving what packs rigforge-doctor"):
@@ -122,11 +123,12 @@ def _debs(stack: Stack, distribution: Distribution, root: apt.Root) -> tuple[Loc
         pin_driver(root, (*driver, *module), stack.driver.version, of_nvidia=of_nvidia)
     if modules := distribution.prebuilt_modules(stack):
         prebuilt.pin_set(stack, root, modules, [name for name in driver if name != modules])
-    base = root.resolve(
+    base = debs.resolve(
+        root,
         "base",
         {**dict.fromkeys(apt.MINIMAL, "the minimal system"), **dict.fromkeys(stack.packages.base, "packages.base")},
     )
-    devel = root.resolve("devel", dict.fromkeys(stack.packages.devel, "packages.devel"), base)
+    devel = debs.resolve(root, "devel", dict.fromkeys(stack.packages.devel, "packages.devel"), base)
     shipped = (*base, *devel)
     wishes = {
         **dict.fromkeys(distribution.medium_packages(stack), "the medium"),
@@ -141,8 +143,8 @@ def _debs(stack: Stack, distribution: Distribution, root: apt.Root) -> tuple[Loc
     return (
         *shipped,
         *doctor.resolve_debs(root, base),
-        *root.resolve("module", dict.fromkeys(module, "driver.provider"), shipped),
-        *root.resolve("host", wishes, shipped),
+        *debs.resolve(root, "module", dict.fromkeys(module, "driver.provider"), shipped),
+        *debs.resolve(root, "host", wishes, shipped),
     )
 
 
@@ -152,10 +154,14 @@ def _below_loaders(
     """Returns what the boot loaders of the medium's pool depend on, but for packages of their own sources."""
     needed: set[str] = set()
     for loaders in distribution.pool_loaders(stack):
-        closure = root.resolve("host", dict.fromkeys(loaders, "the medium's pool"), shipped)
+        closure = debs.resolve(root, "host", dict.fromkeys(loaders, "the medium's pool"), shipped)
         own = {each.name for each in root.available(file.name for file in closure) if _OF_LOADERS.match(each.source)}
         needed |= {file.name for file in closure} - own
     return tuple(sorted(needed))
+
+
+def _medium(iso: live_server.Iso) -> LockedFile:
+    return LockedFile("medium", "iso", "live-server", iso.version, iso.file, iso.size, iso.sha256)
 
 
 def _wheels(previous: Lock | None, layers: Collection[str]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from debian.debian_support import Version
 
 from rigforge.errors import RigforgeError
-from rigforge.lock.model import LockedFile
+from rigforge.records.file import LockedFile
 from rigforge.stack.model import Stack
 
 #: An exact kernel's package, with its release.

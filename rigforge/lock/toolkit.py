@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from rigforge.errors import RigforgeError
-from rigforge.lock.model import LockedFile
+from rigforge.records.file import LockedFile
 from rigforge.stack.model import Stack
 
 #: "cuda-nvcc-12-8", "cuda-toolkit-12-8-config-common": packages that unpack to /usr/local/cuda-12.8.

@@ -9,8 +9,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from rigforge.errors import RigforgeError
-from rigforge.lock.form import said_by
-from rigforge.lock.model import LockedFile
+from rigforge.records.file import LockedFile
+from rigforge.records.form import said_by
 from rigforge.sources.pypi import Index, Wheel
 from rigforge.stack.model import Stack
 

@@ -12,9 +12,10 @@ from packaging.version import Version
 from rigforge import distributions
 from rigforge.compat.cuda import OLDEST_DRIVER, major
 from rigforge.lock import conda
-from rigforge.lock.model import Lock, LockedFile
-from rigforge.lock.notes import TITLES
+from rigforge.lock.model import Lock
 from rigforge.lock.wheels import COMPONENTS
+from rigforge.records.file import LockedFile
+from rigforge.release_notes.notes import TITLES
 from rigforge.stack.load import read_toml
 from rigforge.stack.model import Stack
 

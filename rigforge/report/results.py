@@ -9,7 +9,7 @@ from typing import Any
 from rigforge.build import Stamp
 from rigforge.foreign import leaving_out
 from rigforge.images.oci import TAG, read_blob, read_index
-from rigforge.store.checksums import parse
+from rigforge.records.checksums import parse
 
 #: What describes a build and lies beside it, by the end of its name.
 DOCUMENTS = {

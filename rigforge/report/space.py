@@ -11,7 +11,8 @@ from pathlib import Path
 from rigforge import namespace
 from rigforge.layers.build import Cache
 from rigforge.layers.plan import Layer, site_packages
-from rigforge.lock.model import NOT_SHIPPED, Lock
+from rigforge.lock.model import Lock
+from rigforge.records.file import NOT_SHIPPED
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rigforge.layers.build import Cache, built_in, squashed
 from rigforge.layers.plan import Layer
-from rigforge.lock.model import LockedFile
+from rigforge.records.file import LockedFile
 from rigforge.store.store import Store
 
 

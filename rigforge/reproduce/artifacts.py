@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rigforge.images import iso, oci
-from rigforge.store import checksums
+from rigforge.records import checksums
 
 #: What a medium says of its own files, in the format of sha256sum.
 _SUMS = "SHA256SUMS"

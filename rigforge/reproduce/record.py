@@ -8,7 +8,7 @@ from pathlib import Path
 from rigforge.attest.artifact import CHECKSUMS, PROVENANCE
 from rigforge.errors import RigforgeError
 from rigforge.foreign import boundary
-from rigforge.store.checksums import parse, to_text
+from rigforge.records.checksums import parse, to_text
 
 _HEADER = """\
 # What {stack}.lock gives on the machine that rigforge/reproduce/site.toml describes, as sha256.

@@ -22,9 +22,9 @@ from debian.deb822 import Deb822
 
 from rigforge.errors import RigforgeError
 from rigforge.foreign import boundary
-from rigforge.lock.form import said_by
-from rigforge.lock.model import LockedArchive, LockedFile
 from rigforge.process import run
+from rigforge.records.archive import LockedArchive
+from rigforge.records.form import check_file, said_by
 from rigforge.sources.apt_errors import explain_update
 from rigforge.sources.mirrors import without_credentials
 
@@ -103,6 +103,23 @@ class Available:
     depends: str = ""
 
 
+@dataclass(frozen=True, order=True)
+class Deb:
+    """A package's file, by the signed index: `file` is the archive's role and the path within it, `size` in bytes.
+
+    Raises RigforgeError for a value that has not its form (`rigforge.records.form`).
+    """
+
+    name: str
+    version: str
+    file: str
+    size: int
+    sha256: str
+
+    def __post_init__(self) -> None:
+        check_file("deb", self.name, self.version, self.file, self.size, self.sha256)
+
+
 class Root:
     """An apt of its own, whose indices are those of the given archives."""
 
@@ -169,23 +186,23 @@ class Root:
         file.write_text(f"Package: {package}\nPin: version {version}\nPin-Priority: 1001\n")
 
     def resolve(
-        self, layer: str, wishes: Mapping[str, str], below: Iterable[LockedFile] = ()
-    ) -> tuple[LockedFile, ...]:
-        """Returns what `layer` needs on top of the packages that are in the layers below it.
+        self, purpose: str, wishes: Mapping[str, str], given: Mapping[str, str] | None = None
+    ) -> tuple[Deb, ...]:
+        """Returns the packages that have all wishes on top of those that are `given` (versions by name), by name.
 
-        `wishes` has package names and, for messages, the stack's key that asks for each.
-        Recommended packages are left out.
+        `wishes` has package names and, for messages, the stack's key that asks for each; so has `purpose` what they
+        are for ("layer host"). Recommended packages are left out.
 
         Raises RigforgeError where a package does not exist, or they cannot be installed together.
         """
         if not wishes:
             return ()
-        given = {file.name: file.version for file in below}
+        given = given or {}
         exact = [f"{name}={version}" for name, version in given.items()]
         result = self._apt("apt-get", "install", "--print-uris", "-q", "-y", "--", *exact, *wishes)
         if result.returncode:
-            raise self._unresolved(layer, wishes, result.stdout + result.stderr)
-        files = [self._locked(layer, line) for line in result.stdout.splitlines() if line.startswith("'")]
+            raise self._unresolved(purpose, wishes, result.stdout + result.stderr)
+        files = [self._deb(purpose, line) for line in result.stdout.splitlines() if line.startswith("'")]
         return tuple(sorted(file for file in files if file.name not in given))
 
     def _apt(self, *words: str) -> CompletedProcess[str]:
@@ -202,10 +219,10 @@ class Root:
             parsedate_to_datetime(date).timestamp()
         return LockedArchive(archive.role, archive.suite, date, hashlib.sha256(content).hexdigest())
 
-    def _locked(self, layer: str, line: str) -> LockedFile:
+    def _deb(self, purpose: str, line: str) -> Deb:
         match = _URI_LINE.match(line)
         if not match:
-            raise RigforgeError(f"the archive has no SHA256 for a package that layer {layer} needs: {line}")
+            raise RigforgeError(f"the archive has no SHA256 for a package that {purpose} needs: {line}")
         uri = without_credentials(match["uri"])
         # Of two roles where one URL begins with the other, the longer one is meant.
         archive = max((a for a in self._archives if uri.startswith(a.shown + "/")), key=lambda a: len(a.url))
@@ -216,9 +233,9 @@ class Root:
         path = "/".join(filter(None, (archive.place, path)))
         with said_by(f"archive {archive.role} ({archive.shown} {archive.suite})", "use another mirror"):
             size, sha256 = int(match["size"]), match["sha256"]
-            return LockedFile(layer, "deb", name, version, f"{archive.role}:{path}", size, sha256)
+            return Deb(name, version, f"{archive.role}:{path}", size, sha256)
 
-    def _unresolved(self, layer: str, wishes: Mapping[str, str], output: str) -> RigforgeError:
+    def _unresolved(self, purpose: str, wishes: Mapping[str, str], output: str) -> RigforgeError:
         suites = " and ".join(sorted({archive.suite for archive in self._archives}))
         if missing := _MISSING.search(output):
             name = missing[1] or missing[2]
@@ -231,7 +248,7 @@ class Root:
         # What comes before is apt's progress, and its guesses about people who mix suites.
         reason = output[max(output.find("The following packages have unmet"), 0) :].strip()
         return RigforgeError(
-            f"the packages of layer {layer} cannot be installed together:\n{reason}",
+            f"the packages of {purpose} cannot be installed together:\n{reason}",
             f"they are asked for by {asked}; the layers below are part of the question",
         )
 

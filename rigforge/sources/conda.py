@@ -26,7 +26,7 @@ from rattler.package import BuildString
 
 from rigforge import state
 from rigforge.errors import RigforgeError
-from rigforge.lock.form import PLACES, said_by
+from rigforge.records.form import PLACES, said_by
 from rigforge.sources.mirrors import without_credentials
 
 #: The subdirectories of a channel that have packages for the target.

@@ -1,9 +1,10 @@
-"""Canonical's live-server ISO: the newest of a release by its signed list of checksums, or a file of the user's."""
+"""Canonical's live-server ISO: the newest of a release, by its signed list of checksums."""
 
 from __future__ import annotations
 
 import re
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -12,12 +13,10 @@ from packaging.version import Version
 
 from rigforge.errors import RigforgeError
 from rigforge.foreign import boundary
-from rigforge.images import iso
-from rigforge.lock.model import LockedFile
 from rigforge.process import run
+from rigforge.records.checksums import parse
 from rigforge.sources import web
 from rigforge.sources.mirrors import TIMEOUT, Mirrors
-from rigforge.store.checksums import parse, sha256
 
 #: The archive with a folder for each release, by its code name.
 ROLE = "ubuntu-releases"
@@ -25,7 +24,20 @@ ROLE = "ubuntu-releases"
 _NAME = re.compile(r"ubuntu-(?P<version>\d\d\.\d\d(\.\d+)?)-live-server-amd64\.iso")
 
 
-def newest(mirrors: Mirrors, suite: str, keyring: Path) -> LockedFile:
+@dataclass(frozen=True)
+class Iso:
+    """A medium of Canonical's: `version` is Ubuntu's, such as "24.04.3".
+
+    `file` is the role and the path in the archive, `size` is in bytes, `sha256` in hex.
+    """
+
+    version: str
+    file: str
+    size: int
+    sha256: str
+
+
+def newest(mirrors: Mirrors, suite: str, keyring: Path) -> Iso:
     """Returns the ISO of a release, of its latest point release.
 
     `keyring` has the key that SHA256SUMS is signed with; ubuntu-archive-keyring.gpg has it beside the archive's.
@@ -50,27 +62,7 @@ def newest(mirrors: Mirrors, suite: str, keyring: Path) -> LockedFile:
         version = max(named, key=Version)
         name = named[version]
         size = _size(f"{folder}/{name}", session)
-    return LockedFile("medium", "iso", "live-server", version, f"{ROLE}:{suite}/{name}", size, listed[name])
-
-
-def check(file: Path, locked: LockedFile) -> Path:
-    """Returns `file` where it is the locked ISO. Raises RigforgeError with what it is where it is another."""
-    if not file.is_file():
-        raise RigforgeError(f"--base-iso {file}: there is no such file")
-    found = sha256(file)
-    if found != locked.sha256:
-        raise RigforgeError(
-            f"--base-iso {file} is {_calls_itself(file)}, sha256 {found};\n"
-            f"the lock has {locked.basename}, sha256 {locked.sha256}",
-            "take the file that the lock has, or renew the lock where a later point release has replaced it",
-        )
-    return file
-
-
-def _calls_itself(file: Path) -> str:
-    with tempfile.TemporaryDirectory(prefix="rigforge-") as directory:
-        info = Path(directory) / "info"
-        return info.read_text().strip() if iso.extract(file, ".disk/info", info) else "no medium of Ubuntu"
+    return Iso(version, f"{ROLE}:{suite}/{name}", size, listed[name])
 
 
 def _local(url: str) -> Path | None:

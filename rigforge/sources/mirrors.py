@@ -21,7 +21,7 @@ from pypi_simple import (
 
 from rigforge import state
 from rigforge.errors import RigforgeError
-from rigforge.lock.model import LockedFile
+from rigforge.records.file import LockedFile
 from rigforge.sources.configured import SCHEMES, apt_uris, conda_channel, python_index, read_toml
 
 #: Seconds to wait for a connection, and for the next byte.

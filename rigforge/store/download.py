@@ -13,7 +13,7 @@ import requests
 import urllib3
 
 from rigforge.errors import RigforgeError
-from rigforge.lock.model import LockedFile
+from rigforge.records.file import LockedFile
 from rigforge.sources.mirrors import TIMEOUT, FileGoneError, Mirrors, locate, without_credentials
 from rigforge.sources.web import TooSlowError, pieces
 from rigforge.store.part import CHUNK, Part

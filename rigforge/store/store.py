@@ -20,10 +20,10 @@ import requests
 from rigforge import __version__, atomic
 from rigforge.console import Transfer, warn
 from rigforge.errors import RigforgeError
-from rigforge.lock.model import LockedFile
+from rigforge.records.file import LockedFile
 from rigforge.sources import web
 from rigforge.sources.mirrors import Mirrors
-from rigforge.store.checksums import Expected, compare
+from rigforge.store.comparison import Expected, compare
 from rigforge.store.download import StoppedError, Transport, download
 from rigforge.store.part import Part
 from rigforge.store.seal import seal

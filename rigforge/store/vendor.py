@@ -25,13 +25,14 @@ from itertools import pairwise
 from pathlib import Path
 
 from rigforge.errors import RigforgeError
-from rigforge.lock.form import RELATIVE, said_by
-from rigforge.lock.model import Lock, LockedFile, read, to_text
+from rigforge.lock.model import Lock, read, to_text
+from rigforge.records import checksums
+from rigforge.records.file import LockedFile
+from rigforge.records.form import RELATIVE, said_by
 from rigforge.sources.mirrors import Mirrors
 from rigforge.stack.load import names, read_toml
 from rigforge.stack.model import Stack
-from rigforge.store import checksums
-from rigforge.store.checksums import Expected, Problem, Reader
+from rigforge.store.comparison import Expected, Problem, Reader, compare, in_threads
 from rigforge.store.store import Store
 
 SUMS = "SHA256SUMS"
@@ -89,7 +90,7 @@ def write(stack: Stack, lock: Lock, store: Store, mirrors: Mirrors, directory: P
 
 def check(lock: Lock, directory: Path) -> list[Problem]:
     """Returns what of the lock's files is missing or altered in `directory`."""
-    return checksums.compare({Expected(file.mirror_path, file.sha256, file.size) for file in lock.files}, directory)
+    return compare({Expected(file.mirror_path, file.sha256, file.size) for file in lock.files}, directory)
 
 
 def check_all(directory: Path) -> list[Problem]:
@@ -121,7 +122,7 @@ def check_all(directory: Path) -> list[Problem]:
             expected[file.mirror_path] = Expected(file.mirror_path, file.sha256, file.size)
     if unlisted:
         problems.append(Problem(SUMS, "is not as it was written" if text else "is missing"))
-    return sorted([*problems, *checksums.compare(expected.values(), directory)])
+    return sorted([*problems, *compare(expected.values(), directory)])
 
 
 def stack_file(stack: Stack) -> str:
@@ -171,7 +172,7 @@ def _copy(files: Sequence[LockedFile], store: Store, directory: Path, partial: P
             raise RigforgeError(f"{source} ({file.file}) is damaged", "remove it; the same command fetches it again")
         _place(copied, directory, file.mirror_path)
 
-    checksums.in_threads("vendoring", files, sum(file.size for file in files), copy)
+    in_threads("vendoring", files, sum(file.size for file in files), copy)
 
 
 def _put(content: bytes, directory: Path, path: str, partial: Path) -> None:

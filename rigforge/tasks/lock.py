@@ -81,11 +81,11 @@ def diff(context: Context, old: str, new: str, json: bool = False) -> None:
     from dataclasses import asdict
 
     from rigforge import console
-    from rigforge.layers.rebuilt import planned, rebuilt
-    from rigforge.lock.diff import compare
-    from rigforge.lock.history import read_at
     from rigforge.lock.model import read
-    from rigforge.lock.notes import notes
+    from rigforge.release_notes.diff import compare
+    from rigforge.release_notes.history import read_at
+    from rigforge.release_notes.notes import notes
+    from rigforge.release_notes.rebuilt import planned, rebuilt
 
     path = Path(new)
     if path.is_dir():

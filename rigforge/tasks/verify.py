@@ -52,8 +52,8 @@ def verify_iso(
 
     Example: invoke verify-iso --stack smoke --firmware uefi
     """
+    from rigforge.images.base_iso import check
     from rigforge.options import the_iso, the_lock, the_mirrors, the_stack
-    from rigforge.sources.live_server import check
     from rigforge.store.store import Store
     from rigforge.verify import iso as verify
     from rigforge.verify import live_server

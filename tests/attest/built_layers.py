@@ -7,7 +7,8 @@ from pathlib import Path
 
 from rigforge.layers.build import Cache
 from rigforge.layers.plan import Layer, plan
-from rigforge.lock.model import Lock, LockedFile
+from rigforge.lock.model import Lock
+from rigforge.records.file import LockedFile
 from rigforge.stack.load import load
 
 VERSIONS = {"kernel": "6.1.0-56-amd64", "kernel_package_version": "6.1.192-2", "driver": "535.309.01"}

@@ -12,9 +12,9 @@ from pathlib import Path
 from rigforge.attest.provenance import provenance
 from rigforge.images import blob, oci
 from rigforge.lock.model import to_text as lock_text
+from rigforge.records.checksums import to_text
 from rigforge.stack.load import load
-from rigforge.store.checksums import to_text
-from tests.lock.two_locks import OLD
+from tests.release_notes.two_locks import OLD
 
 STACK = load("debian-12")
 #: The digest that a provenance names.

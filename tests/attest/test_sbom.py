@@ -22,7 +22,8 @@ from rigforge.attest.sbom import Distribution, Subject, purl, sbom
 from rigforge.errors import RigforgeError
 from rigforge.images.description import IMAGES, needed
 from rigforge.layers.plan import Layer
-from rigforge.lock.model import NOT_SHIPPED, LockedFile, read, to_text
+from rigforge.lock.model import read, to_text
+from rigforge.records.file import NOT_SHIPPED, LockedFile
 from rigforge.state import PROJECT
 
 ISO = Subject("rigforge-debian-12.iso", "iso")

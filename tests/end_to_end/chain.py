@@ -15,7 +15,8 @@ from typing import Any
 import requests
 
 from rigforge import console
-from rigforge.lock.model import LockedFile, check, read
+from rigforge.lock.model import check, read
+from rigforge.records.file import LockedFile
 from rigforge.sources.mirrors import TIMEOUT, FileGoneError, Mirrors, locate
 from rigforge.stack.load import load
 from rigforge.state import PROJECT, home

@@ -18,8 +18,8 @@ from chain import make as make_medium
 
 from rigforge.images import live_server, remaster
 from rigforge.layers.build import Squashfs
+from rigforge.records.checksums import sha256
 from rigforge.stack.load import load
-from rigforge.store.checksums import sha256
 from rigforge.verify.firmware import flash
 from rigforge.verify.qemu import FIRMWARES, Firmware, accelerator, cpu
 from tests.images.live_server_medium import make

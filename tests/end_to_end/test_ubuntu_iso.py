@@ -23,9 +23,9 @@ from ubuntu_archive import DRIVER, USER_SPACE, Debian, debian, fill
 from rigforge.images.oci import read_index
 from rigforge.lock.model import read
 from rigforge.machine import pins
+from rigforge.records.checksums import sha256, to_text
 from rigforge.stack.load import load
 from rigforge.stack.model import Stack
-from rigforge.store.checksums import sha256, to_text
 from tests.images import live_server_medium
 from tests.images.live_server_pool import CODENAMES, lay
 from tests.lock.ubuntu_archive import POCKETS

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from debian.deb822 import Deb822
 
 from rigforge.distributions import ubuntu
-from rigforge.lock import target
+from rigforge.lock import debs, target
 from rigforge.lock.model import Lock
 from rigforge.sources import apt
 from rigforge.sources.mirrors import Mirrors
@@ -68,11 +68,11 @@ def debian(stack: Stack, lock: Lock, folder: Path) -> Debian:
     minimal = (*apt.MINIMAL, *stack.packages.base, *live_server_pool.IN_THE_MINIMAL_LAYER)
     with apt.private_root("amd64", archives) as root:
         root.update()
-        everything = root.resolve("host", dict.fromkeys(named, "the archive"))
-        below = root.resolve("base", dict.fromkeys(minimal, "the minimal layer"))
+        everything = debs.resolve(root, "host", dict.fromkeys(named, "the archive"))
+        below = debs.resolve(root, "base", dict.fromkeys(minimal, "the minimal layer"))
         sets = [dict.fromkeys(names, "the pool") for names in live_server_pool.SETS]
-        pool = {file.name: file for names in sets for file in root.resolve("host", names, below)}
-        loaders = {file for names in sets for file in root.resolve("host", names, everything)}
+        pool = {file.name: file for names in sets for file in debs.resolve(root, "host", names, below)}
+        loaders = {file for names in sets for file in debs.resolve(root, "host", names, everything)}
     files = (*everything, *loaders, *pool.values())
     store.fetch(files, mirrors)
     packages = {}

@@ -24,13 +24,13 @@ from rigforge.images import oci
 from rigforge.installer import document, seed
 from rigforge.lock import model
 from rigforge.plain import plain, within
+from rigforge.records import checksums
 from rigforge.redact import redacted
 from rigforge.report import measure, results, verification
 from rigforge.reproduce import record
 from rigforge.sources import configured, mirrors
 from rigforge.stack.load import load
 from rigforge.state import PROJECT
-from rigforge.store import checksums
 from rigforge.verify import report
 
 Read = Callable[[bytes], object]

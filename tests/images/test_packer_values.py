@@ -15,7 +15,8 @@ from invoke.context import Context
 
 from rigforge.errors import RigforgeError
 from rigforge.images.packer_values import iso_values, ubuntu_values
-from rigforge.lock.model import Lock, LockedFile, digest, read
+from rigforge.lock.model import Lock, digest, read
+from rigforge.records.file import LockedFile
 from rigforge.stack.load import load
 from rigforge.tasks.packer import packer as packer_task
 from rigforge.verify import packer

@@ -22,8 +22,8 @@ from rigforge.images import iso, live_server, remaster
 from rigforge.images.medium import Medium
 from rigforge.layers.build import Squashfs
 from rigforge.process import CommandFailed
+from rigforge.records.checksums import sha256
 from rigforge.stack.load import load
-from rigforge.store.checksums import sha256
 
 LAYERS = ("base", "cuda", "python", "host", "medium")
 EPOCH = 1_780_000_000

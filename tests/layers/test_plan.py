@@ -11,7 +11,9 @@ from rigforge import closure
 from rigforge.errors import RigforgeError
 from rigforge.layers import recipes
 from rigforge.layers.plan import Layer, plan, recipe_digest, recipe_sources, with_pool
-from rigforge.lock.model import Lock, LockedArchive, LockedFile
+from rigforge.lock.model import Lock
+from rigforge.records.archive import LockedArchive
+from rigforge.records.file import LockedFile
 from rigforge.stack.load import load
 from rigforge.stack.model import Stack
 

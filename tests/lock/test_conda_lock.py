@@ -11,9 +11,9 @@ from rattler.explicit_environment.environment import ExplicitEnvironmentSpec
 
 from rigforge.errors import RigforgeError
 from rigforge.layers.plan import plan
-from rigforge.lock.diff import compare
 from rigforge.lock.explicit import explicit
 from rigforge.lock.model import Lock, read, to_text
+from rigforge.release_notes.diff import compare
 from rigforge.sources.mirrors import Mirrors, locate
 from rigforge.store.store import Store
 from tests.lock.workshop import Workshop

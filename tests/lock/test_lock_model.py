@@ -9,7 +9,9 @@ import pytest
 
 from rigforge.errors import RigforgeError
 from rigforge.lock import model
-from rigforge.lock.model import Lock, LockedArchive, LockedFile, asked, check, in_order, read, to_text, write
+from rigforge.lock.model import Lock, asked, check, in_order, read, to_text, write
+from rigforge.records.archive import LockedArchive
+from rigforge.records.file import LockedFile
 from rigforge.stack.load import load
 
 BASH = LockedFile("base", "deb", "bash", "5.2.15-2+b8", "debian:pool/main/b/bash/bash_5.2.15-2+b8_amd64.deb", 1494176, "b" * 64)  # fmt: skip # noqa: E501
@@ -215,12 +217,3 @@ def test_a_value_that_could_lead_elsewhere_is_refused_though_the_checksum_is_rig
     assert f"{key}: " in error.value.message
     assert error.value.message.isprintable()
     assert "invoke lock --stack small" in error.value.hint
-
-
-def test_a_conda_package_is_of_one_of_the_two_subdirectories_that_there_are() -> None:
-    place = "conda-forge:{}/python-3.11.9-h1_0.conda"
-    for subdir in ("linux-64", "noarch"):
-        LockedFile("python", "conda", "python", "3.11.9", place.format(subdir), 1, "a" * 64, "rig")
-    for subdir in ("..", "linux-64/..", "/etc", "win-64", ""):
-        with pytest.raises(RigforgeError, match="python: file: must be ROLE:linux-64/"):
-            LockedFile("python", "conda", "python", "3.11.9", place.format(subdir), 1, "a" * 64, "rig")

@@ -13,7 +13,7 @@ from rigforge import namespace
 from rigforge.images.container import pack
 from rigforge.layers.build import Cache, build, built_in, keep_seconds, squash, squashed
 from rigforge.layers.plan import Layer
-from rigforge.lock.model import LockedFile
+from rigforge.records.file import LockedFile
 from rigforge.report.timing import Step, of_blobs, of_downloads, steps
 from rigforge.store.store import Store
 

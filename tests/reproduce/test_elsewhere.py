@@ -6,7 +6,8 @@ import hashlib
 from pathlib import Path
 
 from rigforge.lock import model
-from rigforge.lock.model import Lock, LockedFile
+from rigforge.lock.model import Lock
+from rigforge.records.file import LockedFile
 from rigforge.reproduce import elsewhere
 from rigforge.stack.load import load
 from rigforge.store import vendor

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from rigforge.errors import RigforgeError
-from rigforge.lock.model import LockedFile
-from rigforge.sources.apt import MINIMAL, Archive, private_root
+from rigforge.sources.apt import MINIMAL, Archive, Deb, private_root
 from tests.sources.serving import NOBODY, served
 from tests.sources.signed_archive import Key, SignedArchive, key, minimal_system
 
@@ -47,13 +46,13 @@ def debian(pool: SignedArchive, url: str, key: Key) -> Archive:
     return Archive("debian", f"{url}/{pool.path.name}", "bookworm", ("main",), key.keyring)
 
 
-def resolve(*archives: Archive, wishes: dict[str, str] = BASE, below: tuple[LockedFile, ...] = ()) -> tuple[LockedFile, ...]:  # fmt: skip # noqa: E501
+def resolve(*archives: Archive, wishes: dict[str, str] = BASE, below: tuple[Deb, ...] = ()) -> tuple[Deb, ...]:  # fmt: skip # noqa: E501
     with private_root("amd64", archives) as root:
         root.update()
-        return root.resolve("host", wishes, below)
+        return root.resolve("layer host", wishes, {deb.name: deb.version for deb in below})
 
 
-def names(files: tuple[LockedFile, ...]) -> list[str]:
+def names(files: tuple[Deb, ...]) -> list[str]:
     return [file.name for file in files]
 
 
@@ -63,9 +62,7 @@ def test_the_minimal_system_is_what_is_essential_or_required_and_apt(debian: Arc
 
 def test_a_file_is_locked_as_the_archive_has_it(debian: Archive, pool: SignedArchive) -> None:
     bash = pool.path / "pool/bookworm/main/bash_5.2+dfsg-1_amd64.deb"
-    assert resolve(debian)[1] == LockedFile(
-        layer="host",
-        kind="deb",
+    assert resolve(debian)[1] == Deb(
         name="bash",
         version="1:5.2+dfsg-1",
         file="debian:pool/bookworm/main/bash_5.2+dfsg-1_amd64.deb",
@@ -137,9 +134,9 @@ def test_a_pinned_source_brings_its_version_of_everything_built_from_it(
     pool.publish("bookworm", key)
     with private_root("amd64", [debian]) as root:
         root.update()
-        assert {file.version for file in root.resolve("host", {"libcuda1": ""})} == {"535.309.01-1"}
+        assert {file.version for file in root.resolve("layer host", {"libcuda1": ""})} == {"535.309.01-1"}
         root.pin("nvidia-graphics-drivers", "535.261.03*")
-        assert {file.version for file in root.resolve("host", {"libcuda1": ""})} == {"535.261.03-1"}
+        assert {file.version for file in root.resolve("layer host", {"libcuda1": ""})} == {"535.261.03-1"}
 
 
 def test_a_pinned_package_may_have_dots_in_its_name(debian: Archive, pool: SignedArchive, key: Key) -> None:
@@ -151,7 +148,7 @@ def test_a_pinned_package_may_have_dots_in_its_name(debian: Archive, pool: Signe
     with private_root("amd64", [debian]) as root:
         root.update()
         root.pin_package(name, "6.8.0-88.89")
-        assert [file.version for file in root.resolve("host", {name: ""})] == ["6.8.0-88.89"]
+        assert [file.version for file in root.resolve("layer host", {name: ""})] == ["6.8.0-88.89"]
 
 
 def test_available_are_all_versions_with_their_source(debian: Archive, pool: SignedArchive, key: Key) -> None:

@@ -12,7 +12,7 @@ import requests
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
 from rigforge.errors import RigforgeError
-from rigforge.lock.model import LockedFile
+from rigforge.records.file import LockedFile
 from rigforge.sources.configured import apt_uris, python_index
 from rigforge.sources.mirrors import FileGoneError, Mirrors, locate, without_credentials
 

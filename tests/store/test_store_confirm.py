@@ -9,7 +9,7 @@ import pytest
 from http_mirror import HttpMirror
 
 from rigforge.errors import RigforgeError
-from rigforge.lock.model import LockedFile
+from rigforge.records.file import LockedFile
 from rigforge.store.store import Store
 
 CONTENT = os.urandom(100_000)

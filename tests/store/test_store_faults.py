@@ -10,7 +10,7 @@ import pytest
 from http_mirror import Answer, HttpMirror
 
 from rigforge.errors import RigforgeError
-from rigforge.lock.model import LockedFile
+from rigforge.records.file import LockedFile
 from rigforge.sources.mirrors import FileGoneError, Mirrors
 from rigforge.store.download import WrongContentError
 from rigforge.store.store import Store

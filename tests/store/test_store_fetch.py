@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rigforge.errors import RigforgeError
-from rigforge.lock.model import LockedFile
+from rigforge.records.file import LockedFile
 from rigforge.sources.mirrors import Mirrors
 from rigforge.store.store import Store
 

@@ -15,13 +15,13 @@ import pytest
 from http_mirror import Answer, HttpMirror
 
 from rigforge import namespace
-from rigforge.lock.model import LockedFile
+from rigforge.records.file import LockedFile
 from rigforge.store.store import Store
 
 FETCH = """
 import json, sys
 from rigforge.errors import RigforgeError
-from rigforge.lock.model import LockedFile
+from rigforge.records.file import LockedFile
 from rigforge.sources.mirrors import Mirrors
 from rigforge.store.store import Store
 root, urls, files = json.loads(sys.argv[1])

@@ -16,13 +16,14 @@ from http_mirror import HttpMirror
 from rigforge import namespace
 from rigforge.errors import RigforgeError
 from rigforge.lock import model
-from rigforge.lock.model import Lock, LockedFile
+from rigforge.lock.model import Lock
+from rigforge.records.file import LockedFile
 from rigforge.sources.mirrors import Mirrors
 from rigforge.stack.load import load
 from rigforge.stack.model import Stack
 from rigforge.state import PROJECT
 from rigforge.store import vendor
-from rigforge.store.checksums import Problem
+from rigforge.store.comparison import Problem
 from rigforge.store.store import Store
 
 CONTENT = os.urandom(100_000)

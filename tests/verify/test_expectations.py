@@ -10,7 +10,8 @@ from rigforge.autoinstall import document
 from rigforge.images.description import Description
 from rigforge.installer.document import parse
 from rigforge.layers.plan import ENVIRONMENT
-from rigforge.lock.model import Lock, LockedFile
+from rigforge.lock.model import Lock
+from rigforge.records.file import LockedFile
 from rigforge.stack.load import load
 from rigforge.stack.model import Stack
 from rigforge.verify.expectations import TEST_PASSPHRASE, Expectations, expectations, of_image, stand_in

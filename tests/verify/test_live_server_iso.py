@@ -14,9 +14,10 @@ from rigforge.autoinstall import ubuntu
 from rigforge.images import iso, live_server, remaster
 from rigforge.images.medium import Medium
 from rigforge.layers.build import Squashfs
-from rigforge.lock.model import Lock, LockedFile
+from rigforge.lock.model import Lock
+from rigforge.records.checksums import sha256
+from rigforge.records.file import LockedFile
 from rigforge.stack.load import load
-from rigforge.store.checksums import sha256
 from rigforge.tasks.verify import verify_iso
 from rigforge.verify.iso import read_medium
 from rigforge.verify.live_server import GRUB, NEEDED, examine

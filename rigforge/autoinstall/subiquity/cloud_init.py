@@ -15,7 +15,7 @@ from packaging.version import Version
 from rigforge import state
 from rigforge.errors import RigforgeError
 from rigforge.lock import model
-from rigforge.lock.model import LockedFile
+from rigforge.records.file import LockedFile
 from rigforge.sources.mirrors import Mirrors
 from rigforge.store.store import Store
 

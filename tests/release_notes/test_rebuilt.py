@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from rigforge.errors import RigforgeError
-from rigforge.layers.rebuilt import Rebuilt, planned, rebuilt
 from rigforge.lock.model import Lock, read
+from rigforge.release_notes.rebuilt import Rebuilt, planned, rebuilt
 from rigforge.state import PROJECT
 
 STACKS = PROJECT / "stacks"

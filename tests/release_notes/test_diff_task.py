@@ -13,7 +13,7 @@ import pytest
 
 from rigforge.lock.model import write
 from rigforge.state import PROJECT
-from tests.lock.two_locks import NEW, OLD
+from tests.release_notes.two_locks import NEW, OLD
 
 
 def diff(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from rigforge.store.checksums import CHUNK, Expected, Problem, compare, parse, to_text
+from rigforge.store.comparison import CHUNK, Expected, Problem, compare
 
 CONTENT = b"0123456789" * (CHUNK // 5)  # two chunks
 
@@ -62,20 +61,3 @@ def test_all_problems_are_found_in_the_order_of_their_paths(tmp_path: Path) -> N
     for file in files[::2]:
         (tmp_path / file.path).write_bytes(b"x")
     assert [problem.path for problem in compare(reversed(files), tmp_path)] == [file.path for file in files]
-
-
-def test_sha256sum_reads_the_list_and_writes_the_same(tmp_path: Path, file: Expected) -> None:
-    text = to_text({file.path: file.sha256})
-    (tmp_path / "sums").write_text(text)
-    assert subprocess.run(["sha256sum", "--check", "sums"], cwd=tmp_path, capture_output=True).returncode == 0
-    written = subprocess.run(["sha256sum", file.path], cwd=tmp_path, capture_output=True, text=True).stdout
-    assert written == text
-
-
-def test_the_list_is_read_as_it_was_written() -> None:
-    sums = {"pool/a b.deb": "a" * 64, "pypi/x~1+2.whl": "b" * 64}
-    assert parse(to_text(sums)) == sums
-
-
-def test_lines_of_another_form_are_left_out_of_the_list() -> None:
-    assert parse(f"rubbish\n{'a' * 63}  short\n{'a' * 64} *binary\n") == {"binary": "a" * 64}

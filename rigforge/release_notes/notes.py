@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from email.utils import parsedate_to_datetime
 
 from rigforge.compat.cuda import OLDEST_DRIVER, major
-from rigforge.layers.rebuilt import Rebuilt
-from rigforge.lock.diff import KINDS, Difference, LayerChange, Move, PackageChange
-from rigforge.lock.model import NOT_SHIPPED
+from rigforge.records.file import NOT_SHIPPED
+from rigforge.release_notes.diff import KINDS, Difference, LayerChange, Move, PackageChange
+from rigforge.release_notes.rebuilt import Rebuilt
 
 #: What people call the lock's versions, in the order in which they ask for them.
 TITLES = {

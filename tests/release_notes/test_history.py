@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from rigforge.errors import RigforgeError
-from rigforge.lock.history import read_at
 from rigforge.lock.model import write
-from tests.lock.two_locks import NEW, OLD
+from rigforge.release_notes.history import read_at
+from tests.release_notes.two_locks import NEW, OLD
 
 
 def git(folder: Path, *words: str) -> None:

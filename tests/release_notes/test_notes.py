@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rigforge.layers.rebuilt import Rebuilt
-from rigforge.lock.diff import compare
-from rigforge.lock.model import LockedArchive
-from rigforge.lock.notes import notes
-from tests.lock.two_locks import NEW, OLD
+from rigforge.records.archive import LockedArchive
+from rigforge.release_notes.diff import compare
+from rigforge.release_notes.notes import notes
+from rigforge.release_notes.rebuilt import Rebuilt
+from tests.release_notes.two_locks import NEW, OLD
 
 REBUILT = (
     Rebuilt("base", files=True),

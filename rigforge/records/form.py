@@ -13,6 +13,9 @@ from dataclasses import dataclass
 
 from rigforge.errors import RigforgeError
 
+#: Bytes that no file has: 1 TB.
+LARGEST = 10**12
+
 #: Characters of a value that a message shows.
 _SHOWN = 100
 
@@ -58,6 +61,20 @@ PLACES = {
 
 #: What `Path / path` stays below.
 RELATIVE = Form(r"(?!/)(?!(.*/)?\.\.?(/|$))[^\0-\x1f\x7f\\]+", "a path below the directory")
+
+
+def check_file(kind: str, name: str, version: str, file: str, size: int, sha256: str) -> None:
+    """Raises RigforgeError that names file and key where a value of one file, of a kind of `PLACES`, has not its form.
+
+    `size` is in bytes.
+    """
+    NAME.check("name", name)
+    with said_by(name):
+        VERSION.check("version", version)
+        PLACES[kind].check("file", file)
+        SHA256.check("sha256", sha256)
+        if not 0 <= size < LARGEST:
+            raise RigforgeError(f"size: must be bytes, fewer than {LARGEST}")
 
 
 @contextmanager

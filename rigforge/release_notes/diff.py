@@ -10,7 +10,8 @@ from debian.debian_support import Version as DebVersion
 from packaging.version import Version as WheelVersion
 from rattler import Version as CondaVersion
 
-from rigforge.lock.model import LAYERS, Lock, LockedFile
+from rigforge.lock.model import Lock
+from rigforge.records.file import LAYERS, LockedFile
 
 #: In the order of the notes. `replaced` is a package of the same version whose file is another.
 KINDS = ("updated", "downgraded", "replaced", "added", "removed")

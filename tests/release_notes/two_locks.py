@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 
-from rigforge.lock.model import Lock, LockedArchive, LockedFile
+from rigforge.lock.model import Lock
+from rigforge.records.archive import LockedArchive
+from rigforge.records.file import LockedFile
 
 
 def deb(layer: str, name: str, version: str, size: int, role: str = "debian") -> LockedFile:
