@@ -11,6 +11,9 @@ from pathlib import Path
 from subprocess import CompletedProcess
 from unittest.mock import patch
 
+from invoke.collection import Collection
+
+import tasks
 from rigforge.cli import main
 from rigforge.state import PROJECT
 
@@ -19,7 +22,7 @@ def rigforge(*arguments: str | Path) -> CompletedProcess[str]:
     """Runs a task in the checkout and returns its exit code and what it printed.
 
     What a task's own processes print is not seen, and what it sets in this process stays: the signals' handlers and
-    the environment apart, as they were before.
+    the environment apart.
     """
     argv = ["rigforge", *map(str, arguments)]
     code: object = 0
@@ -31,6 +34,9 @@ def rigforge(*arguments: str | Path) -> CompletedProcess[str]:
         put_back.enter_context(chdir(PROJECT))
         put_back.enter_context(redirect_stdout(out))
         put_back.enter_context(redirect_stderr(err))
+        for task in Collection.from_module(tasks).tasks.values():
+            # Invoke takes out of it what it has read; a process has one command line only.
+            put_back.enter_context(patch.object(task, "help", dict(task.help)))
         for number, handler in handlers.items():
             put_back.callback(signal.signal, number, handler)
         try:
