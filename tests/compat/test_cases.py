@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 
-import pytest
-
 from rigforge.compat.answer import Answer
 from rigforge.compat.conflict import conflict
 from rigforge.compat.reasons import reasons
@@ -15,100 +13,103 @@ LAST_FOR_OLD = "native 580 proprietary 12.6.77 2.14.1+cu126"
 NEWEST = "native 620 open 13.2.2 2.15.0"
 
 
-@pytest.mark.parametrize(
-    ("gpus", "comes_out"),
-    [
-        (["RTX 5090"], NEWEST),
-        (["4090", "4090"], NEWEST),
-        (["T4"], NEWEST),
-        (["B200"], NEWEST),
-        (["RTX 3060"], NEWEST),
-        (["B300"], NEWEST),
-        (["GB10"], NEWEST),
-        (["L40S", "H100", "A100"], NEWEST),
-        (["RTX 2080 Ti", "RTX 5090"], NEWEST),
-        (["GTX 1080 Ti"], LAST_FOR_OLD),
-        (["1080 Ti", "4090"], LAST_FOR_OLD),
-        (["V100"], LAST_FOR_OLD),
-        (["P100"], LAST_FOR_OLD),
-        (["GTX 980"], LAST_FOR_OLD),
-        (["TITAN V", "H100"], LAST_FOR_OLD),
-        (["GT 710"], "impossible"),
-        (["K80"], "minor-compat 470 proprietary 11.8.89 2.3.1+cu118"),
-        (["1080 Ti", "5090"], "impossible"),
-        (["V100", "B200"], "impossible"),
-        (["Jetson=11.0"], "impossible"),
-        (["Rubin=10.7"], "impossible"),
-        (["GH200"], NEWEST),
-        (["GH200", "H100"], NEWEST),
-        ([], NEWEST),
-    ],
-    ids=lambda value: " and ".join(value) if isinstance(value, list) else None,
-)
-def test_cards_alone(gpus: list[str], comes_out: str) -> None:
-    assert short(ask(*gpus)) == comes_out
+ALONE: list[tuple[list[str], str]] = [
+    (["RTX 5090"], NEWEST),
+    (["4090", "4090"], NEWEST),
+    (["T4"], NEWEST),
+    (["B200"], NEWEST),
+    (["RTX 3060"], NEWEST),
+    (["B300"], NEWEST),
+    (["GB10"], NEWEST),
+    (["L40S", "H100", "A100"], NEWEST),
+    (["RTX 2080 Ti", "RTX 5090"], NEWEST),
+    (["GTX 1080 Ti"], LAST_FOR_OLD),
+    (["1080 Ti", "4090"], LAST_FOR_OLD),
+    (["V100"], LAST_FOR_OLD),
+    (["P100"], LAST_FOR_OLD),
+    (["GTX 980"], LAST_FOR_OLD),
+    (["TITAN V", "H100"], LAST_FOR_OLD),
+    (["GT 710"], "impossible"),
+    (["K80"], "minor-compat 470 proprietary 11.8.89 2.3.1+cu118"),
+    (["1080 Ti", "5090"], "impossible"),
+    (["V100", "B200"], "impossible"),
+    (["Jetson=11.0"], "impossible"),
+    (["Rubin=10.7"], "impossible"),
+    (["GH200"], NEWEST),
+    (["GH200", "H100"], NEWEST),
+    ([], NEWEST),
+]
 
 
-@pytest.mark.parametrize(
-    ("gpu", "wishes", "comes_out"),
-    [
-        ("B300", {"driver": "570"}, "impossible"),
-        ("B300", {"driver": "575"}, "native 575 open 12.9.79 2.13.0+cu129"),
-        ("RTX 3060", {"cuda": "13"}, NEWEST),
-        ("RTX 3060", {"cuda": "13.0"}, "native 620 open 13.0.3 2.15.0+cu130"),
-        ("RTX 3060", {"cuda": ">=12.8,<13"}, "native 620 open 12.9.79 2.13.0+cu129"),
-        ("RTX 3060", {"cuda": "12"}, "native 620 open 12.6.77 2.14.1+cu126"),
-        ("H100", {"pytorch": "2.6"}, "native 620 open 12.4.127 2.6.0"),
-        ("H100", {"pytorch": "2.9"}, "native 620 open 12.8.90 2.9.1"),
-        ("H100", {"pytorch": "2.9.0"}, "native 620 open 12.8.90 2.9.0"),
-        ("H100", {"pytorch": "<2.9"}, "native 620 open 12.8.90 2.8.0"),
-        ("1080 Ti", {"provider": "pypi"}, "native 580 proprietary 12.6.77 2.7.1"),
-        ("1080 Ti", {"cuda": "13"}, "impossible"),
-        ("1080 Ti", {"driver": "580-open"}, "impossible"),
-        ("1080 Ti", {"driver": "595"}, "impossible"),
-        ("V100", {"provider": "pypi"}, "native 580 proprietary 12.8.90 2.10.0"),
-        ("4090", {"pytorch": "2.15", "driver": "535"}, "impossible"),
-        ("4090", {"pytorch": "2.15", "driver": "580"}, "native 580 open 13.0.3 2.15.0+cu130"),
-        ("4090", {"driver": "580"}, "native 580 open 13.0.3 2.15.0+cu130"),
-        ("4090", {"driver": "580", "provider": "pypi"}, "minor-compat 580 open 13.2.2 2.15.0"),
-        ("4090", {"driver": "580", "cuda": "13.0"}, "native 580 open 13.0.3 2.15.0+cu130"),
-        ("4090", {"driver": "580-server"}, "native 580 proprietary 13.0.3 2.15.0+cu130"),
-        ("4090", {"driver": "580-server-open"}, "native 580 open 13.0.3 2.15.0+cu130"),
-        ("4090", {"driver": "535", "provider": "pypi"}, "minor-compat 535 proprietary 12.8.90 2.10.0"),
-        ("4090", {"driver": "lts"}, NEWEST),
-        ("4090", {"driver": "new-feature"}, "native 615 open 13.2.2 2.15.0"),
-        ("4090", {"python": "3.9"}, "native 620 open 12.8.90 2.8.0"),
-        ("4090", {"python": "3.9", "pytorch": "2.15"}, "impossible"),
-        ("4090", {"python": ">=3.10,<3.11"}, "native 620 open 13.0.3 2.14.1"),
-        ("4090", {"python": "3.8"}, "native 620 open 12.1.105 2.4.1"),
-        ("4090", {"python": "3.7"}, "impossible"),
-        ("4090", {"cudnn": "9.10"}, "native 620 open 12.6.77 2.14.1+cu126"),
-        ("4090", {"pytorch": "1.13"}, "impossible"),
-        ("4090", {"pytorch": "2.15", "cuda": "12"}, "impossible"),
-        ("4090", {"pytorch": "2.14.1+cu126"}, "native 620 open 12.6.77 2.14.1+cu126"),
-        ("4090", {"pytorch": "auto", "cuda": "auto"}, NEWEST),
-        ("5090", {"pytorch": "2.7"}, "native 620 open 12.8.57 2.7.1+cu128"),
-        ("5090", {"pytorch": "2.7", "provider": "pypi"}, "impossible"),
-        ("5090", {"pytorch": "2.6"}, "impossible"),
-        ("5090", {"driver": "565"}, "impossible"),
-        ("4090", {"driver": "560"}, "native 560 open 12.6.77 2.14.1+cu126"),
-        ("4090", {"driver": "545"}, "minor-compat 545 proprietary 12.6.77 2.14.1+cu126"),
-        ("4090", {"driver": "520"}, "native 520 proprietary 11.8.89 2.7.1+cu118"),
-        ("A100", {"driver": "450"}, "minor-compat 450 proprietary 11.8.89 2.7.1+cu118"),
-        ("4090", {"driver": "515"}, "impossible"),
-        ("3090", {"driver": "450"}, "impossible"),
-        ("4090", {"pytorch": "2.15", "cuda": "13.0"}, "native 620 open 13.0.3 2.15.0+cu130"),
-        ("4090", {"pytorch": "2.14", "cuda": "13.2"}, "native 620 open 13.2.1 2.14.1+cu132"),
-        ("3090", {"pytorch": "2.4.1"}, "native 620 open 12.1.105 2.4.1"),
-        ("3090", {"pytorch": "2.0"}, "native 620 open 11.7.99 2.0.1"),
-        ("V100", {"pytorch": "2.11+cu128"}, "impossible"),
-        ("GH200", {"driver": "580-server"}, "impossible"),
-        ("Rubin=10.7", {"driver": "595"}, "impossible"),
-        ("5090", {"driver": "580-server"}, "impossible"),
-    ],
-)
-def test_cards_with_wishes(gpu: str, wishes: dict[str, str], comes_out: str) -> None:
-    assert short(ask(gpu, **wishes)) == comes_out
+def test_cards_alone() -> None:
+    answers = [(gpus, comes_out, short(ask(*gpus))) for gpus, comes_out in ALONE]
+    wrong = [f"{gpus}: {came_out}, not {comes_out}" for gpus, comes_out, came_out in answers if came_out != comes_out]
+    assert not wrong, "\n".join(wrong)
+
+
+WITH_WISHES: list[tuple[str, dict[str, str], str]] = [
+    ("B300", {"driver": "570"}, "impossible"),
+    ("B300", {"driver": "575"}, "native 575 open 12.9.79 2.13.0+cu129"),
+    ("RTX 3060", {"cuda": "13"}, NEWEST),
+    ("RTX 3060", {"cuda": "13.0"}, "native 620 open 13.0.3 2.15.0+cu130"),
+    ("RTX 3060", {"cuda": ">=12.8,<13"}, "native 620 open 12.9.79 2.13.0+cu129"),
+    ("RTX 3060", {"cuda": "12"}, "native 620 open 12.6.77 2.14.1+cu126"),
+    ("H100", {"pytorch": "2.6"}, "native 620 open 12.4.127 2.6.0"),
+    ("H100", {"pytorch": "2.9"}, "native 620 open 12.8.90 2.9.1"),
+    ("H100", {"pytorch": "2.9.0"}, "native 620 open 12.8.90 2.9.0"),
+    ("H100", {"pytorch": "<2.9"}, "native 620 open 12.8.90 2.8.0"),
+    ("1080 Ti", {"provider": "pypi"}, "native 580 proprietary 12.6.77 2.7.1"),
+    ("1080 Ti", {"cuda": "13"}, "impossible"),
+    ("1080 Ti", {"driver": "580-open"}, "impossible"),
+    ("1080 Ti", {"driver": "595"}, "impossible"),
+    ("V100", {"provider": "pypi"}, "native 580 proprietary 12.8.90 2.10.0"),
+    ("4090", {"pytorch": "2.15", "driver": "535"}, "impossible"),
+    ("4090", {"pytorch": "2.15", "driver": "580"}, "native 580 open 13.0.3 2.15.0+cu130"),
+    ("4090", {"driver": "580"}, "native 580 open 13.0.3 2.15.0+cu130"),
+    ("4090", {"driver": "580", "provider": "pypi"}, "minor-compat 580 open 13.2.2 2.15.0"),
+    ("4090", {"driver": "580", "cuda": "13.0"}, "native 580 open 13.0.3 2.15.0+cu130"),
+    ("4090", {"driver": "580-server"}, "native 580 proprietary 13.0.3 2.15.0+cu130"),
+    ("4090", {"driver": "580-server-open"}, "native 580 open 13.0.3 2.15.0+cu130"),
+    ("4090", {"driver": "535", "provider": "pypi"}, "minor-compat 535 proprietary 12.8.90 2.10.0"),
+    ("4090", {"driver": "lts"}, NEWEST),
+    ("4090", {"driver": "new-feature"}, "native 615 open 13.2.2 2.15.0"),
+    ("4090", {"python": "3.9"}, "native 620 open 12.8.90 2.8.0"),
+    ("4090", {"python": "3.9", "pytorch": "2.15"}, "impossible"),
+    ("4090", {"python": ">=3.10,<3.11"}, "native 620 open 13.0.3 2.14.1"),
+    ("4090", {"python": "3.8"}, "native 620 open 12.1.105 2.4.1"),
+    ("4090", {"python": "3.7"}, "impossible"),
+    ("4090", {"cudnn": "9.10"}, "native 620 open 12.6.77 2.14.1+cu126"),
+    ("4090", {"pytorch": "1.13"}, "impossible"),
+    ("4090", {"pytorch": "2.15", "cuda": "12"}, "impossible"),
+    ("4090", {"pytorch": "2.14.1+cu126"}, "native 620 open 12.6.77 2.14.1+cu126"),
+    ("4090", {"pytorch": "auto", "cuda": "auto"}, NEWEST),
+    ("5090", {"pytorch": "2.7"}, "native 620 open 12.8.57 2.7.1+cu128"),
+    ("5090", {"pytorch": "2.7", "provider": "pypi"}, "impossible"),
+    ("5090", {"pytorch": "2.6"}, "impossible"),
+    ("5090", {"driver": "565"}, "impossible"),
+    ("4090", {"driver": "560"}, "native 560 open 12.6.77 2.14.1+cu126"),
+    ("4090", {"driver": "545"}, "minor-compat 545 proprietary 12.6.77 2.14.1+cu126"),
+    ("4090", {"driver": "520"}, "native 520 proprietary 11.8.89 2.7.1+cu118"),
+    ("A100", {"driver": "450"}, "minor-compat 450 proprietary 11.8.89 2.7.1+cu118"),
+    ("4090", {"driver": "515"}, "impossible"),
+    ("3090", {"driver": "450"}, "impossible"),
+    ("4090", {"pytorch": "2.15", "cuda": "13.0"}, "native 620 open 13.0.3 2.15.0+cu130"),
+    ("4090", {"pytorch": "2.14", "cuda": "13.2"}, "native 620 open 13.2.1 2.14.1+cu132"),
+    ("3090", {"pytorch": "2.4.1"}, "native 620 open 12.1.105 2.4.1"),
+    ("3090", {"pytorch": "2.0"}, "native 620 open 11.7.99 2.0.1"),
+    ("V100", {"pytorch": "2.11+cu128"}, "impossible"),
+    ("GH200", {"driver": "580-server"}, "impossible"),
+    ("Rubin=10.7", {"driver": "595"}, "impossible"),
+    ("5090", {"driver": "580-server"}, "impossible"),
+]
+
+
+def test_cards_with_wishes() -> None:
+    answers = [(f"{gpu} {wishes}", result, short(ask(gpu, **wishes))) for gpu, wishes, result in WITH_WISHES]
+    wrong = [
+        f"{request}: {came_out}, not {comes_out}" for request, comes_out, came_out in answers if came_out != comes_out
+    ]
+    assert not wrong, "\n".join(wrong)
 
 
 def test_ubuntu_24_04_with_its_long_term_driver() -> None:
@@ -160,26 +161,26 @@ def test_kepler_of_3_5_is_too_old_for_every_pytorch() -> None:
     assert "the last that does is 470" in conflict(ask("K80", driver="535"))[1]
 
 
-@pytest.mark.parametrize(
-    ("gpu", "wishes"),
-    [
-        ("4090", {"pytorch": "2.16"}),
-        ("4090", {"pytorch": "1.13"}),
-        ("4090", {"pytorch": "2.15+cu126"}),
-        ("4090", {"pytorch": "2.15", "cuda": "12.6"}),
-        ("4090", {"driver": "600"}),
-        ("4090", {"driver": "440"}),
-        ("4090", {"cuda": "13.4"}),
-        ("4090", {"python": "3.16"}),
-        ("4090", {"cudnn": "9.28"}),
-        ("Rubin=10.7", {}),
-        ("Next=13.0", {}),
-        ("5090", {"pytorch": "2.6"}),
-    ],
-)
-def test_where_only_the_tables_end_the_answer_says_so(gpu: str, wishes: dict[str, str]) -> None:
-    told = " ".join(conflict(ask(gpu, **wishes))[1:])
-    assert "the tables" in told
+BEYOND_THE_TABLES: list[tuple[str, dict[str, str]]] = [
+    ("4090", {"pytorch": "2.16"}),
+    ("4090", {"pytorch": "1.13"}),
+    ("4090", {"pytorch": "2.15+cu126"}),
+    ("4090", {"pytorch": "2.15", "cuda": "12.6"}),
+    ("4090", {"driver": "600"}),
+    ("4090", {"driver": "440"}),
+    ("4090", {"cuda": "13.4"}),
+    ("4090", {"python": "3.16"}),
+    ("4090", {"cudnn": "9.28"}),
+    ("Rubin=10.7", {}),
+    ("Next=13.0", {}),
+    ("5090", {"pytorch": "2.6"}),
+]
+
+
+def test_where_only_the_tables_end_the_answer_says_so() -> None:
+    told = [(f"{gpu} {wishes}", " ".join(conflict(ask(gpu, **wishes))[1:])) for gpu, wishes in BEYOND_THE_TABLES]
+    wrong = [f"{request}: {reason}" for request, reason in told if "the tables" not in reason]
+    assert not wrong, "\n".join(wrong)
 
 
 def test_a_version_that_nobody_has_read_from_the_wheel_is_told_so() -> None:

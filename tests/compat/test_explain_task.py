@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
 
-from rigforge.state import PROJECT
+from tests.command import rigforge
 
 
-def explain(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    argv = [sys.executable, "-m", "rigforge.cli", "explain", *map(str, arguments)]
-    return subprocess.run(argv, cwd=PROJECT, capture_output=True, text=True)
+def explain(*arguments: str | Path) -> CompletedProcess[str]:
+    return rigforge("explain", *arguments)
 
 
 def as_json(*arguments: str) -> dict[str, Any]:

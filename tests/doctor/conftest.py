@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,20 +54,39 @@ def mock(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def fork_server(mock: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that runs programs, with the mock library: fork_server.py says how it is asked."""
+    command = [sys.executable, "-c", Path(__file__).with_name("fork_server.py").read_text()]
+    seen = {**os.environ, "LD_LIBRARY_PATH": str(mock)}
+    with subprocess.Popen(command, env=seen, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        yield server
+        server.communicate()
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     return tmp_path / "root"
 
 
 @pytest.fixture
-def examine(mock: Path, root: Path, tmp_path: Path) -> Examine:
+def examine(fork_server: subprocess.Popen[str], mock: Path, root: Path, tmp_path: Path) -> Examine:
     """Examines the machine at `root` and returns the answer; its checks are by id."""
 
     def run(told: str, **environment: str) -> dict[str, Any]:
         (tmp_path / "mock").write_text(told)
-        seen = {**os.environ, "LD_LIBRARY_PATH": str(mock), "MOCK_NVML": str(tmp_path / "mock")}
-        command = [sys.executable, "-c", _PROGRAM, str(root), json.dumps(environment)]
-        answer = json.loads(subprocess.run(command, env=seen, check=True, stdout=subprocess.PIPE).stdout)
+        output = tmp_path / "answer.json"
+        program = {
+            "text": _PROGRAM,
+            "arguments": [str(root), json.dumps(environment)],
+            "environment": {**os.environ, "LD_LIBRARY_PATH": str(mock), "MOCK_NVML": str(tmp_path / "mock")},
+            "folder": str(Path.cwd()),
+            "output": str(output),
+        }
+        assert fork_server.stdin and fork_server.stdout
+        print(json.dumps(program), file=fork_server.stdin, flush=True)
+        assert fork_server.stdout.readline() == "0\n"
+        answer = json.loads(output.read_text())
         return {**answer, "checks": {check["id"]: check for check in answer["checks"]}}
 
     return run

@@ -8,17 +8,21 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
 from rigforge.lock.model import write
 from rigforge.state import PROJECT
+<<<<<<< HEAD:tests/release_notes/test_diff_task.py
 from tests.release_notes.two_locks import NEW, OLD
+=======
+from tests.command import rigforge
+>>>>>>> h-I:tests/lock/test_diff_task.py
 
 
-def diff(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "rigforge.cli", "diff", *map(str, arguments)]
-    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"})
+def diff(*arguments: str | Path) -> CompletedProcess[str]:
+    return rigforge("diff", *arguments)
 
 
 @pytest.fixture
@@ -30,7 +34,10 @@ def locks(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_the_task_compares_two_files(locks: tuple[Path, Path]) -> None:
-    done = diff(*locks)
+    """In a Python of its own: of no language either, it prints what it has to."""
+    command = [sys.executable, "-m", "rigforge.cli", "diff", *map(str, locks)]
+    seen = {**os.environ, "LC_ALL": "C"}
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, env=seen)
     assert (done.returncode, done.stderr) == (0, "")
     assert "- **NVIDIA driver**: `535.261.03` → `535.309.01`" in done.stdout
     assert "| module |" not in done.stdout
