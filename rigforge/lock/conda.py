@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING
 
 from rigforge.compat.tables import tables
 from rigforge.errors import RigforgeError
 from rigforge.lock.form import said_by
 from rigforge.lock.model import LockedFile
-from rigforge.sources.conda import Channel, Package, closure
 from rigforge.stack.model import Stack
+
+if TYPE_CHECKING:
+    from rigforge.sources.conda import Channel, Package
 
 #: The channel's role.
 ROLE = "conda-forge"
@@ -97,6 +100,8 @@ def resolve_conda(
             preferred=kept,
             fresh=fresh,
         )
+    from rigforge.sources.conda import closure  # rattler, which a build of wheels does without
+
     lowest = closure(shipped, _lowest(stack, shipped))
     files = [_locked(package, BASE, "python") for package in base]
     for package in everything:
