@@ -25,8 +25,9 @@ import requests
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 
-from rigforge.lock.model import LockedFile, read
+from rigforge.lock.model import read
 from rigforge.process import run
+from rigforge.records.file import LockedFile
 from rigforge.sources.mirrors import Mirrors, locate
 from rigforge.store.store import Store
 

@@ -15,7 +15,7 @@ from debian.debfile import DebFile
 
 from rigforge.layers.recipes import boot
 from rigforge.lock import model
-from rigforge.lock.model import LockedFile
+from rigforge.records.file import LockedFile
 from rigforge.sources.mirrors import Mirrors
 from rigforge.stack.load import load
 from rigforge.state import PROJECT
@@ -36,6 +36,8 @@ host = []
 
 #: What dpkg and apt need in a root; their scripts, which take most of the time of a real one, are left out.
 GROUND = ("apt", "base-files", "coreutils", "dash", "diffutils", "dpkg", "findutils", "grep", "libc-bin", "sed", "tar")
+#: What they depend on for logins, signatures and encrypted archives, of which a build from checked files has none.
+UNNEEDED = {"adduser", "gpgv", "libpam-modules", "libgnutls30", "passwd"}
 UNUSED = [f"usr/share/{name}" for name in ("doc", "info", "locale", "man", "perl5")]
 UNUSED += ["usr/lib/locale", "usr/lib/x86_64-linux-gnu/gconv"]
 ACCOUNTS = {
@@ -95,12 +97,12 @@ def make(folder: Path, home: Path) -> Path:
 
 
 def _closure(files: Iterable[LockedFile], store: Store) -> Iterator[LockedFile]:
-    """Yields the packages of `GROUND` and what they depend on."""
+    """Yields the packages of `GROUND` and what they depend on, but for `UNNEEDED`."""
     by_name = {file.name: file for file in files}
     controls = {name: Packages(DebFile(store.path(file.sha256)).debcontrol()) for name, file in by_name.items()}
     provided = {one["name"]: name for name, text in controls.items() for (one,) in text.relations["provides"]}
     provided |= {name: name for name in by_name}
-    wanted, found = list(GROUND), set[str]()
+    wanted, found = list(GROUND), set(UNNEEDED)
     while wanted:
         name = wanted.pop()
         if name not in found:

@@ -26,6 +26,10 @@ class UsageError(RigforgeError):
     exit_code = 2
 
 
+class StoppedError(Exception):
+    """The user, or an error in another file, ended the work on a file."""
+
+
 class DamagedError(RigforgeError):
     """A file that a build kept has other bytes than when it was made; whoever raises this has the next run make it."""
 

@@ -83,6 +83,15 @@ def test_a_build_does_not_wait_for_the_schemas_of_other_documents() -> None:
     assert run((sys.executable, "-c", program)).stdout == "False\n"
 
 
+def test_a_build_does_not_wait_for_engines_and_channels_that_it_asks_for_nothing() -> None:
+    slow = "{'docker', 'pypi_simple', 'rattler'}"
+    asks = "rigforge.engine.load, rigforge.sources.mirrors"
+    program = f"import sys, rigforge.options, {asks}\n"
+    program += "rigforge.sources.mirrors.Mirrors.from_environment()\n"
+    program += f"print({slow} & set(sys.modules))"
+    assert run((sys.executable, "-c", program)).stdout == "set()\n"
+
+
 @pytest.mark.parametrize(
     "arguments",
     [["no-such-task"], ["build-iso", "--no-such-option"], ["seed"], ["verify-iso", "--firmware", "coreboot"]],

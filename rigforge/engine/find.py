@@ -9,15 +9,15 @@ import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import docker
 import requests
-from docker.context import ContextAPI
-from docker.errors import DockerException
 
 from rigforge import console, process
 from rigforge.errors import RigforgeError, UsageError
+
+if TYPE_CHECKING:
+    import docker
 
 #: Seconds to wait for the daemon's answer.
 TIMEOUT = 10
@@ -109,6 +109,9 @@ def daemon() -> Iterator[docker.DockerClient]:
     Raises RigforgeError, from what is done with it too, that tells a missing socket, one that this user may
     not use and a daemon that does not answer from one another.
     """
+    import docker  # half a second, which no build of images is to wait for
+    from docker.errors import DockerException
+
     try:
         with closing(docker.from_env(timeout=TIMEOUT, use_ssh_client=True)) as client:
             yield client
@@ -117,6 +120,8 @@ def daemon() -> Iterator[docker.DockerClient]:
 
 
 def _silent(error: Exception) -> RigforgeError:
+    from docker.context import ContextAPI
+
     address = os.environ.get("DOCKER_HOST") or ContextAPI.kwargs_from_context().get("base_url", "its default socket")
     cause = _root_cause(error)
     if isinstance(cause, FileNotFoundError):

@@ -6,8 +6,6 @@ import os
 import re
 from collections.abc import Iterable
 
-from docker.errors import ImageNotFound
-
 from rigforge import process
 from rigforge.engine.find import Engine, daemon
 from rigforge.errors import RigforgeError, UsageError
@@ -73,6 +71,8 @@ def loaded(engine: Engine, stacks: Iterable[str], image: str) -> str:
 def _has(engine: Engine, name: str) -> bool:
     if engine.name == "podman":
         return process.run(["podman", "image", "exists", name], env=os.environ, check=False).returncode == 0
+    from docker.errors import ImageNotFound
+
     with daemon() as client:
         try:
             client.images.get(name)

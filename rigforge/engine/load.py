@@ -7,8 +7,6 @@ import re
 from pathlib import Path
 from typing import cast
 
-import docker.errors
-
 from rigforge import process
 from rigforge.console import step
 from rigforge.engine.find import Engine, daemon
@@ -54,12 +52,14 @@ def push(layout: Path, tag: str, reference: str) -> None:
 
 
 def _into_docker(image: Image, reference: str) -> None:
+    from docker.errors import ImageLoadError
+
     with daemon() as client:
         client.api.timeout = PATIENCE
         try:
             # The SDK hands it on to requests, which takes any iterator.
             client.images.load(cast(bytes, stream(image, reference)))
-        except docker.errors.ImageLoadError as error:
+        except ImageLoadError as error:
             raise RigforgeError(
                 f"docker could not load {reference}: {error}",
                 "where its disk is full, `docker system df` says of what, and `docker system prune` makes room",

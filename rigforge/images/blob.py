@@ -79,6 +79,8 @@ def create(path: Path, compression: str) -> Iterator[tarfile.TarFile]:
         sink = _Sink(file, compression)
         # A stream, because a sink cannot tell where it is.
         with tarfile.open(fileobj=cast("IO[bytes]", sink), mode="w|", format=tarfile.PAX_FORMAT, bufsize=_CHUNK) as tar:
+            # By 16 KiB, its own, each piece would be copied with all that its buffer holds.
+            tar.copybufsize = _CHUNK  # type: ignore[attr-defined]
             yield tar
         facts = sink.finish()
     atomic.write(path.with_suffix(".json"), json.dumps({"media_type": MEDIA_TYPES[compression], **facts}))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING
 
 from rigforge.compat.tables import tables
 from rigforge.errors import RigforgeError
 from rigforge.records.conda import BASE, CUDA, ROLE
 from rigforge.records.file import LockedFile
 from rigforge.records.form import said_by
-from rigforge.sources.conda import Channel, Package, closure
 from rigforge.stack.model import Stack
+
+if TYPE_CHECKING:
+    from rigforge.sources.conda import Channel, Package
 
 #: The packages that have what people ask for by another name.
 COMPONENTS = {
@@ -84,6 +87,8 @@ def resolve_conda(
             preferred=kept,
             fresh=fresh,
         )
+    from rigforge.sources.conda import closure  # rattler, which a build of wheels does without
+
     lowest = closure(shipped, _lowest(stack, shipped))
     files = [_locked(package, BASE, "python") for package in base]
     for package in everything:

@@ -10,9 +10,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-from debian.deb822 import Deb822
-
 from rigforge.errors import RigforgeError
 from rigforge.foreign import boundary
 
@@ -50,6 +47,8 @@ def _one_line_uris(text: str) -> Iterator[str]:
 
 
 def _deb822_uris(text: str) -> Iterator[str]:
+    from debian.deb822 import Deb822
+
     for stanza in Deb822.iter_paragraphs(text.splitlines(), use_apt_pkg=False):
         if stanza.get("Enabled", "yes").strip().lower() in NO or "deb" not in stanza.get("Types", "").split():
             continue
@@ -124,6 +123,8 @@ def conda_channel(name: str, environment: Mapping[str, str] = os.environ, root: 
 def _condarc(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
+    import yaml
+
     with boundary(f"{path} is not YAML"):
         table = yaml.safe_load(path.read_text(encoding="utf-8"))
     if not isinstance(table, dict):

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import pydantic
 import requests
 from packaging.utils import canonicalize_name
-from pypi_simple import (
-    PYPI_SIMPLE_ENDPOINT,
-    NoSuchProjectError,
-    PyPISimple,
-    UnsupportedContentTypeError,
-    UnsupportedRepoVersionError,
-)
 
 from rigforge import state
 from rigforge.errors import RigforgeError
@@ -26,15 +20,6 @@ from rigforge.sources.configured import SCHEMES, apt_uris, conda_channel, python
 
 #: Seconds to wait for a connection, and for the next byte.
 TIMEOUT = (10.0, 30.0)
-
-#: What comes of reading something else as a page of a package index.
-_NO_INDEX = (
-    UnsupportedContentTypeError,
-    UnsupportedRepoVersionError,
-    pydantic.ValidationError,
-    ValueError,
-    RecursionError,
-)
 
 
 class FileGoneError(RigforgeError):
@@ -50,11 +35,15 @@ class FileGoneError(RigforgeError):
 
 @dataclass(frozen=True)
 class Mirrors:
-    """The base URL of every archive role that this machine knows, and a directory that is looked into first."""
+    """The base URL of every archive role that this machine knows, and a directory that is looked into first.
+
+    `tools` has roles whose URL is asked for when it is needed: the libraries that know it take long to import.
+    """
 
     urls: Mapping[str, str]
     directory: Path | None = None
     config: Path = field(default_factory=state.config_file)
+    tools: Mapping[str, Callable[[], str]] = field(default_factory=dict)
 
     @classmethod
     def from_environment(cls, directory: Path | None = None, root: Path = Path("/")) -> Mirrors:
@@ -63,21 +52,28 @@ class Mirrors:
         An apt entry serves the role that its URI ends in (`…/debian-security`). `directory` holds
         single files by role, as DIR/debian/pool/… and DIR/pypi/NAME.whl. `root` is where the machine's
         own configuration begins.
-        Raises RigforgeError for a directory that is not there and for a configuration that cannot be read.
+        Raises RigforgeError for a directory that is not there and for a configuration of apt or the user that cannot
+        be read.
         """
         if directory is not None and not directory.is_dir():
             raise RigforgeError(f"the mirror directory {directory} is not there")
-        urls = {"pypi": python_index(root=root) or PYPI_SIMPLE_ENDPOINT.rstrip("/")}
-        urls["conda-forge"] = conda_channel("conda-forge", root=root)
+        tools = {
+            "pypi": partial(_python_index, root),
+            "conda-forge": partial(conda_channel, "conda-forge", root=root),
+        }
+        urls: dict[str, str] = {}
         for uri in apt_uris(root / "etc/apt"):
-            urls.setdefault(uri.rsplit("/", 1)[-1], uri)
-        return cls({**urls, **_configured(state.config_file())}, directory)
+            if (role := uri.rsplit("/", 1)[-1]) not in tools:
+                urls.setdefault(role, uri)
+        return cls({**urls, **_configured(state.config_file())}, directory, tools=tools)
 
     def url(self, role: str) -> str:
         """Returns the base URL of `role`, without a closing slash.
 
-        Raises RigforgeError where nothing on this machine says who serves it.
+        Raises RigforgeError where nothing on this machine says who serves it, or what says so cannot be read.
         """
+        if role not in self.urls and role in self.tools:
+            return self.tools[role]()
         if role not in self.urls:
             raise RigforgeError(
                 f"nothing on this machine says where the archive `{role}` is",
@@ -113,6 +109,9 @@ def without_credentials(url: str) -> str:
 
 
 def _wheel_url(file: LockedFile, name: str, index: str, session: requests.Session) -> str:
+    # It takes longer to import than a build takes in which nothing has changed.
+    from pypi_simple import NoSuchProjectError, PyPISimple, UnsupportedContentTypeError, UnsupportedRepoVersionError
+
     project = canonicalize_name(name.split("-", 1)[0])
     page_url = without_credentials(f"{index}/{project}/")
     try:
@@ -121,12 +120,27 @@ def _wheel_url(file: LockedFile, name: str, index: str, session: requests.Sessio
         raise FileGoneError(file, page_url) from error
     except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema):
         raise
-    except _NO_INDEX as error:
+    except (
+        # What comes of reading something else as a page of a package index.
+        UnsupportedContentTypeError,
+        UnsupportedRepoVersionError,
+        pydantic.ValidationError,
+        ValueError,
+        RecursionError,
+    ) as error:
         raise RigforgeError(f"{page_url} is not a page of a Python package index: {error}") from error
     for package in page.packages:
         if package.filename == name:
             return package.url
     raise FileGoneError(file, page_url)
+
+
+def _python_index(root: Path) -> str:
+    if known := python_index(root=root):
+        return known
+    from pypi_simple import PYPI_SIMPLE_ENDPOINT
+
+    return PYPI_SIMPLE_ENDPOINT.rstrip("/")
 
 
 def _configured(path: Path) -> dict[str, str]:

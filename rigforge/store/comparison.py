@@ -11,8 +11,7 @@ from stat import S_ISREG
 from threading import Event
 from typing import TypeVar
 
-from rigforge.console import Transfer
-from rigforge.store.download import StoppedError
+from rigforge.errors import StoppedError
 
 #: Bytes read and hashed at a time.
 CHUNK = 1 << 20
@@ -84,6 +83,9 @@ def in_threads(title: str, items: Sequence[T], total: int, work: Callable[[T, Re
     """
     if not items:
         return []
+    # rich takes longer to import than most layers to hash, and a namespace shows no progress.
+    from rigforge.console import Transfer
+
     stop = Event()
     pool = ThreadPoolExecutor(THREADS)
     with Transfer(title, len(items), total) as transfer:

@@ -12,7 +12,7 @@ from threading import Event
 import requests
 import urllib3
 
-from rigforge.errors import RigforgeError
+from rigforge.errors import RigforgeError, StoppedError
 from rigforge.records.file import LockedFile
 from rigforge.sources.mirrors import TIMEOUT, FileGoneError, Mirrors, locate, without_credentials
 from rigforge.sources.web import TooSlowError, pieces
@@ -31,10 +31,6 @@ _HOPELESS = (
     requests.exceptions.InvalidSchema,
     requests.exceptions.MissingSchema,
 )
-
-
-class StoppedError(Exception):
-    """The user, or an error in another file, ended the transfer."""
 
 
 class WrongContentError(RigforgeError):

@@ -19,12 +19,12 @@ import requests
 
 from rigforge import __version__, atomic
 from rigforge.console import Transfer, warn
-from rigforge.errors import RigforgeError
+from rigforge.errors import RigforgeError, StoppedError
 from rigforge.records.file import LockedFile
 from rigforge.sources import web
 from rigforge.sources.mirrors import Mirrors
 from rigforge.store.comparison import Expected, compare
-from rigforge.store.download import StoppedError, Transport, download
+from rigforge.store.download import Transport, download
 from rigforge.store.part import Part
 from rigforge.store.seal import seal
 

@@ -14,11 +14,8 @@ import pytest
 
 from rigforge.lock.model import write
 from rigforge.state import PROJECT
-<<<<<<< HEAD:tests/release_notes/test_diff_task.py
-from tests.release_notes.two_locks import NEW, OLD
-=======
 from tests.command import rigforge
->>>>>>> h-I:tests/lock/test_diff_task.py
+from tests.release_notes.two_locks import NEW, OLD
 
 
 def diff(*arguments: str | Path) -> CompletedProcess[str]:
