@@ -141,8 +141,9 @@ def _check(topic: Topic, machine: Machine, hit: Hit) -> Check:
 def _room(machine: Machine) -> str:
     """Returns how a card gets room for its memory, in the words of the board's vendor where they are known."""
     vendor = machine.text("sys/class/dmi/id/board_vendor").lower()
-    menu = next((menu for name, menu in _table()["firmware"].items() if vendor.startswith(name.lower())), "")
-    setup = f"in the firmware's setup switch on {menu or 'Above 4G Decoding'}, and Resizable BAR; switch CSM off"
+    row = next((row for name, row in _table()["firmware"].items() if vendor.startswith(name.lower())), None)
+    menu = f"{row['menu']} (so called on the {row['board']})" if row else "Above 4G Decoding"
+    setup = f"in the firmware's setup switch on {menu}, and Resizable BAR; switch CSM off"
     if "pci=realloc" in machine.text("proc/cmdline").split():
         return f"{setup}; pci=realloc is on the kernel's command line already"
     return (
