@@ -15,12 +15,15 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from rigforge.compat import interpreter
+from rigforge.compat import machine as installed
 from rigforge.doctor.nvml import Nvml
 from rigforge.plain import line
+from rigforge.target import libraries
 
 #: Housings that are carried about: portable to detachable (SMBIOS 3.7, 7.4.1).
 _PORTABLE = {"8", "9", "10", "11", "14", "30", "31", "32"}
@@ -165,6 +168,21 @@ class Machine:
         return tuple(
             card for card in found if card.text("vendor") == "0x10de" and card.text("class").startswith("0x03")
         )
+
+    @cached_property
+    def loaded(self) -> installed.Loaded | None:
+        """The driver's kernel module that is loaded."""
+        return installed.loaded(self.root)
+
+    @cached_property
+    def libcuda(self) -> libraries.Library | None:
+        """The driver's library that programs get."""
+        return libraries.find(self.root)
+
+    @property
+    def user_space(self) -> str:
+        """The version of the driver's libraries; "" without any, and where it is not said or need not be the module's."""
+        return self.libcuda.version if self.libcuda and not self.libcuda.forward else ""
 
     @property
     def kernel(self) -> str:

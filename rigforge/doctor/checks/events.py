@@ -10,7 +10,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from rigforge.compat.machine import loaded
 from rigforge.doctor.check import Check, Status, Topic
 from rigforge.doctor.checks.xid import QUOTED
 from rigforge.doctor.kernel_log import Log
@@ -72,7 +71,7 @@ def not_started(topic: Topic, machine: Machine, logs: Iterable[Log]) -> Iterator
     A line that names no card speaks for all of them.
     """
     cards = {card.address for card in machine.cards} or {gpu.address for gpu in machine.nvml.gpus}
-    driver = loaded(machine.root) is not None
+    driver = machine.loaded is not None
     working = {gpu.address for gpu in machine.nvml.gpus if driver and not gpu.lost}
     causes: list[Hit] = []
     for hit in sorted(_seen(topic, logs, cards), key=lambda hit: hit.event.rank):

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from rigforge.compat import machine as installed
 from rigforge.doctor import modprobe
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.machine import Machine
@@ -54,7 +53,7 @@ def settings(machine: Machine) -> Iterator[Setting]:
 def _options(machine: Machine) -> Check:
     if not machine.cards:
         return OPTIONS.not_applicable("no NVIDIA GPU on the bus")
-    loaded = installed.loaded(machine.root) is not None
+    loaded = machine.loaded is not None
     found = tuple(settings(machine))
     troubles = [
         Check(OPTIONS.id, row["status"], f"{_shown(setting)}: {row['means']}", OPTIONS.why, _fix(machine, setting))

@@ -7,7 +7,6 @@ import stat
 from collections.abc import Iterator
 from dataclasses import replace
 
-from rigforge.compat import machine as installed
 from rigforge.doctor import device_nodes, modprobe
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.checks.options import OPTIONS
@@ -29,7 +28,7 @@ def checks(machine: Machine) -> Iterator[Check]:
 
 
 def _uvm(machine: Machine) -> Check:
-    if not installed.loaded(machine.root):
+    if not machine.loaded:
         return UVM.not_applicable("no NVIDIA driver is loaded")
     names = {node.name for node in device_nodes.nodes(machine)}
     if machine.container:
