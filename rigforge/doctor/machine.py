@@ -181,7 +181,7 @@ class Machine:
 
     @property
     def user_space(self) -> str:
-        """The version of the driver's libraries; "" without any, and where it is not said or need not be the module's."""
+        """The version of the driver's libraries; "" for none, and for one that is not said or need not be the module's."""
         return self.libcuda.version if self.libcuda and not self.libcuda.forward else ""
 
     @property
