@@ -80,12 +80,20 @@ class Card:
             return ""
 
 
+@dataclass
+class Kept:
+    """What is kept from one look at a machine to the next, as long as nothing else changes: what CUDA answered."""
+
+    cuda: Any = None
+
+
 @dataclass(frozen=True)
 class Machine:
     """A machine whose file system is at `root`, whose programs are found along `path`.
 
     `environment` is what the caller had, to look at; `given` is what programs get: nothing of it where that is root.
-    One that is looked at `at_rest` is left so: no service is woken for it and no container started.
+    One that is looked at `at_rest` is left so: no service is woken for it and no container started. Who looks again and
+    again hands on what is `kept`.
     """
 
     nvml: Nvml
@@ -94,6 +102,7 @@ class Machine:
     environment: Mapping[str, str] = field(default_factory=lambda: outside_environment())
     given: Mapping[str, str] = field(default_factory=lambda: environment_of_programs())
     at_rest: bool = False
+    kept: Kept = field(default_factory=Kept)
 
     def text(self, path: str) -> str:
         """Returns a file's text without white space at its ends, "" where it cannot be read."""
@@ -181,7 +190,7 @@ class Machine:
 
     @property
     def user_space(self) -> str:
-        """The version of the driver's libraries; "" for none, and for one that is not said or need not be the module's."""
+        """The version of the driver's libraries; "" where none is said, and for one that need not be the module's."""
         return self.libcuda.version if self.libcuda and not self.libcuda.forward else ""
 
     @property

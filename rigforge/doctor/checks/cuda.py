@@ -48,7 +48,9 @@ def checks(machine: Machine) -> Iterator[Check]:
         *gpu_mode.checks(machine),
     )
     why_not, file = _why_not(machine, person), cuda_driver.library(machine)
-    told = None if why_not else cuda_driver.ask(machine, file, person)
+    if not why_not and machine.kept.cuda is None:
+        machine.kept.cuda = cuda_driver.ask(machine, file, person)
+    told: Told | None = None if why_not else machine.kept.cuda
     if told:
         yield CUDA.of(lambda: _answer(machine, told, causes))
     else:
