@@ -21,7 +21,7 @@ DATA = ("compat/*.toml", "compat/probe.py", "doctor/**/*.toml", "doctor/**/*.j2"
 
 #: All that goes into it.
 SOURCES = (
-    *("__init__.py", "atomic.py", "errors.py", "plain.py", "process.py", "compat/*.py", "doctor/**/*.py"),
+    *("__init__.py", "atomic.py", "errors.py", "nearest.py", "plain.py", "process.py", "compat/*.py", "doctor/**/*.py"),
     *("target/__init__.py", "target/libraries.py"),
     *DATA,
 )

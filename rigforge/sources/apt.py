@@ -6,7 +6,6 @@ Nothing of the machine's own apt is read or written, and no root is needed. What
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import re
 import tempfile
@@ -24,6 +23,7 @@ from rigforge.errors import RigforgeError
 from rigforge.foreign import boundary
 from rigforge.lock.form import said_by
 from rigforge.lock.model import LockedArchive, LockedFile
+from rigforge.nearest import nearest
 from rigforge.process import run
 from rigforge.sources.apt_errors import explain_update
 from rigforge.sources.mirrors import without_credentials
@@ -222,7 +222,7 @@ class Root:
         suites = " and ".join(sorted({archive.suite for archive in self._archives}))
         if missing := _MISSING.search(output):
             name = missing[1] or missing[2]
-            near = difflib.get_close_matches(name[:100], self.names(name[0]), n=4)
+            near = nearest(name, self.names(name[0]), most=4)
             return RigforgeError(
                 f"package {name} (asked for by {wishes.get(name, 'another package')}) is not in {suites}",
                 f"did you mean {' or '.join(near)}?" if near else "correct the name, or add the archive that has it",
