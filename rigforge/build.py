@@ -25,6 +25,7 @@ from rigforge.lock.model import Lock
 from rigforge.records.file import LockedFile
 from rigforge.sources.mirrors import Mirrors
 from rigforge.stack.model import Stack
+from rigforge.stack.secrets import caution
 from rigforge.state import home
 from rigforge.store.seal import seal
 from rigforge.store.store import Store
@@ -91,7 +92,7 @@ def build_iso(
                 digest = write(stack.medium.volume_id, epoch, output)
             Stamp(medium.id, medium.layout, round(elapsed(), 1)).put(output)
         if stack.secrets:
-            say(f"{output.name} holds {' and '.join(stack.secrets)}: give it to nobody who may not know it")
+            say(caution(output.name, stack.secrets))
     elif not check:
         say(UNCHANGED.format(output.name))
     if changed or not beside.described(output, lock):

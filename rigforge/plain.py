@@ -36,6 +36,11 @@ def line(text: str) -> str:
     return plain(text).replace("\n", "\\n").replace("\t", " ")
 
 
+def in_page(value: object) -> object:
+    """Returns what a page's template shows of a value: text plain, and markup, which is the program's own, as it is."""
+    return plain(value) if type(value) is str else value
+
+
 def within(value: Any) -> Any:
     """Returns a value of JSON's types with every text in it plain, keys too."""
     match value:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from itertools import takewhile
 
 from rigforge.compat.tables import compute_capability, read
 from rigforge.errors import RigforgeError
+from rigforge.nearest import nearest
 
 #: Words that add nothing to a card's name, and those that tell its variants of one chip apart.
 _NOISE = re.compile(r"nvidia|geforce|tesla|quadro|generation|\(.*?\)")
@@ -194,7 +194,7 @@ def _key(name: str) -> str:
 
 def _nearest(key: str) -> tuple[str, ...]:
     whole, _ = _index(cards())
-    near = difflib.get_close_matches(key[:100], whole, n=6, cutoff=0.5)
+    near = nearest(key, whole, most=6, cutoff=0.5)
     return tuple(dict.fromkeys(card.name for known in near for card in whole[known]))[:4]
 
 

@@ -61,10 +61,10 @@ def _why_driver(answer: Answer, driver: Driver, wheel: Wheel) -> str:
 
 
 def _support(driver: Driver) -> str:
-    end = driver.branch.end
-    if not end:
-        return ""
-    return f", supported until {end}" if end >= f"{tables().as_of:%Y-%m}" else f", support by NVIDIA ended {end}"
+    branch = driver.branch
+    if not branch.supported(tables().as_of):
+        return f", support by NVIDIA ended {branch.end}" if branch.end else ", support by NVIDIA has ended"
+    return f", supported until {branch.end}" if branch.end else ""
 
 
 def _why_module(request: Request, driver: Driver) -> str:

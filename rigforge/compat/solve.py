@@ -129,8 +129,7 @@ def _is_lts(combination: Combination) -> bool:
 def _support(tables: Tables, combination: Combination) -> tuple[bool, bool, str]:
     """Returns how long the driver is supported: of two branches the longer is greater."""
     branch = combination.driver.branch
-    goes_on = not branch.end or branch.end >= f"{tables.as_of:%Y-%m}"
-    return branch.kind != "new-feature", goes_on, branch.end
+    return branch.kind != "new-feature", branch.supported(tables.as_of), branch.end
 
 
 def _rest(combination: Combination) -> tuple[Any, ...]:

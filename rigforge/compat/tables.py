@@ -59,12 +59,14 @@ class Modules(Row):
 class Branch(Row):
     """A driver branch: `end` of support (year, or year and month; empty: unknown), and the module NVIDIA recommends.
 
-    It drives the compute capabilities that it lists, in their order, and no other.
+    `ended` is one that NVIDIA no longer supports, and nothing says since when. It drives the compute capabilities that
+    it lists, in their order, and no other.
     """
 
     name: str
     kind: Literal["lts", "production", "new-feature"]
     end: str = ""
+    ended: bool = False
     latest: str
     cuda: str
     compute_capability: tuple[ComputeCapability, ...]
@@ -73,6 +75,10 @@ class Branch(Row):
     def drives(self, capability: tuple[int, int]) -> bool:
         """Tells whether it drives cards of a compute capability."""
         return capability in self.compute_capability
+
+    def supported(self, day: date) -> bool:
+        """Tells whether NVIDIA supports it on a day, as far as is known."""
+        return not self.ended and (not self.end or self.end >= f"{day:%Y-%m}")
 
 
 class Offer(Row):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import select
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -12,8 +13,9 @@ from pathlib import Path
 from rigforge.doctor import burn_in, nvml, remember, tune, upgrade
 from rigforge.doctor.check import EXIT_CODES, verdict
 from rigforge.doctor.checks import every
+from rigforge.doctor.checks.cuda import CUDA
 from rigforge.doctor.errors import DoctorError
-from rigforge.doctor.machine import Machine
+from rigforge.doctor.machine import Kept, Machine
 from rigforge.doctor.page import as_page, save
 from rigforge.doctor.terminal import as_text
 from rigforge.plain import plain
@@ -43,9 +45,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _examine(arguments: Sequence[str]) -> int:
     options = _options(arguments)
+    kept, before = Kept(), None
     while True:
-        machine = Machine(nvml.read(), at_rest=options.at_rest)
+        machine = Machine(nvml.read(), at_rest=options.at_rest, kept=kept)
         checks = every(machine)
+        # To ask CUDA takes memory of every GPU: once, and again where anything else has changed.
+        now = {check.id: check.status for check in checks if check.id != CUDA.id}
+        kept, before = (kept if before in (None, now) else Kept()), now
         found = verdict(checks)
         if options.report:
             save(options.report, as_page(machine, checks, found))
@@ -57,7 +63,17 @@ def _examine(arguments: Sequence[str]) -> int:
             print(clear + as_text(machine, checks, found, colour=sys.stdout.isatty()), end="", flush=True)
         if not options.watch:
             return EXIT_CODES[found]
-        time.sleep(options.watch)
+        if _asked_for(options.watch):
+            kept = Kept()
+
+
+def _asked_for(seconds: float) -> bool:
+    """Waits, and tells whether somebody pressed Enter meanwhile, which ends the wait."""
+    if not sys.stdin.isatty():
+        time.sleep(seconds)
+        return False
+    pressed, _, _ = select.select([sys.stdin], [], [], seconds)
+    return bool(pressed and sys.stdin.readline())
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
@@ -68,7 +84,13 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
     parser.add_argument(
-        "--watch", nargs="?", type=float, const=5.0, default=0.0, metavar="SECONDS", help="look again and again (5 s)"
+        "--watch",
+        nargs="?",
+        type=float,
+        const=5.0,
+        default=0.0,
+        metavar="SECONDS",
+        help="look again and again (5 s); CUDA is asked where something has changed, or Enter is pressed",
     )
     parser.add_argument("--at-rest", action="store_true", help="wake no service and start no container to look at it")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the report as one HTML file besides")

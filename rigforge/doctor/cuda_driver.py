@@ -82,9 +82,8 @@ def library(machine: Machine) -> str:
     """Returns what the child loads; "" where there is nothing that it could be asked through."""
     if machine.root != Path("/"):
         return os.environ.get(STAND_IN, "")
-    found = libraries.find(machine.root)
     in_path = machine.environment.get("LD_LIBRARY_PATH") and not machine.superuser
-    return libraries.CUDA if found or in_path else ""
+    return libraries.CUDA if machine.libcuda or in_path else ""
 
 
 def ask(machine: Machine, file: str, person: Person | None) -> Told:

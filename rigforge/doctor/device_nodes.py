@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from rigforge.doctor import modprobe
 from rigforge.doctor.machine import Machine
 
 CONTROL, UNIFIED = "nvidiactl", "nvidia-uvm"
@@ -48,13 +49,11 @@ def _of_module(machine: Machine) -> Iterator[tuple[str, int, str]]:
 
 
 def _of_settings(machine: Machine) -> Iterator[tuple[str, int, str]]:
-    for file in sorted((machine.root / "etc/modprobe.d").glob("*.conf")):
-        path = f"etc/modprobe.d/{file.name}"
-        for line in machine.text(path).splitlines():
-            if line.split()[:1] == ["options"]:
-                for name, value in _OPTIONS.findall(line):
-                    if (number := _number(value)) is not None:
-                        yield name, number, f"/{path}"
+    for line in modprobe.lines(machine.root):
+        if line.words[0] == "options":
+            for name, value in _OPTIONS.findall(line.text):
+                if (number := _number(value)) is not None:
+                    yield name, number, line.file
 
 
 def _number(text: str) -> int | None:

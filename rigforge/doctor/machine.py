@@ -15,11 +15,14 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from rigforge.compat import interpreter
+from rigforge.compat import machine as installed
 from rigforge.doctor.nvml import Nvml
+from rigforge.machine import libraries
 from rigforge.plain import line
 from rigforge.rules.pci import is_nvidia_gpu
 
@@ -78,12 +81,20 @@ class Card:
             return ""
 
 
+@dataclass
+class Kept:
+    """What is kept from one look at a machine to the next, as long as nothing else changes: what CUDA answered."""
+
+    cuda: Any = None
+
+
 @dataclass(frozen=True)
 class Machine:
     """A machine whose file system is at `root`, whose programs are found along `path`.
 
     `environment` is what the caller had, to look at; `given` is what programs get: nothing of it where that is root.
-    One that is looked at `at_rest` is left so: no service is woken for it and no container started.
+    One that is looked at `at_rest` is left so: no service is woken for it and no container started. Who looks again and
+    again hands on what is `kept`.
     """
 
     nvml: Nvml
@@ -92,6 +103,7 @@ class Machine:
     environment: Mapping[str, str] = field(default_factory=lambda: outside_environment())
     given: Mapping[str, str] = field(default_factory=lambda: environment_of_programs())
     at_rest: bool = False
+    kept: Kept = field(default_factory=Kept)
 
     def text(self, path: str) -> str:
         """Returns a file's text without white space at its ends, "" where it cannot be read."""
@@ -164,6 +176,21 @@ class Machine:
         devices = (self.root / "sys/bus/pci/devices").glob("*")
         found = [Card(path.name, path) for path in sorted(devices)]
         return tuple(card for card in found if is_nvidia_gpu(card.text("vendor"), card.text("class")))
+
+    @cached_property
+    def loaded(self) -> installed.Loaded | None:
+        """The driver's kernel module that is loaded."""
+        return installed.loaded(self.root)
+
+    @cached_property
+    def libcuda(self) -> libraries.Library | None:
+        """The driver's library that programs get."""
+        return libraries.find(self.root)
+
+    @property
+    def user_space(self) -> str:
+        """The version of the driver's libraries; "" where none is said, and for one that need not be the module's."""
+        return self.libcuda.version if self.libcuda and not self.libcuda.forward else ""
 
     @property
     def kernel(self) -> str:

@@ -13,7 +13,7 @@ from rigforge.doctor.check import Check, Status
 from rigforge.doctor.errors import DoctorError
 from rigforge.doctor.machine import Machine
 from rigforge.doctor.nvml import Gpu
-from rigforge.plain import plain
+from rigforge.plain import in_page
 
 #: The worst first: it is what the page is opened for.
 _ORDER: dict[Status, int] = {"failed": 0, "warning": 1, "ok": 2, "n/a": 3}
@@ -79,13 +79,8 @@ def _rendered(name: str, **values: object) -> str:
     import jinja2
 
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
-    environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, finalize=_seen)
+    environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, finalize=in_page)
     return environment.get_template(name).render(time=time.strftime("%Y-%m-%d %H:%M %Z"), **values)
-
-
-def _seen(value: object) -> object:
-    # Markup is the program's own.
-    return plain(value) if type(value) is str else value
 
 
 def _ordered(checks: Iterable[Check]) -> list[dict[str, object]]:

@@ -14,7 +14,7 @@ import jinja2
 from markupsafe import Markup
 
 from rigforge import __version__, atomic
-from rigforge.plain import plain
+from rigforge.plain import in_page
 from rigforge.report.build_report import BuildReport
 from rigforge.report.space import Package
 from rigforge.report.timing import Step
@@ -84,16 +84,11 @@ def environment() -> jinja2.Environment:
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
-        finalize=_seen,
+        finalize=in_page,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-
-
-def _seen(value: object) -> object:
-    # Markup is this program's own.
-    return plain(value) if type(value) is str else value
 
 
 def render(report: BuildReport, folder: Path) -> str:

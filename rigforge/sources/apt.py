@@ -6,7 +6,6 @@ Nothing of the machine's own apt is read or written, and no root is needed. What
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import re
 import tempfile
@@ -22,6 +21,7 @@ from debian.deb822 import Deb822
 
 from rigforge.errors import RigforgeError
 from rigforge.foreign import boundary
+from rigforge.nearest import nearest
 from rigforge.process import run
 from rigforge.records.archive import LockedArchive
 from rigforge.records.form import check_file, said_by
@@ -239,7 +239,7 @@ class Root:
         suites = " and ".join(sorted({archive.suite for archive in self._archives}))
         if missing := _MISSING.search(output):
             name = missing[1] or missing[2]
-            near = difflib.get_close_matches(name[:100], self.names(name[0]), n=4)
+            near = nearest(name, self.names(name[0]), most=4)
             return RigforgeError(
                 f"package {name} (asked for by {wishes.get(name, 'another package')}) is not in {suites}",
                 f"did you mean {' or '.join(near)}?" if near else "correct the name, or add the archive that has it",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, get_args
@@ -10,6 +9,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from rigforge.errors import RigforgeError
+from rigforge.nearest import nearest
 
 #: TOML's words for pydantic's error types.
 _TYPES = {
@@ -27,8 +27,7 @@ Location = tuple[str | int, ...]
 
 def did_you_mean(word: str, names: Iterable[str]) -> str:
     """Returns `, did you mean "NAME"?` for the name nearest to `word`, or nothing where none is near."""
-    # Comparing takes time by the square of the length.
-    near = difflib.get_close_matches(word[:100], list(names), n=1)
+    near = nearest(word, names)
     return f', did you mean "{near[0]}"?' if near else ""
 
 
@@ -113,7 +112,7 @@ def _near_key(word: str, siblings: type[BaseModel] | None, model: type[BaseModel
         return near
     # A key that is right, but in the wrong table.
     elsewhere = {key.rpartition(".")[2]: key for key in reversed(list(_known_keys(model)))}
-    if match := difflib.get_close_matches(word[:100], elsewhere, n=1, cutoff=0.8):
+    if match := nearest(word, elsewhere, cutoff=0.8):
         return f', did you mean "{elsewhere[match[0]]}"?'
     return f"; known here: {', '.join(names)}" if names else ""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from getpass import getpass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,11 @@ def held(tables: Mapping[str, Any]) -> list[str]:
     """
     found = [key for key in SECRETS if _at(tables, key)]
     return sorted([*found, "network"] if _any_in(tables.get("network")) else found)
+
+
+def caution(name: str, keys: Iterable[str]) -> str:
+    """Returns what is said of a file that was made with secrets: their keys, and who must not have it."""
+    return f"{name} holds {' and '.join(keys)}: give it to nobody who may not know it"
 
 
 def given(key: str, text: str) -> str:

@@ -42,6 +42,7 @@ def seed(
     from rigforge.autoinstall.rendered import rendered
     from rigforge.autoinstall.seed_image import nocloud, write_files, write_volume
     from rigforge.options import the_lock, the_mirrors, the_stack
+    from rigforge.stack.secrets import caution
 
     if not (out or host):
         raise UsageError("for which machine?", "name it: --host gpu07; or a file to write")
@@ -56,5 +57,5 @@ def seed(
         place = Path(out) / name if Path(out).is_dir() else Path(out)
         write_volume(files, place)
     if wanted.secrets:
-        console.say(f"it holds {' and '.join(wanted.secrets)}: give it to nobody who may not know it")
+        console.say(caution("it", wanted.secrets))
     print(f"seed: {place}")

@@ -236,6 +236,11 @@ def test_a_driver_whose_support_has_ended_is_told_so() -> None:
     assert "by minor-version compatibility" in told["driver"]
 
 
+def test_a_driver_that_has_ended_nobody_knows_when_is_told_so() -> None:
+    told = {reason.component: str(reason) for reason in reasons(ask("4090", driver="565"))}
+    assert told["driver"].endswith("; new-feature branch, support by NVIDIA has ended")
+
+
 def test_an_answer_takes_less_than_a_tenth_of_a_second() -> None:
     """Half of that here on two quiet cores; the slowest are impossible requests of many cards."""
     ask("T4")

@@ -21,7 +21,7 @@ Look = Callable[..., dict[str, Any]]
 
 PARAMS = "proc/driver/nvidia/params"
 UNIT = "etc/systemd/system/jupyter.service"
-OPTIONS = "etc/modprobe.d/nvidia.conf"
+OPTIONS, BELOW_USR = "etc/modprobe.d/nvidia.conf", "usr/lib/modprobe.d/x.conf"
 HOME = "home/ann"
 ANN = Person(1000, 1000, (), f"/{HOME}")
 
@@ -249,6 +249,7 @@ def test_what_is_loaded_when_it_is_needed_is_no_fault(root: Path) -> None:
         ({PARAMS: "DeviceFileUID: 0\nDeviceFileGID: 0\nDeviceFileMode: 384\n"}, "mode 0600", "update-initramfs"),
         ({PARAMS: "DeviceFileGID: 0\nDeviceFileMode: 432\n"}, "mode 0660", "chmod 666"),
         ({PARAMS: "DeviceFileGID: 44\nDeviceFileMode: 432\n"}, "is no member", "sudo usermod --append --groups"),
+        ({BELOW_USR: "options nvidia NVreg_DeviceFileMode=0600\n"}, "mode 0600", f"/{BELOW_USR}"),
         ({OPTIONS: "options nvidia NVreg_DeviceFileMode=0600\n"}, "mode 0600", f"/{OPTIONS}"),
         ({UNIT: "[Service]\nPrivateDevices=yes\n"}, "PrivateDevices=yes keeps", "systemctl restart jupyter"),
         ({UNIT: "[Service]\nDevicePolicy=closed\n"}, "DevicePolicy=closed keeps", "systemctl restart jupyter"),

@@ -15,6 +15,9 @@ from rigforge.doctor.machine import Machine
 from rigforge.doctor.nvml import Nvml
 from rigforge.machine import pins
 
+#: The port of the first card, and the lanes in use from there.
+SLOT, CARD_WIDTH = "sys/devices/pci0000:00/0000:00:01.0", "0000:01:00.0/current_link_width"
+
 
 @pytest.mark.parametrize(
     ("file", "text", "check", "measured"),
@@ -25,7 +28,6 @@ from rigforge.machine import pins
             "gpu-link-width",
             "×8, though card and slot can ×16",
         ),
-        ("sys/devices/pci0000:00/0000:00:01.0/max_link_speed", "8.0 GT/s PCIe", "gpu-link-speed", "its slot 8 GT/s"),
         (
             "proc/meminfo",
             f"MemTotal: {16 * GIB // 1024} kB\nMemAvailable: {9 * GIB // 1024} kB\n",
@@ -43,6 +45,34 @@ def test_what_the_system_says(
     found = examine(told)["checks"][check]
     assert found["status"] == "warning"
     assert measured in found["measured"]
+
+
+@pytest.mark.parametrize(
+    ("files", "check", "measured"),
+    [
+        ({"max_link_speed": "8.0 GT/s PCIe"}, "gpu-link-speed", "(the card can 16 GT/s, its slot 8 GT/s)"),
+        ({"max_link_width": "8", CARD_WIDTH: "8"}, "gpu-link-width", "×8 (the card can ×16, its slot ×8)"),
+    ],
+)
+def test_a_link_that_is_as_good_as_its_slot_is_a_fact_and_no_trouble(
+    examine: Examine, healthy: Callable[[int], str], root: Path, files: dict[str, str], check: str, measured: str
+) -> None:
+    told = healthy(1)
+    for file, text in files.items():
+        write(root / SLOT / file, text)
+    found = examine(told)["checks"][check]
+    assert (found["status"], found["fix"]) == ("ok", "")
+    assert found["measured"].endswith(measured)
+
+
+def test_a_link_below_what_a_narrow_slot_can_is_trouble(
+    examine: Examine, healthy: Callable[[int], str], root: Path
+) -> None:
+    told = healthy(1)
+    write(root / SLOT / "max_link_width", "8")
+    write(root / SLOT / CARD_WIDTH, "4")
+    found = examine(told)["checks"]["gpu-link-width"]
+    assert (found["status"], "×4, though card and slot can ×8" in found["measured"]) == ("warning", True)
 
 
 def test_what_a_pin_holds_is_held(examine: Examine, healthy: Callable[[int], str], root: Path) -> None:

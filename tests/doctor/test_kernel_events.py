@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import machines
 import pytest
 from machines import Examine, program, write
 
+from rigforge.doctor import checks
 from rigforge.doctor.checks.events import events
 
 ROOM = "no room for"
@@ -163,7 +165,7 @@ def test_a_start_that_failed_once_is_a_warning_where_the_card_works_now(
     ("vendor", "words"),
     [
         ("ASUSTeK COMPUTER INC.", "PCI Subsystem Settings"),
-        ("Dell Inc.", "above 4GB"),
+        ("Dell Inc.", "Integrated Devices > Memory Mapped I/O above 4GB (so called on the PowerEdge XR12)"),
         ("Unheard-of", "Above 4G Decoding"),
     ],
 )
@@ -175,6 +177,12 @@ def test_the_setup_is_told_in_the_words_of_the_boards_vendor(
     write(root / "sys/class/dmi/id/board_vendor", f"{vendor}\n")
     log(root, BAR)
     assert words in examine(told)["checks"]["driver-start"]["fix"]
+
+
+def test_every_word_of_a_firmwares_setup_says_where_it_is_from() -> None:
+    rows = tomllib.loads(Path(checks.__file__).with_name("kernel_log.toml").read_text())["firmware"].values()
+    assert {tuple(row) for row in rows} == {("menu", "board", "source")}
+    assert all(" > " in row["menu"] and row["board"] and row["source"] for row in rows)
 
 
 @pytest.mark.parametrize(

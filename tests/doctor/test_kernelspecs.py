@@ -111,14 +111,20 @@ def link(root: Path, path: str, target: str) -> None:
     (root / path).symlink_to(target)
 
 
-@pytest.mark.parametrize(("value", "status"), [("", "warning"), ("-1", "warning"), ("0", "ok"), (None, "ok")])
-def test_a_kernel_that_hides_the_gpus(
-    examine: Examine, healthy: Callable[[int], str], root: Path, value: object, status: str
+@pytest.mark.parametrize(("value", "status"), [("", "failed"), ("-1", "failed"), ("0", "ok"), (None, "ok")])
+@pytest.mark.parametrize("folder", ["usr/share/jupyter/kernels", "home/u/miniconda3/envs/a/share/jupyter/kernels"])
+def test_a_kernel_that_hides_the_gpus_is_told_of_once(
+    examine: Examine, healthy: Callable[[int], str], root: Path, folder: str, value: object, status: str
 ) -> None:
     told = healthy(1)
     python(root, "home/u/venv/bin/python3", CUDA)
-    kernel(root, "usr/share/jupyter/kernels", "/home/u/venv/bin/python3", env={"CUDA_VISIBLE_DEVICES": value})
-    assert examine(told)["checks"]["jupyter-kernels"]["status"] == status
+    kernel(root, folder, "/home/u/venv/bin/python3", env={"CUDA_VISIBLE_DEVICES": value})
+    found = examine(told)["checks"]
+    assert (found["visible-gpus"]["status"], found["jupyter-kernels"]["status"]) == (status, "ok")
+    file = f"/{folder}/proj/kernel.json"
+    cures = [check["fix"] for check in found.values() if file in check["measured"] and check["status"] != "ok"]
+    alone = [f"take CUDA_VISIBLE_DEVICES out of {file}, and restart the notebook's kernel"]
+    assert cures == (alone if status == "failed" else [])
 
 
 def test_the_machines_own_python_is_told_of_once(examine: Examine, healthy: Callable[[int], str], root: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from machines import Examine, program, write
 
+from rigforge.doctor import modprobe
 from rigforge.doctor.checks import options
 
 TABLE = tomllib.loads(Path(options.__file__).with_name("options.toml").read_text())["setting"]
@@ -100,6 +101,33 @@ def test_a_file_of_the_administrator_hides_the_package_s(
     write(root / "usr/lib/modprobe.d/a.conf", "install nvidia /bin/false\n")
     write(root / "etc/modprobe.d/a.conf", "")
     assert said(examine, told)[0] == "ok"
+
+
+def test_files_count_in_the_order_of_their_names_whatever_their_folder(root: Path) -> None:
+    write(root / "usr/lib/modprobe.d/b.conf", "options nvidia A=1\n")
+    write(root / "etc/modprobe.d/c.conf", "# options nvidia A=2\n\noptions nvidia \\\n  A=3\n")
+    write(root / "run/modprobe.d/a.conf", "install x y\n")
+    write(root / "lib/modprobe.d/c.conf", "options nvidia A=4\n")
+    assert [(line.file, line.text) for line in modprobe.lines(root)] == [
+        ("/run/modprobe.d/a.conf", "install x y"),
+        ("/usr/lib/modprobe.d/b.conf", "options nvidia A=1"),
+        ("/etc/modprobe.d/c.conf", "options nvidia A=3"),
+    ]
+
+
+@pytest.mark.parametrize("folder", modprobe.FOLDERS)
+def test_what_keeps_cudas_module_out_has_one_cure_in_every_folder(
+    examine: Examine, healthy: Callable[[int], str], root: Path, folder: str
+) -> None:
+    told = healthy(1)
+    write(root / "proc/modules", "nvidia 1 0 - Live\n")
+    write(root / folder / "x.conf", "install nvidia_uvm /bin/true\n")
+    found = examine(told)["checks"]
+    assert (
+        found["nvidia-uvm"]["measured"] == f"/{folder}/x.conf keeps it from being loaded (follows from driver-options)"
+    )
+    assert (found["nvidia-uvm"]["status"], found["nvidia-uvm"]["fix"]) == ("failed", "")
+    assert found["driver-options"]["fix"].startswith(f"take that line out of /{folder}/x.conf")
 
 
 def test_the_cure_is_in_the_tools_of_the_distribution(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from rigforge.nearest import nearest as alike
 
 if TYPE_CHECKING:
     import jsonschema
@@ -177,7 +178,7 @@ def nearest(name: str, names: Iterable[str]) -> str:
     same = {each.replace("-", "_").lower(): each for each in reversed(names)}
     if found := same.get(name.replace("-", "_").lower()):
         return found
-    return next(iter(difflib.get_close_matches(name[:100], names, n=1, cutoff=0.75)), "")
+    return next(iter(alike(name, names, cutoff=0.75)), "")
 
 
 def _words(error: jsonschema.ValidationError) -> tuple[str, str]:

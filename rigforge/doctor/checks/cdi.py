@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rigforge.compat import machine as installed
 from rigforge.doctor import excerpt
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.machine import Machine
@@ -67,7 +66,7 @@ def specifications(machine: Machine) -> tuple[Specification, ...]:
 
 
 def _cdi(machine: Machine) -> Check:
-    loaded = installed.loaded(machine.root)
+    loaded = machine.loaded
     there = specifications(machine)
     if not there:
         return CDI.not_applicable("no CDI specification for NVIDIA's GPUs")

@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rigforge.compat import machine as installed
 from rigforge.compat.interpreter import NOBODY, Person
 from rigforge.doctor import cuda_driver
 from rigforge.doctor.check import Check, Topic
@@ -24,7 +23,6 @@ from rigforge.doctor.checks.uvm import UVM
 from rigforge.doctor.checks.visible import VISIBLE
 from rigforge.doctor.cuda_driver import Told
 from rigforge.doctor.machine import Machine
-from rigforge.machine import libraries
 
 CUDA = Topic("cuda", "nvidia-smi asks the driver in another way than programs do, and may work where CUDA does not.")
 
@@ -50,7 +48,9 @@ def checks(machine: Machine) -> Iterator[Check]:
         *gpu_mode.checks(machine),
     )
     why_not, file = _why_not(machine, person), cuda_driver.library(machine)
-    told = None if why_not else cuda_driver.ask(machine, file, person)
+    if not why_not and machine.kept.cuda is None:
+        machine.kept.cuda = cuda_driver.ask(machine, file, person)
+    told: Told | None = None if why_not else machine.kept.cuda
     if told:
         yield CUDA.of(lambda: _answer(machine, told, causes))
     else:
@@ -63,7 +63,7 @@ def checks(machine: Machine) -> Iterator[Check]:
 
 def _why_not(machine: Machine, person: Person | None) -> str:
     """Returns what keeps CUDA from being asked, "" for nothing."""
-    if not installed.loaded(machine.root) and not (machine.root / "dev/dxg").exists():
+    if not machine.loaded and not (machine.root / "dev/dxg").exists():
         return "no NVIDIA driver is loaded"
     if machine.at_rest:
         return "no program is started to look at it"
@@ -145,7 +145,7 @@ def _died(machine: Machine, told: Told) -> Check:
 
 
 def _anew(machine: Machine) -> str:
-    found, loaded = libraries.find(machine.root), installed.loaded(machine.root)
+    found, loaded = machine.libcuda, machine.loaded
     where = f" ({found.file})" if found else ""
     if machine.container:
         return f"make the container anew: its libcuda{where} is broken, or not that of the host's driver"
@@ -176,8 +176,7 @@ def _others(machine: Machine) -> Iterator[str]:
     """Yields the checks of other subjects that must have found something."""
     if any(gpu.lost for gpu in machine.nvml.gpus):
         yield "gpu-bus"
-    loaded, version = installed.loaded(machine.root), installed.user_space(machine.root)
-    if loaded and version is not None and version not in ("", loaded.version):
+    if machine.loaded and machine.user_space not in ("", machine.loaded.version):
         yield "driver-user-space"
 
 

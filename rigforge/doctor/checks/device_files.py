@@ -9,7 +9,6 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from rigforge.compat import machine as installed
 from rigforge.compat.interpreter import NOBODY, Person
 from rigforge.doctor import device_nodes, jupyter_units
 from rigforge.doctor.check import Check, Topic
@@ -43,7 +42,7 @@ def for_members(machine: Machine) -> bool:
 
 
 def _files(machine: Machine, person: Person | None, home: str) -> Check:
-    if not installed.loaded(machine.root):
+    if not machine.loaded:
         return FILES.not_applicable("no NVIDIA driver is loaded")
     if found := _hidden_from_jupyter(machine, home) or _made_for_few(machine, person):
         return found

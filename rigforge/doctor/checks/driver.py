@@ -38,16 +38,15 @@ UPGRADE = "rigforge-doctor upgrade --plan"
 
 
 def checks(machine: Machine) -> Iterator[Check]:
-    loaded = installed.loaded(machine.root)
-    yield MODULE.of(lambda: _module(machine, loaded))
-    yield USER_SPACE.of(lambda: _user_space(machine, loaded))
+    yield MODULE.of(lambda: _module(machine, machine.loaded))
+    yield USER_SPACE.of(lambda: _user_space(machine, machine.loaded))
     if machine.container:
         yield from (
             topic.not_applicable("the host's, in a container") for topic in (HOLDER, NOUVEAU, NEXT_KERNEL, HELD)
         )
         return
     yield HOLDER.of(lambda: _holder(machine))
-    yield NOUVEAU.of(lambda: _nouveau(machine, loaded))
+    yield NOUVEAU.of(lambda: _nouveau(machine, machine.loaded))
     yield NEXT_KERNEL.of(lambda: _next_kernel(machine))
     yield HELD.of(lambda: _held(machine))
 
@@ -73,7 +72,7 @@ def _user_space(machine: Machine, loaded: installed.Loaded | None) -> Check:
     if not loaded:
         return USER_SPACE.not_applicable("no module is loaded to compare it with")
     before = machine.environment.get("LD_LIBRARY_PATH", "").split(":")
-    library = libraries.find(machine.root) or libraries.find(machine.root, before=filter(None, before))
+    library = machine.libcuda or libraries.find(machine.root, before=filter(None, before))
     if not library:
         measured = missing.told(machine, libraries.CUDA)
         return USER_SPACE.failed(measured, missing.cure(machine, libraries.CUDA, loaded.version))

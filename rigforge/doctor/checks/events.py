@@ -10,7 +10,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from rigforge.compat.machine import loaded
 from rigforge.doctor.check import Check, Status, Topic
 from rigforge.doctor.checks.xid import QUOTED
 from rigforge.doctor.kernel_log import Log
@@ -72,7 +71,7 @@ def not_started(topic: Topic, machine: Machine, logs: Iterable[Log]) -> Iterator
     A line that names no card speaks for all of them.
     """
     cards = {card.address for card in machine.cards} or {gpu.address for gpu in machine.nvml.gpus}
-    driver = loaded(machine.root) is not None
+    driver = machine.loaded is not None
     working = {gpu.address for gpu in machine.nvml.gpus if driver and not gpu.lost}
     causes: list[Hit] = []
     for hit in sorted(_seen(topic, logs, cards), key=lambda hit: hit.event.rank):
@@ -141,8 +140,9 @@ def _check(topic: Topic, machine: Machine, hit: Hit) -> Check:
 def _room(machine: Machine) -> str:
     """Returns how a card gets room for its memory, in the words of the board's vendor where they are known."""
     vendor = machine.text("sys/class/dmi/id/board_vendor").lower()
-    menu = next((menu for name, menu in _table()["firmware"].items() if vendor.startswith(name.lower())), "")
-    setup = f"in the firmware's setup switch on {menu or 'Above 4G Decoding'}, and Resizable BAR; switch CSM off"
+    row = next((row for name, row in _table()["firmware"].items() if vendor.startswith(name.lower())), None)
+    menu = f"{row['menu']} (so called on the {row['board']})" if row else "Above 4G Decoding"
+    setup = f"in the firmware's setup switch on {menu}, and Resizable BAR; switch CSM off"
     if "pci=realloc" in machine.text("proc/cmdline").split():
         return f"{setup}; pci=realloc is on the kernel's command line already"
     return (

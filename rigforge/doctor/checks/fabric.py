@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from rigforge.compat import machine as installed
 from rigforge.doctor import excerpt
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.machine import Machine
@@ -48,7 +47,7 @@ def _fabric(machine: Machine) -> Check:
         return FABRIC.not_applicable("no NVSwitch on the bus")
     if machine.container:
         return FABRIC.not_applicable("the host's, in a container")
-    loaded = installed.loaded(machine.root)
+    loaded = machine.loaded
     if not loaded:
         return FABRIC.not_applicable("no NVIDIA driver is loaded")
     told = machine.ask("systemctl", "is-active", UNIT, seconds=2)
@@ -59,7 +58,7 @@ def _fabric(machine: Machine) -> Check:
     said = _last_words(machine) if state != "active" else ""
     if match := _APART.search(said):
         own, apart = match["own"], True
-    if apart and (state != "active" or own != installed.user_space(machine.root)):
+    if apart and (state != "active" or own != machine.user_space):
         measured = f"{board}; fabric manager is {own}, the driver {loaded.version}: it starts only with its own version"
         check = FABRIC.warning if state == "active" else FABRIC.failed
         return check(measured, _install(machine, loaded.version))

@@ -7,47 +7,32 @@ import os
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rigforge.doctor import excerpt
+from rigforge.doctor import excerpt, jupyter_kernels
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.checks.compatibility import python as machines_own
 from rigforge.doctor.machine import Machine
 
 KERNELS = Topic("jupyter-kernels", "A notebook runs in its kernel's Python, whatever the machine's own has.")
 
-#: Where Jupyter looks for kernels besides its own environment (Jupyter's documentation, Common Directories).
-_COMMON = ("usr/local", "usr", "home/*/.local", "root/.local")
-#: Environments that have kernels of their own.
-_ENVIRONMENTS = (
-    *("opt/rigforge/python", "opt/conda", "opt/conda/envs/*", "opt/jupyterhub"),
-    *("home/*/miniconda3", "home/*/miniforge3", "home/*/mambaforge", "home/*/anaconda3"),
-    *("home/*/miniconda3/envs/*", "home/*/miniforge3/envs/*", "home/*/mambaforge/envs/*", "home/*/anaconda3/envs/*"),
-    *("home/*/.conda/envs/*", "home/*/venv", "home/*/.venv"),
-)
-
-#: As many specifications are read, and as many Pythons are asked, side by side.
-_MOST, _PYTHONS = 64, 8
+#: As many Pythons are asked, side by side.
+_PYTHONS = 8
 _LINKS = 16
 
 #: Only what is called so is asked: any other program would do something else.
 _PYTHON = re.compile(r"python(\d(\.\d{1,2})?)?", re.ASCII)
 
-#: Values of CUDA_VISIBLE_DEVICES by which a program sees no GPU (CUDA C++ Programming Guide, environment variables:
-#: what comes after an index that there is not does not count).
-_NONE = ("", "-1", "NoDevFiles")
-
 
 @dataclass(frozen=True)
 class Kernel:
-    """A kernel of Python: its name, its specification, the interpreter as a path of the machine, its environment."""
+    """A kernel of Python: its name, its specification, and the interpreter as a path of the machine."""
 
     name: str
     file: str
     python: str
-    environment: dict[str, Any] = field(default_factory=dict)
 
     @property
     def shown(self) -> str:
@@ -60,13 +45,7 @@ def checks(machine: Machine) -> Iterator[Check]:
 
 def kernels(machine: Machine) -> tuple[Kernel, ...]:
     """Returns the kernels of Python that Jupyter offers to somebody on the machine, each specification once."""
-    active = [machine.environment.get(name, "").lstrip("/") for name in ("VIRTUAL_ENV", "CONDA_PREFIX")]
-    prefixes = [place for place in (*active, *_COMMON, *_ENVIRONMENTS) if place]
-    folders = [f"{place}/share/jupyter/kernels" for place in prefixes]
-    extra = [machine.environment.get("JUPYTER_DATA_DIR", ""), *machine.environment.get("JUPYTER_PATH", "").split(":")]
-    folders += [f"{place.lstrip('/')}/kernels" for place in extra if place]
-    files = dict.fromkeys(file for folder in folders for file in sorted(machine.root.glob(f"{folder}/*/kernel.json")))
-    found = (_kernel(machine, file) for file in list(files)[:_MOST])
+    found = (_kernel(machine, file) for file in jupyter_kernels.files(machine))
     return tuple(kernel for kernel in found if kernel)
 
 
@@ -87,12 +66,6 @@ def _trouble(machine: Machine, kernel: Kernel, pytorch: tuple[str, str] | None) 
         return KERNELS.warning(
             f"{kernel.shown}: its Python {kernel.python} {state}: no notebook starts in it",
             f"rm -r {Path(kernel.file).parent}, or make the environment again",
-        )
-    hidden = kernel.environment.get("CUDA_VISIBLE_DEVICES")
-    if isinstance(hidden, str) and hidden.strip() in _NONE:
-        return KERNELS.warning(
-            f'{kernel.shown} hides all GPUs: CUDA_VISIBLE_DEVICES is "{hidden}" in its env',
-            f"take CUDA_VISIBLE_DEVICES out of {kernel.file}",
         )
     # What the Python that counts for the machine has is told by the check of the versions.
     if pytorch and not pytorch[1] and str(machine.root / kernel.python.lstrip("/")) != machines_own(machine):
@@ -125,16 +98,14 @@ def _pytorch(machine: Machine, python: str) -> tuple[str, str] | None:
 def _kernel(machine: Machine, file: Path) -> Kernel | None:
     try:
         told = json.loads(excerpt.of(machine.root, str(file.relative_to(machine.root))))
-        command, language, environment = _command(told["argv"]), told.get("language", ""), told.get("env") or {}
+        command, language = _command(told["argv"]), told.get("language", "")
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
     if not command or str(language).lower() != "python":
         return None
     place = file.relative_to(machine.root)
     python = _python(machine, place, command)
-    if not python:
-        return None
-    return Kernel(place.parent.name, f"/{place}", python, environment if isinstance(environment, dict) else {})
+    return Kernel(place.parent.name, f"/{place}", python) if python else None
 
 
 def _command(words: list[Any]) -> str:

@@ -10,20 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from rigforge.compat import machine as installed
-from rigforge.doctor import excerpt
+from rigforge.doctor import modprobe
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.machine import Machine
 
 OPTIONS = Topic("driver-options", "A line that somebody left in modprobe.d outlives every new driver.")
 
-#: Where modprobe looks; of two files of a name the earlier folder's counts (modprobe.d(5)).
-FOLDERS = ("etc/modprobe.d", "run/modprobe.d", "usr/local/lib/modprobe.d", "usr/lib/modprobe.d", "lib/modprobe.d")
-
 COMMAND_LINE = "/proc/cmdline"
 
-#: Files that are read, bytes of each, and characters of a setting that is shown.
-_MOST, _LONGEST, _SHOWN = 200, 1 << 18, 120
+#: Bytes of the command line that are read, and characters of a setting that is shown.
+_LONGEST, _SHOWN = 1 << 18, 120
 
 #: Modules whose options may stand on the command line, as "nvidia.NAME=VALUE"; there - and _ are the same.
 _OF_NVIDIA = re.compile(r"nvidia([-_]\w+)?\.")
@@ -50,16 +46,14 @@ def settings(machine: Machine) -> Iterator[Setting]:
     for word in _words(machine.text(COMMAND_LINE[1:])[:_LONGEST]):
         kind: Literal["kernel", "option"] = "option" if _OF_NVIDIA.match(word) else "kernel"
         yield Setting(kind, COMMAND_LINE, word)
-    for file in _files(machine.root):
-        path = f"/{file.relative_to(machine.root)}"
-        for row in _rows(excerpt.of(machine.root, path, most=_LONGEST)):
-            yield from _of_row(path, row.split())
+    for line in modprobe.lines(machine.root):
+        yield from _of_line(line)
 
 
 def _options(machine: Machine) -> Check:
     if not machine.cards:
         return OPTIONS.not_applicable("no NVIDIA GPU on the bus")
-    loaded = installed.loaded(machine.root) is not None
+    loaded = machine.loaded is not None
     found = tuple(settings(machine))
     troubles = [
         Check(OPTIONS.id, row["status"], f"{_shown(setting)}: {row['means']}", OPTIONS.why, _fix(machine, setting))
@@ -86,29 +80,17 @@ def _shown(setting: Setting) -> str:
     return f"{setting.file} has {setting.text[:_SHOWN]}"
 
 
-def _of_row(file: str, words: list[str]) -> Iterator[Setting]:
-    match words:
+def _of_line(line: modprobe.Line) -> Iterator[Setting]:
+    match line.words:
         case ["options", module, *options]:
-            yield from (Setting("option", file, f"{module.replace('_', '-')}.{option}") for option in options)
+            yield from (Setting("option", line.file, f"{modprobe.module(module)}.{option}") for option in options)
         case ["install" | "alias" | "blacklist", *_]:
-            yield Setting("line", file, " ".join(words))
+            yield Setting("line", line.file, line.text)
 
 
 def _words(line: str) -> list[str]:
     """Returns the words of a command line, in which quotation marks hold a value together."""
     return re.findall(r'(?:[^\s"]|"[^"]*")+', line)
-
-
-def _rows(text: str) -> list[str]:
-    return [row for row in text.replace("\\\n", " ").splitlines() if not row.lstrip().startswith("#")]
-
-
-def _files(root: Path) -> list[Path]:
-    by_name: dict[str, Path] = {}
-    for folder in FOLDERS:
-        for file in sorted((root / folder).glob("*.conf")):
-            by_name.setdefault(file.name, file)
-    return list(by_name.values())[:_MOST]
 
 
 def _table() -> list[dict[str, Any]]:

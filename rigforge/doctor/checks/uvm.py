@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 
-from rigforge.compat import machine as installed
-from rigforge.doctor import device_nodes
+from rigforge.doctor import device_nodes, modprobe
 from rigforge.doctor.check import Check, Topic
+from rigforge.doctor.checks.options import OPTIONS
 from rigforge.doctor.device_nodes import CONTROL, UNIFIED
 from rigforge.doctor.machine import Machine
 
@@ -17,7 +18,8 @@ UVM = Topic("nvidia-uvm", "CUDA needs a second module, nvidia-uvm, for its memor
 #: What has the module loaded and its device files made.
 MAKE = "sudo modprobe nvidia-uvm && sudo nvidia-modprobe -u -c=0"
 
-_KEPT_OUT = re.compile(r"^\s*install\s+nvidia[-_]uvm\s+\S*/(?:true|false)\b", re.MULTILINE)
+#: What is run in the module's place, and does nothing.
+_NOTHING = re.compile(r"\S*/(?:true|false)")
 _FOR_GOOD = "the package nvidia-modprobe does it for good"
 
 
@@ -26,16 +28,14 @@ def checks(machine: Machine) -> Iterator[Check]:
 
 
 def _uvm(machine: Machine) -> Check:
-    if not installed.loaded(machine.root):
+    if not machine.loaded:
         return UVM.not_applicable("no NVIDIA driver is loaded")
     names = {node.name for node in device_nodes.nodes(machine)}
     if machine.container:
         return _in_container(names)
-    for file in sorted((machine.root / "etc/modprobe.d").glob("*.conf")):
-        if _KEPT_OUT.search(machine.text(f"etc/modprobe.d/{file.name}")):
-            path = f"/etc/modprobe.d/{file.name}"
-            cure = f"sudo sed -i -E '/install +nvidia[-_]uvm/d' {path} && {MAKE}"
-            return UVM.failed(f"{path} keeps it from being loaded", cure)
+    if path := _keeps_out(machine):
+        cure = f"sudo sed -i -E '/install +nvidia[-_]uvm/d' {path} && {MAKE}"
+        return replace(UVM.failed(f"{path} keeps it from being loaded", cure), cause=OPTIONS.id)
     loaded = _is_loaded(machine)
     without_file = CONTROL in names and UNIFIED not in names
     if loaded is None and not without_file:
@@ -54,6 +54,15 @@ def _uvm(machine: Machine) -> Check:
             f"sudo modprobe nvidia-uvm && sudo mknod -m 666 /dev/{UNIFIED} c {number} 0; {_FOR_GOOD}",
         )
     return UVM.ok("loaded")
+
+
+def _keeps_out(machine: Machine) -> str:
+    """Returns the file that has something else run where the module is to be loaded; "" for none."""
+    for line in modprobe.lines(machine.root):
+        match line.words:
+            case ["install", name, command, *_] if modprobe.module(name) == UNIFIED and _NOTHING.fullmatch(command):
+                return line.file
+    return ""
 
 
 def _in_container(names: set[str]) -> Check:

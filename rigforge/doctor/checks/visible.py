@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from rigforge.doctor import excerpt, jupyter_units
+from rigforge.doctor import excerpt, jupyter_kernels, jupyter_units
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.machine import Machine
 
@@ -30,11 +30,6 @@ _SHELL = (
 _ASSIGNMENTS = (
     *("etc/environment", "etc/environment.d/*.conf", "usr/lib/environment.d/*.conf"),
     *("etc/security/pam_env.conf", "{home}/.config/environment.d/*.conf", "{home}/.pam_environment"),
-)
-_KERNELS = (
-    *("usr/share/jupyter/kernels/*/kernel.json", "usr/local/share/jupyter/kernels/*/kernel.json"),
-    *("opt/*/share/jupyter/kernels/*/kernel.json", "opt/*/*/share/jupyter/kernels/*/kernel.json"),
-    *("opt/conda/envs/*/share/jupyter/kernels/*/kernel.json", "{home}/.local/share/jupyter/kernels/*/kernel.json"),
 )
 
 #: What systemd gives to all its services, and a user's to all of theirs.
@@ -111,10 +106,12 @@ def _places(machine: Machine, home: str) -> Iterator[Place]:
     for path in _matching(machine, _ASSIGNMENTS, home):
         if (value := _last(excerpt.of(machine.root, path))) is not None:
             yield Place(f"/{path}", value, _without(path, home))
-    for path in _matching(machine, _KERNELS, home):
+    for file in jupyter_kernels.files(machine, home):
+        path = str(file.relative_to(machine.root))
         with suppress(ValueError, TypeError, KeyError, RecursionError):
             value = json.loads(excerpt.of(machine.root, path))["env"][NAME]
-            yield Place(f"/{path}", str(value), f"take {NAME} out of /{path}, and restart the notebook's kernel")
+            if isinstance(value, str):
+                yield Place(f"/{path}", value, f"take {NAME} out of /{path}, and restart the notebook's kernel")
     for path in _matching(machine, _OF_SYSTEMD, home):
         for line in excerpt.of(machine.root, path).splitlines():
             name, _, words = line.partition("=")
