@@ -29,7 +29,8 @@ STAGES = {
 }
 
 #: Seconds after the disk is chosen, at which the power goes too: anywhere in an installation of four minutes.
-ANYWHERE = tuple(random.Random(21).uniform(0, 200) for _ in range(3))
+_MOMENTS = random.Random(21)
+ANYWHERE = tuple(round(_MOMENTS.uniform(0, 200)) for _ in range(3))
 
 #: How long the installation's own words may take (seconds).
 PATIENCE = 1500
