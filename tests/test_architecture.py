@@ -147,19 +147,20 @@ def test_only_vendoring_reads_locks_in_the_store() -> None:
 
 
 def test_installer_and_machine_import_nothing_of_the_builder() -> None:
-    assert loaded(*all_of("machine")) == {"machine"}
+    assert loaded(*all_of("machine")) == {"machine", "rules", "atomic"}
     assert foreign("machine") == set()
-    assert loaded(*all_of("installer")) == {"installer", "guest"}
+    assert loaded(*all_of("installer")) == {"installer", "rules", "guest"}
     assert foreign("installer") == {"yaml"}
-    assert neighbours()["machine"] == set()
-    assert neighbours()["installer"] == {"guest"}
+    assert neighbours()["machine"] == {"rules", "atomic"}
+    assert neighbours()["installer"] == {"rules", "guest"}
+    assert loaded(*all_of("rules")) == {"rules"}
 
 
 def test_the_doctor_imports_nothing_of_the_builder() -> None:
-    program = {"doctor", "compat", "machine", "atomic", "errors", "plain"}
+    program = {"doctor", "compat", "machine", "rules", "nearest", "atomic", "errors", "plain"}
     assert loaded("rigforge.doctor.__main__") == program
     # Packing the program runs PyInstaller, on the builder.
-    assert loaded(*all_of("doctor")) == {*program, "process"}
+    assert loaded(*all_of("doctor")) == {*program, "process", "closure"}
 
 
 def test_connecting_needs_python_and_openssh_alone() -> None:
