@@ -104,6 +104,10 @@ def test_a_wrong_command_line_ends_with_2(arguments: list[str]) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_so_does_the_process() -> None:
+    assert run(RIGFORGE, "no-such-task").returncode == 2
+
+
 @pytest.mark.parametrize("program", [RIGFORGE, INVOKE], ids=["rigforge", "invoke"])
 def test_a_users_error_ends_with_1_and_says_what_to_do(program: tuple[str, ...]) -> None:
     done = run(program, "build-iso", "--stack", "debain-12")
