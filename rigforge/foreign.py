@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from rigforge import console
 from rigforge.errors import RigforgeError
@@ -37,6 +40,29 @@ def leaving_out(what: str | Path) -> Iterator[None]:
         raise
     except Exception as error:
         console.warn(f"{what} is left out: {_reason(error)}")
+
+
+def read_toml(path: Path, shown: str = "") -> dict[str, Any]:
+    """Returns what a TOML file holds; messages name it as `shown`, its path where that is empty.
+
+    Raises FileNotFoundError, and RigforgeError that names file and line where it cannot be read.
+    """
+    name = shown or str(path)
+    try:
+        with boundary(f"{name}: cannot be read"):
+            return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise RigforgeError(f"{name}: cannot be read: {error.strerror}") from None
+    except RigforgeError as error:
+        match error.__cause__:
+            case tomllib.TOMLDecodeError() as cause:
+                line = re.search(r"\(at line (\d+)", str(cause))
+                raise RigforgeError(f"{name}{f':{line[1]}' if line else ''}: not TOML: {cause}") from None
+            case UnicodeDecodeError() as cause:
+                raise RigforgeError(f"{name}: not UTF-8: {cause.reason} at byte {cause.start}") from None
+        raise
 
 
 def path_of(text: str, where: str) -> Path:

@@ -10,6 +10,7 @@ from rigforge.compat.cuda import OLDEST_DRIVER, major
 from rigforge.records.file import NOT_SHIPPED
 from rigforge.release_notes.diff import KINDS, Difference, LayerChange, Move, PackageChange
 from rigforge.release_notes.rebuilt import Rebuilt
+from rigforge.rules.sizes import in_words
 
 #: What people call the lock's versions, in the order in which they ask for them.
 TITLES = {
@@ -22,8 +23,6 @@ TITLES = {
     "kernel": "Linux kernel",
     "kernel_package_version": "kernel package",
 }
-
-_UNITS = ((10**9, "GB", 2), (10**6, "MB", 1), (10**3, "kB", 0))
 
 
 def notes(difference: Difference, rebuilt: Sequence[Rebuilt] | None) -> str:
@@ -59,7 +58,9 @@ def _summary(difference: Difference) -> str:
     words = [f"{counts[kind]} {kind}" for kind in (*KINDS, "moved") if counts[kind]]
     if security:
         words[0] += f" ({security} of them from a security archive)"
-    return f"Packages: {', '.join(words) or 'none changed'}. New files to download: {_size(difference.fetched_bytes)}."
+    return (
+        f"Packages: {', '.join(words) or 'none changed'}. New files to download: {in_words(difference.fetched_bytes)}."
+    )
 
 
 def _counted(change: PackageChange) -> str:
@@ -114,7 +115,7 @@ def _sizes(difference: Difference) -> str:
     rows.append(("all, each file once", difference.old_bytes, difference.new_bytes))
     return _table(
         ("layer", "old", "new", "difference"),
-        ((name, _size(old), _size(new), _growth(new - old)) for name, old, new in rows),
+        ((name, in_words(old), in_words(new), _growth(new - old)) for name, old, new in rows),
     )
 
 
@@ -168,14 +169,7 @@ def _version(version: str) -> str:
 
 
 def _growth(count: int) -> str:
-    return "0" if not count else f"{'+' if count > 0 else '−'}{_size(abs(count))}"
-
-
-def _size(count: int) -> str:
-    for unit, name, digits in _UNITS:
-        if count >= unit:
-            return f"{count / unit:.{digits}f} {name}"
-    return f"{count} B"
+    return "0" if not count else f"{'+' if count > 0 else '−'}{in_words(abs(count))}"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -20,14 +20,13 @@ from rigforge.report.space import Package
 from rigforge.report.timing import Step
 from rigforge.report.treemap import Group, Part, treemap
 from rigforge.report.verification import Unfinished, Verification
+from rigforge.rules.sizes import in_words
 
 #: Rows of the table of packages.
 LARGEST = 25
 
 #: Width and height of the treemap, on a screen and on a phone held upright.
 WIDE, TALL = (960.0, 520.0), (380.0, 640.0)
-
-_UNITS = ((10**9, "GB", 2), (10**6, "MB", 1), (10**3, "kB", 0))
 
 
 @dataclass(frozen=True)
@@ -120,14 +119,6 @@ def render(report: BuildReport, folder: Path) -> str:
     )
 
 
-def size(count: int) -> str:
-    """Returns bytes in words: 1.18 GB, 192.3 MB."""
-    for unit, name, digits in _UNITS:
-        if count >= unit:
-            return f"{count / unit:.{digits}f} {name}"
-    return f"{count} B"
-
-
 def duration(seconds: float | None) -> str:
     """Returns seconds in words: 42 s, 3 min 05 s, 1 h 02 min."""
     if seconds is None:
@@ -146,9 +137,9 @@ def _figures(report: BuildReport, total: int) -> list[tuple[str, str]]:
     tests = [("tests passed", f"{sum(each.passed for each in tested)}")] if tested else []
     failed = sum(each.failed for each in tested)
     return [
-        ("on the disk", size(total)),
-        ("to download", size(report.download)),
-        *([("ISO", size(iso.size))] if iso else []),
+        ("on the disk", in_words(total)),
+        ("to download", in_words(report.download)),
+        *([("ISO", in_words(iso.size))] if iso else []),
         *tests,
         *([("tests failed", str(failed))] if failed else []),
     ]
@@ -162,7 +153,7 @@ def _map(report: BuildReport, name: str, extent: tuple[float, float]) -> dict[st
     """What the template draws of one treemap, with the layers that are too small for it in words."""
     by_layer = {layer: [part for part in report.packages if part.layer == layer] for layer in report.layers}
     layers = {
-        layer: (size(_total(parts)), [Part(_name(part), part.size, size(part.size)) for part in parts])
+        layer: (in_words(_total(parts)), [Part(_name(part), part.size, in_words(part.size)) for part in parts])
         for layer, parts in by_layer.items()
     }
     groups: tuple[Group, ...] = treemap(layers, *extent)
@@ -186,9 +177,11 @@ def _layers(report: BuildReport, total: int) -> list[LayerRow]:
     rows = []
     for number, (layer, group) in enumerate(groupby(report.packages, key=attrgetter("layer")), 1):
         parts = list(group)
-        compressed = size(squashed[layer].path.stat().st_size) if layer in squashed else "not made"
+        compressed = in_words(squashed[layer].path.stat().st_size) if layer in squashed else "not made"
         count = sum(1 for part in parts if part.name)
-        rows.append(LayerRow(number, layer, str(count), size(_total(parts)), _share(_total(parts), total), compressed))
+        rows.append(
+            LayerRow(number, layer, str(count), in_words(_total(parts)), _share(_total(parts), total), compressed)
+        )
     return rows
 
 
@@ -197,13 +190,14 @@ def _largest(report: BuildReport, total: int) -> list[Row]:
     shown = ordered[:LARGEST]
     rows = [
         Row(
-            (_name(each), each.version, each.layer, size(each.size), _share(each.size, total)), _percent(each, shown[0])
+            (_name(each), each.version, each.layer, in_words(each.size), _share(each.size, total)),
+            _percent(each, shown[0]),
         )
         for each in shown
     ]
     rest = ordered[LARGEST:]
     summed = _total(rest)
-    return [*rows, *([Row((f"{len(rest)} more", "", "", size(summed), _share(summed, total)))] if rest else [])]
+    return [*rows, *([Row((f"{len(rest)} more", "", "", in_words(summed), _share(summed, total)))] if rest else [])]
 
 
 def _percent(package: Package, largest: Package) -> float:
@@ -247,16 +241,16 @@ def _digests(report: BuildReport) -> list[Digest]:
     iso, made = report.results.iso, []
     if iso:
         sha256 = f"sha256:{iso.sha256}" if iso.sha256 else "no checksum file has it"
-        made.append(Digest(iso.path.name, size(iso.size), sha256))
+        made.append(Digest(iso.path.name, in_words(iso.size), sha256))
     return [
         Digest(f"{report.stack}.lock", "", f"sha256:{report.lock_sha256}"),
         *made,
         *(
-            Digest(f"image {each.tag}", size(sum(one.size for one in each.layers)), each.digest)
+            Digest(f"image {each.tag}", in_words(sum(one.size for one in each.layers)), each.digest)
             for each in report.results.images
         ),
         *(
-            Digest(f"{each.layer}.squashfs", size(each.path.stat().st_size), f"sha256:{each.sha256}")
+            Digest(f"{each.layer}.squashfs", in_words(each.path.stat().st_size), f"sha256:{each.sha256}")
             for each in report.squashfs
         ),
     ]

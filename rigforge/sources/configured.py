@@ -5,11 +5,11 @@ from __future__ import annotations
 import configparser
 import os
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from rigforge import foreign
 from rigforge.errors import RigforgeError
 from rigforge.foreign import boundary
 
@@ -137,7 +137,6 @@ def _condarc(path: Path) -> dict[str, Any]:
 def read_toml(path: Path) -> dict[str, Any]:
     """Returns the tables of a TOML file, none if there is no such file; RigforgeError where it is not TOML."""
     try:
-        with boundary(f"{path} is not TOML"):
-            return tomllib.loads(path.read_text(encoding="utf-8"))
+        return foreign.read_toml(path)
     except FileNotFoundError:
         return {}

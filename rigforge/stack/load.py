@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from rigforge import state
+from rigforge import foreign, state
 from rigforge.errors import RigforgeError
 from rigforge.foreign import boundary, path_of
 from rigforge.stack.complaint import complaint, did_you_mean
@@ -60,15 +59,8 @@ def read_toml(path: Path) -> dict[str, Any]:
     Raises RigforgeError that names file and line where it cannot be read.
     """
     try:
-        with boundary(f"{shown(path)}: cannot be read"):
-            try:
-                return tomllib.loads(path.read_text(encoding="utf-8"))
-            except tomllib.TOMLDecodeError as error:
-                reason, line = str(error), re.search(r"\(at line (\d+)", str(error))
-                raise RigforgeError(f"{shown(path)}{f':{line[1]}' if line else ''}: not TOML: {reason}") from None
-            except UnicodeDecodeError as error:
-                raise RigforgeError(f"{shown(path)}: not UTF-8: {error.reason} at byte {error.start}") from None
-    except OSError as error:
+        return foreign.read_toml(path, shown(path))
+    except FileNotFoundError as error:
         raise RigforgeError(f"{shown(path)}: cannot be read: {error.strerror}") from None
 
 

@@ -96,7 +96,7 @@ def test_where_no_key_is_named_all_ways_to_name_one_are() -> None:
     [
         ("key = 7", "signing.key is not text: 7"),
         ('pubkey = "x"', "signing.pubkey is unknown"),
-        ("rubbish", "is not TOML"),
+        ("rubbish", ":2: not TOML: "),
     ],
 )
 def test_a_wrong_configuration_is_told_with_its_file(text: str, problem: str) -> None:

@@ -17,9 +17,10 @@ from rigforge.layers.build import Cache, keep_seconds
 from rigforge.layers.plan import plan
 from rigforge.lock.model import read
 from rigforge.report.build_report import BuildReport, gather
-from rigforge.report.page import duration, render, size, write
+from rigforge.report.page import duration, render, write
 from rigforge.report.results import Iso, Results
 from rigforge.report.verification import Unfinished, Verification
+from rigforge.rules.sizes import in_words
 from rigforge.stack.load import load
 
 SMOKE = load("smoke")
@@ -163,7 +164,7 @@ def test_durations_read_well(seconds: float | None, said: str) -> None:
 
 
 def test_sizes_read_well() -> None:
-    assert [size(count) for count in (999, 36_864, 192_344_064, 4_808_568_832)] == [
+    assert [in_words(count) for count in (999, 36_864, 192_344_064, 4_808_568_832)] == [
         "999 B",
         "37 kB",
         "192.3 MB",
