@@ -5,10 +5,10 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 
 from rigforge.errors import UsageError
+from rigforge.nearest import nearest
 from rigforge.state import PROJECT
 
 #: Folder of the parts, the claims and the records.
@@ -44,6 +44,6 @@ def named(name: str, parts: Mapping[str, Part]) -> Part:
     """Returns the part of this name. Raises UsageError where there is none."""
     if part := parts.get(name):
         return part
-    meant = get_close_matches(name, parts, 1)
+    meant = nearest(name, parts)
     guess = f"did you mean {meant[0]}? " if meant else ""
     raise UsageError(f"the tests have no part {name!r}", f"{guess}there are: {', '.join(parts)}")

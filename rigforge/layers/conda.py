@@ -19,8 +19,13 @@ from rigforge.layers.root import Root
 from rigforge.layers.wheels import NO_BYTECODE, compile_modules, is_test
 from rigforge.process import run
 
+_PACKAGE = Path(__file__).parents[1]
+
 #: The program that links packages, apart from this one.
 PROGRAM = "rigforge.layers.conda_prefix"
+
+#: The names that conda-forge has for packages of PyPI: a file of this package.
+NAMES = "layers/conda_names.toml"
 
 #: What conda, its own environment protected (CEP 22), tells those who would change it.
 FROZEN = {
@@ -93,7 +98,7 @@ def _link(root: Root, prefix: str, packages: Iterable[str]) -> None:
     """Runs rattler in a process that confines itself to the root: prefixes are then those of the target."""
     request: Mapping[str, Any] = {"root": str(root.path), "prefix": prefix, "packages": list(packages)}
     # The package that this module is of, for the one process that needs it.
-    environment = root.environment(PYTHONPATH=str(Path(__file__).parents[2]), **NO_BYTECODE)
+    environment = root.environment(PYTHONPATH=str(_PACKAGE.parent), **NO_BYTECODE)
     program = [sys.executable, "-P", "-m", PROGRAM]
     result = run([*confine.namespaces(environment), *program], stdin=json.dumps(request))
     print(result.stdout, result.stderr, sep="", flush=True)
@@ -127,7 +132,7 @@ def pins(prefix: Path, site_packages: Path) -> list[str]:
 
 @cache
 def _table() -> dict[str, list[str]]:
-    return tomllib.loads(Path(__file__).with_name("conda_names.toml").read_text(encoding="utf-8"))
+    return tomllib.loads((_PACKAGE / NAMES).read_text(encoding="utf-8"))
 
 
 def conda_names(wheel: str) -> tuple[str, ...]:

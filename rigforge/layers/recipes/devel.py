@@ -10,10 +10,7 @@ from rigforge.layers.environment import Environment
 from rigforge.layers.root import Root
 
 Options = Environment
-PROGRAMS = (conda.PROGRAM,)
-
-#: Read by `conda`: names that conda-forge has for packages of PyPI.
-DATA = ("layers/conda_names.toml",)
+PROGRAMS, DATA = (conda.PROGRAM,), (conda.NAMES,)
 
 #: Where the packages have headers and libraries below their tree, and where the tree of links has them.
 PLACES = {"include": "include", "lib": "lib64"}

@@ -36,10 +36,7 @@ SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 
 
 Options = Environment
-PROGRAMS = (conda.PROGRAM,)
-
-#: Read by `conda`: names that conda-forge has for packages of PyPI.
-DATA = ("layers/conda_names.toml",)
+PROGRAMS, DATA = (conda.PROGRAM,), (conda.NAMES,)
 
 
 def build(root: Root, options: Options) -> None:
