@@ -53,8 +53,13 @@ def _statements(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Import | ast.ImportFrom):
             yield child
-        elif not (isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"):
+        # No expression holds a statement, and each build that has nothing to do waits for this.
+        elif isinstance(child, ast.stmt | ast.excepthandler | ast.match_case) and not _is_for_annotations(child):
             yield from _statements(child)
+
+
+def _is_for_annotations(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
 
 def _names(statement: ast.Import | ast.ImportFrom) -> Iterator[str]:
@@ -71,6 +76,7 @@ def _is_ours(module: str) -> bool:
     return module.partition(".")[0] == PACKAGE.name
 
 
+@cache
 def _is_module(name: str) -> bool:
     place = PACKAGE.joinpath(*name.split(".")[1:])
     return place.with_suffix(".py").is_file() or (place / "__init__.py").is_file()
