@@ -2,10 +2,10 @@
 
 from rigforge.tasks.build import build_images, build_iso
 from rigforge.tasks.checkout import clean, evidence, lint, requirements, test
+from rigforge.tasks.conda_export import explicit
 from rigforge.tasks.connect import connect
 from rigforge.tasks.doctor import build_doctor
 from rigforge.tasks.explain import explain
-from rigforge.tasks.explicit import explicit
 from rigforge.tasks.facts import facts
 from rigforge.tasks.lock import diff, lock, stacks, vendor
 from rigforge.tasks.packer import packer

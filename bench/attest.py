@@ -25,11 +25,11 @@ from pathlib import Path
 from unittest import mock
 
 from rigforge.build import build_iso
-from rigforge.images import hashed, iso
+from rigforge.images import hashed_output, iso
 from rigforge.images.medium import Medium
 from rigforge.options import the_lock
 from rigforge.process import minimal_environment
-from rigforge.reproduce.twice import SITE
+from rigforge.reproduce.rebuild import SITE
 from rigforge.sources.mirrors import Mirrors
 from rigforge.stack.load import load
 
@@ -47,8 +47,8 @@ def main() -> None:
         bare, whole = [], []
         for _ in range(options.rounds):
             with (
-                mock.patch.object(hashed, "write", unhashed),
-                mock.patch("rigforge.attest.beside.describe_iso", lambda *_: None),
+                mock.patch.object(hashed_output, "write", unhashed),
+                mock.patch("rigforge.attest.sidecars.describe_iso", lambda *_: None),
             ):
                 bare.append(timed(make, folder / "bare"))
             whole.append(timed(make, folder / "whole"))

@@ -16,7 +16,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from rigforge.state import PROJECT
+from rigforge.paths import PROJECT
 
 MOST_READ = ("autoinstall, installed by us", "lock", "stack", "what a machine says of itself")
 

@@ -25,8 +25,8 @@ from pathlib import Path
 
 from bench import made_stack
 from rigforge.lock.model import read
+from rigforge.paths import PROJECT
 from rigforge.sources.mirrors import Mirrors
-from rigforge.state import PROJECT
 from rigforge.store.store import Store
 
 

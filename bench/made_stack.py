@@ -15,10 +15,10 @@ from debian.debfile import DebFile
 
 from rigforge.layers.recipes import boot
 from rigforge.lock import model
+from rigforge.paths import PROJECT
 from rigforge.records.file import LockedFile
 from rigforge.sources.mirrors import Mirrors
 from rigforge.stack.load import load
-from rigforge.state import PROJECT
 from rigforge.store.store import Store
 from tests.sources.signed_archive import pack, write
 

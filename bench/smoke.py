@@ -20,8 +20,8 @@ import time
 from pathlib import Path
 
 from rigforge.lock.model import read
+from rigforge.paths import PROJECT
 from rigforge.sources.mirrors import Mirrors
-from rigforge.state import PROJECT
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl bench"
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from testinfra.host import Host
 
-import rigforge.doctor.load
+import rigforge.doctor.workload
 from rigforge.verify.expectations import Expectations
 
 pytestmark = pytest.mark.needs("pytorch")
 
-WORKER = Path(rigforge.doctor.load.__file__).with_name("worker.py")
+WORKER = Path(rigforge.doctor.workload.__file__).with_name("worker.py")
 
 #: Follows the worker's definitions: spoils a factor, then a word in memory.
 FAULTS = """

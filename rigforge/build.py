@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from rigforge import kept, namespace, process
-from rigforge.attest import beside
-from rigforge.autoinstall.rendered import rendered
+from rigforge import namespace, process, recheck
+from rigforge.attest import sidecars
+from rigforge.autoinstall.render import rendered
 from rigforge.console import say, step
 from rigforge.doctor.build import PROGRAM, place
 from rigforge.errors import DamagedError, UsageError
@@ -22,11 +22,11 @@ from rigforge.images.medium import lay_out
 from rigforge.layers.build import Cache, Squashfs, build, confirm, missing, squash, squash_whole
 from rigforge.layers.plan import Layer, plan, with_pool
 from rigforge.lock.model import Lock
+from rigforge.paths import home
 from rigforge.records.file import LockedFile
 from rigforge.sources.mirrors import Mirrors
 from rigforge.stack.model import Stack
 from rigforge.stack.secrets import caution
-from rigforge.state import home
 from rigforge.store.seal import seal
 from rigforge.store.store import Store
 
@@ -64,8 +64,8 @@ def build_iso(
     layers = plan(stack, lock)
     output = out / f"rigforge-{stack.name}.iso"
     if check:
-        kept.read_again(layers, cache, mirrors, offline=offline)
-        if output.exists() and not kept.is_whole(output):
+        recheck.read_again(layers, cache, mirrors, offline=offline)
+        if output.exists() and not recheck.is_whole(output):
             Stamp.forget(output)
     if server and server.pool_source:
         layers = with_pool(layers, server.sha256, server.pool_source)
@@ -95,8 +95,8 @@ def build_iso(
             say(caution(output.name, stack.secrets))
     elif not check:
         say(UNCHANGED.format(output.name))
-    if changed or not beside.described(output, lock):
-        beside.describe_iso(output, stack, lock, layers, cache, digest)
+    if changed or not sidecars.described(output, lock):
+        sidecars.describe_iso(output, stack, lock, layers, cache, digest)
     return output
 
 
@@ -146,8 +146,8 @@ def build_images(
         )
     cache = Cache(home())
     if check:
-        kept.read_again(description.needed(layers, names), cache, mirrors, offline=offline)
-        kept.clear_damaged(out)
+        recheck.read_again(description.needed(layers, names), cache, mirrors, offline=offline)
+        recheck.clear_damaged(out)
     packed = partial(container.pack, cache=cache, compression=compression)
     parts = make_layers(description.needed(layers, names), cache, mirrors, packed, offline=offline)
     doctor = next((container.pack_doctor(one, cache, compression) for one in layers if one.name == "doctor"), None)
@@ -160,9 +160,9 @@ def build_images(
     oci.write(out, {name: one.image for name, one in made.items()})
     if index.read_bytes() == before and not check:
         say(UNCHANGED.format(out.name))
-    if index.read_bytes() != before or not beside.described(out, lock):
+    if index.read_bytes() != before or not sidecars.described(out, lock):
         digests = {name: one.image.digest for name, one in made.items()}
-        beside.describe_images(out, digests, stack, lock, layers, cache)
+        sidecars.describe_images(out, digests, stack, lock, layers, cache)
     return made
 
 

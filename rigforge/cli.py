@@ -22,7 +22,7 @@ from invoke.program import Program
 from invoke.tasks import Task
 from invoke.tasks import task as invoke_task
 
-from rigforge import __version__, state
+from rigforge import __version__, paths
 from rigforge.errors import RigforgeError
 
 INTERRUPTED = 130
@@ -86,9 +86,9 @@ def exit_codes() -> Iterator[None]:
             _report_bug()
             raise SystemExit(BUG) from error
         _fail(
-            f"{error.strerror}: {error.filename or state.home()}",
+            f"{error.strerror}: {error.filename or paths.home()}",
             "what is done so far is kept, and the next run goes on from there "
-            f"(RIGFORGE_HOME moves it; now {state.home()})",
+            f"(RIGFORGE_HOME moves it; now {paths.home()})",
         )
         raise SystemExit(RigforgeError.exit_code) from error
     except Exception as error:
@@ -97,10 +97,10 @@ def exit_codes() -> Iterator[None]:
 
 
 def _program() -> Program:
-    path = state.PROJECT / "tasks.py"
+    path = paths.PROJECT / "tasks.py"
     if not path.exists():
         raise RigforgeError(f"{path} is missing", "run Rigforge from its checkout: ./bootstrap makes the environment")
-    module, _ = FilesystemLoader(start=str(state.PROJECT)).load("tasks")
+    module, _ = FilesystemLoader(start=str(paths.PROJECT)).load("tasks")
     tasks = Collection.from_module(module)
     return Program(name="Rigforge", binary="rigforge", version=__version__, namespace=tasks)
 
@@ -133,7 +133,7 @@ def _report_bug() -> None:
 
     report = f"Rigforge {__version__}, Python {platform.python_version()}, {platform.platform()}\n\n"
     report += traceback.format_exc()
-    path = state.home() / "bugs" / f"{time.strftime('%Y-%m-%dT%H-%M-%S')}-{time.monotonic_ns() % 1000:03}.txt"
+    path = paths.home() / "bugs" / f"{time.strftime('%Y-%m-%dT%H-%M-%S')}-{time.monotonic_ns() % 1000:03}.txt"
     summary = f"a bug in Rigforge: {traceback.format_exception_only(sys.exc_info()[1])[-1].strip()}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

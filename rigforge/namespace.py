@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from rigforge.errors import RigforgeError
+from rigforge.paths import PROJECT
 from rigforge.process import CommandFailed, minimal_environment, run
-from rigforge.state import PROJECT
 
 #: The bit of CAP_SYS_ADMIN in a mask of capabilities (linux/capability.h).
 SYS_ADMIN = 21

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from rigforge import console, state
+from rigforge import console, paths
 from rigforge.build import build_images, build_iso
+from rigforge.build_lock import exclusive
 from rigforge.engine.compose import write_definitions
 from rigforge.engine.gpus import Access
 from rigforge.engine.image import reference
 from rigforge.errors import RigforgeError, UsageError
-from rigforge.exclusive import exclusive
 from rigforge.images.blob import MEDIA_TYPES
 from rigforge.images.container import Container
 from rigforge.lock.model import Lock, check, read
@@ -69,7 +69,7 @@ def the_iso(
 ) -> Path:
     """Builds the ISO of a stack, one build at a time, and returns its path."""
     lock = the_lock(stack)
-    folder = Path(out) if out else state.PROJECT / "out"
+    folder = Path(out) if out else paths.PROJECT / "out"
     with exclusive(folder):
         base = Path(base_iso) if base_iso else None
         return build_iso(stack, lock, mirrors, base_iso=base, offline=offline, check=check, out=folder)
@@ -92,7 +92,7 @@ def the_images(
     if compression not in MEDIA_TYPES:
         raise UsageError(f"unknown compression: {compression}", f"it is one of: {', '.join(MEDIA_TYPES)}")
     lock = the_lock(stack)
-    layout = (Path(out) if out else state.PROJECT / "out" / "images") / stack.name
+    layout = (Path(out) if out else paths.PROJECT / "out" / "images") / stack.name
     with exclusive(layout):
         images = build_images(
             stack, lock, mirrors, image=image, compression=compression, offline=offline, check=check, out=layout
@@ -109,7 +109,7 @@ def _answering(mirrors: Mirrors) -> tuple[str, str]:
 
 
 def _downloaded() -> tuple[str, str]:
-    store = Store(state.home() / "store")
+    store = Store(paths.home() / "store")
     for name in preference():
         path = load(name).lock_path
         if path.exists() and not store.missing(read(path).files):

@@ -6,10 +6,10 @@ import os
 import sysconfig
 from pathlib import Path
 
-from rigforge import process, state
+from rigforge import paths, process
 
 
-def pin(*, upgrade: bool, project: Path = state.PROJECT) -> None:
+def pin(*, upgrade: bool, project: Path = paths.PROJECT) -> None:
     """Writes requirements.txt, for every Python that bootstrap takes; versions stay where they fit, unless `upgrade`.
 
     It holds no word of where the packages came from. Raises RigforgeError with uv's own words.

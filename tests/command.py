@@ -15,7 +15,7 @@ from invoke.collection import Collection
 
 import tasks
 from rigforge.cli import main
-from rigforge.state import PROJECT
+from rigforge.paths import PROJECT
 
 
 def rigforge(*arguments: str | Path) -> CompletedProcess[str]:

@@ -12,7 +12,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from rigforge import closure
-from rigforge.state import PROJECT
+from rigforge.paths import PROJECT
 
 PACKAGE = closure.PACKAGE
 DOCUMENT = (PROJECT / "docs/architecture.md").read_text(encoding="utf-8")
@@ -70,7 +70,7 @@ def imported(node: ast.AST) -> Iterator[str]:
         yield node.module
         yield from (f"{node.module}.{alias.name}" for alias in node.names)
     elif isinstance(node, ast.Constant) and isinstance(node.value, str) and re.fullmatch(r"[\w.]+:\w+", node.value):
-        yield node.value.partition(":")[0]  # "rigforge.layers.inside:build", for `namespace.call`
+        yield node.value.partition(":")[0]  # "rigforge.layers.in_namespace:build", for `namespace.call`
 
 
 def neighbours() -> dict[str, set[str]]:
@@ -169,7 +169,7 @@ def test_connecting_needs_python_and_openssh_alone() -> None:
 
 
 def test_tasks_import_the_package_when_they_run() -> None:
-    at_once = {"cli", "errors", "state", "tasks"}
+    at_once = {"cli", "errors", "paths", "tasks"}
     for path in (PACKAGE / "tasks").glob("*.py"):
         first = [name for node in parsed(path).body for name in imported(node) if name.startswith("rigforge.")]
         assert {room(name) for name in first} <= at_once, path.name

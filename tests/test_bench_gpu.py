@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench.gpu.steps import Done, Machine, Run, Step, steps
-from rigforge.state import PROJECT
+from rigforge.paths import PROJECT
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from rigforge.state import PROJECT
+from rigforge.paths import PROJECT
 
 BASICS = ("sh", "cat", "chmod", "cksum", "dirname", "env", "flock", "mkdir", "readlink", "rm", "sed", "touch", "cp")
 

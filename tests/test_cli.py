@@ -14,10 +14,10 @@ import pytest
 from invoke.collection import Collection
 
 import tasks
+from rigforge.build_lock import exclusive
 from rigforge.cli import exit_codes
 from rigforge.errors import RigforgeError, UsageError
-from rigforge.exclusive import exclusive
-from rigforge.state import PROJECT
+from rigforge.paths import PROJECT
 from tests.command import rigforge
 
 RIGFORGE = (sys.executable, "-m", "rigforge.cli")

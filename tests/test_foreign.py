@@ -16,15 +16,15 @@ from rigforge.attest.keys import secret_key
 from rigforge.attest.minisign import PublicKey
 from rigforge.attest.sbom import Distribution
 from rigforge.autoinstall.subiquity import document, install_sources
-from rigforge.compat import ask, shown
-from rigforge.compat.answer import answer
+from rigforge.compat import render, request
+from rigforge.compat.solution import find_solution
 from rigforge.errors import RigforgeError
 from rigforge.foreign import boundary, path_of
 from rigforge.images import oci
 from rigforge.installer import document as target_document
 from rigforge.report import measure, results
 from rigforge.reproduce import record
-from rigforge.sources import configured
+from rigforge.sources import host_config
 from rigforge.sources.mirrors import without_credentials
 from rigforge.sources.pypi import _wheel
 from rigforge.stack.load import load
@@ -70,7 +70,7 @@ def test_no_constructor_of_yaml_gets_through(tmp_path: Path, text: str) -> None:
         assert "foreign.yaml" in error.message
     (tmp_path / ".condarc").write_text(text)
     try:
-        configured.conda_channel("conda-forge", {"HOME": str(tmp_path)}, tmp_path)
+        host_config.conda_channel("conda-forge", {"HOME": str(tmp_path)}, tmp_path)
     except RigforgeError as error:
         assert ".condarc" in error.message
 
@@ -78,19 +78,19 @@ def test_no_constructor_of_yaml_gets_through(tmp_path: Path, text: str) -> None:
 def test_a_condarc_of_another_form_is_named(tmp_path: Path) -> None:
     (tmp_path / ".condarc").write_text("custom_channels: [conda-forge]")
     with pytest.raises(RigforgeError, match=r"\.condarc: custom_channels"):
-        configured.conda_channel("conda-forge", {"HOME": str(tmp_path)}, tmp_path)
+        host_config.conda_channel("conda-forge", {"HOME": str(tmp_path)}, tmp_path)
 
 
 @pytest.mark.parametrize("driver", ["٣", "५३५", DIGITS, f"535.{DIGITS}"])
 def test_a_driver_of_other_digits_is_no_version(driver: str) -> None:
     with pytest.raises(RigforgeError, match="is no version"):
-        ask.request([], {"driver": driver})
+        request.build_request([], {"driver": driver})
 
 
 @pytest.mark.parametrize("name", ["[/bold]", "[red]x[/red]", "[link=file:///etc]x", "\\[x]"])
 def test_a_name_with_brackets_is_shown_as_it_is(name: str) -> None:
     console = Console(file=io.StringIO(), width=200)
-    console.print(shown.as_table(answer(ask.request([f"{name}=8.9"], {}))))
+    console.print(render.as_table(find_solution(request.build_request([f"{name}=8.9"], {}))))
     assert name in console.file.getvalue()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rigforge.state import PROJECT
+from rigforge.paths import PROJECT
 
 PYTHON = (PROJECT / "rigforge", PROJECT / "tasks.py")
 

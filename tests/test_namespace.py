@@ -13,8 +13,8 @@ import pytest
 
 from rigforge import namespace
 from rigforge.errors import RigforgeError
+from rigforge.paths import PROJECT
 from rigforge.process import run
-from rigforge.state import PROJECT
 
 CHECK = """\
 from rigforge import namespace
@@ -91,5 +91,5 @@ def test_modules_of_the_current_folder_are_not_run(tmp_path: Path, monkeypatch: 
 def test_a_namespace_waits_for_no_library_of_networks_and_terminals() -> None:
     """Each layer and each squashfs starts its own Python, which would import them for nothing: most of a second."""
     slow = "{'pydantic', 'requests', 'rich', 'urllib3'}"
-    program = f"import sys, rigforge.layers.inside; print({slow} & set(sys.modules))"
+    program = f"import sys, rigforge.layers.in_namespace; print({slow} & set(sys.modules))"
     assert run([sys.executable, "-P", "-c", program], env={"PYTHONPATH": str(PROJECT)}).stdout == "set()\n"

@@ -6,7 +6,7 @@ import hashlib
 import tomllib
 from typing import Any
 
-from rigforge.state import PROJECT
+from rigforge.paths import PROJECT
 
 #: Of the Apache License 2.0 as Debian's base-files has it in /usr/share/common-licenses.
 APACHE_2 = "cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30"

@@ -10,7 +10,7 @@ import pytest
 from rigforge import console
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.machine import Machine
-from rigforge.doctor.nvml import Gpu, Nvml
+from rigforge.doctor.nvml import Nvml, NvmlGpu
 from rigforge.doctor.page import as_page
 from rigforge.doctor.terminal import as_text
 from rigforge.plain import line, plain, within
@@ -56,7 +56,7 @@ def test_json_is_cleaned_to_its_leaves() -> None:
 def test_a_report_of_the_doctor_is_plain_on_a_terminal_on_a_page_and_in_json(tmp_path: Path, text: str) -> None:
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/os-release").write_text(f'PRETTY_NAME="{text}"', errors="replace")
-    machine = Machine(Nvml(gpus=(Gpu(0, name="card"),)), tmp_path)
+    machine = Machine(Nvml(gpus=(NvmlGpu(0, name="card"),)), tmp_path)
     checks = [Check("ssh", "warning", text, "why", text), Topic("clock", "why").not_applicable(text)]
     written = [
         as_text(machine, checks, "warning", colour=False),

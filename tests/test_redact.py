@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rigforge import cli, console
-from rigforge.exclusive import exclusive
+from rigforge.build_lock import exclusive
 from rigforge.redact import redacted
 
 PLANTED = "PLANTED/pass&word"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from rigforge import state
+from rigforge import paths
 from rigforge.attest.minisign import PublicKey, SecretKey
 from rigforge.errors import RigforgeError
 from rigforge.foreign import path_of
-from rigforge.sources.configured import read_toml
+from rigforge.sources.host_config import read_toml
 from rigforge.stack.secrets import ask
 
 SECRET_VARIABLE = "RIGFORGE_SIGNING_KEY"
@@ -27,9 +27,9 @@ def secret_key(given: str = "") -> SecretKey:
     """
     text, folder = _named(given, SECRET_VARIABLE, "key", "secret key")
     path = (folder / path_of(text, "secret key")).absolute()
-    if path.resolve().is_relative_to(state.PROJECT.resolve()):
+    if path.resolve().is_relative_to(paths.PROJECT.resolve()):
         raise RigforgeError(
-            f"the secret key {path} is inside the checkout {state.PROJECT}",
+            f"the secret key {path} is inside the checkout {paths.PROJECT}",
             "move it out, to ~/.minisign for one: what lies in a checkout is committed or copied some day",
         )
     return SecretKey.read(path)
@@ -62,7 +62,7 @@ def passphrase(key: SecretKey) -> str:
 
 def _named(given: str, variable: str, name: str, what: str) -> tuple[str, Path]:
     """Returns how a key is named, and the folder that a path counts from."""
-    config = state.config_file()
+    config = paths.config_file()
     if value := given or os.environ.get(variable, ""):
         return value, Path()
     if value := _configured(config).get(name, ""):

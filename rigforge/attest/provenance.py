@@ -18,9 +18,9 @@ from typing import Any
 from rigforge import __version__
 from rigforge.layers.plan import Layer
 from rigforge.lock.model import Lock, digest
+from rigforge.paths import PROJECT
 from rigforge.process import run
 from rigforge.stack.model import Stack
-from rigforge.state import PROJECT
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://slsa.dev/provenance/v1"

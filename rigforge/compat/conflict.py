@@ -7,15 +7,15 @@ from typing import Any
 
 from packaging.version import Version
 
-from rigforge.compat.answer import Answer
+from rigforge.compat.constraints import Constraint
 from rigforge.compat.gpu import Gpu
 from rigforge.compat.rules import Combination, Wheel, violations
+from rigforge.compat.solution import Solution
 from rigforge.compat.solve import Choice, allowed, everything, left
 from rigforge.compat.tables import Tables, tables
-from rigforge.compat.wishes import Wish
 
 
-def conflict(answer: Answer) -> tuple[str, ...]:
+def conflict(answer: Solution) -> tuple[str, ...]:
     """Returns, for what is impossible, the wishes that contradict each other and the reasons; else nothing."""
     if answer.combination:
         return ()
@@ -25,7 +25,7 @@ def conflict(answer: Answer) -> tuple[str, ...]:
     lead = "cannot be had" if len(parts) == 1 else "cannot be had together"
     choice = everything(there, answer.request.parts)
     gpus = tuple(part for part in parts if isinstance(part, Gpu))
-    wishes = [part for part in parts if isinstance(part, Wish)]
+    wishes = [part for part in parts if isinstance(part, Constraint)]
     granted = left((allowed(there, wish, choice) for wish in wishes), choice)
     why = _nearly(there, granted, gpus) or _what_is_left(there, wishes, choice)
     return (f"{' and '.join(named)} {lead}", *why)
@@ -54,7 +54,7 @@ def _newest_first(wheel: Wheel) -> tuple[Any, ...]:
     return tuple(-number for number in wheel.version.release), wheel.build.index != "pypi"
 
 
-def _what_is_left(there: Tables, wishes: Iterable[Wish], choice: Choice) -> tuple[str, ...]:
+def _what_is_left(there: Tables, wishes: Iterable[Constraint], choice: Choice) -> tuple[str, ...]:
     tables_of = f"the tables of {there.as_of} have"
     return tuple(f"{wish}: {tables_of} {_told(allowed(there, wish, choice), choice)}" for wish in wishes)
 

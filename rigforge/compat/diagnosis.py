@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from rigforge.compat import by_number
-from rigforge.compat.answer import Request, answer
+from rigforge.compat import driver_numbers
 from rigforge.compat.gpu import Gpu
 from rigforge.compat.installed import Installed, installed, native, no_code, not_run, only_ptx, that_works
 from rigforge.compat.machine import Machine
 from rigforge.compat.rules import Driver
+from rigforge.compat.solution import Request, find_solution
 from rigforge.compat.tables import tables
 
 Status = Literal["ok", "warning", "failed"]
@@ -74,13 +74,17 @@ def _driver(machine: Machine) -> Iterator[Finding]:
         yield Finding("failed", message, cure, "driver-user-space")
     there, version, driver = tables(), loaded.version, _driver_of(machine)
     if not driver:
-        yield Finding("ok", f"driver {version} is older than the tables, whose first is {by_number.first(there)}")
+        yield Finding("ok", f"driver {version} is older than the tables, whose first is {driver_numbers.first(there)}")
         return
-    broken = [why for gpu in gpus if (why := by_number.why_not(there, driver, gpu))]
+    broken = [why for gpu in gpus if (why := driver_numbers.why_not(there, driver, gpu))]
     for why in broken:
         yield Finding("failed", why, _install(gpus))
     if not broken:
-        after = "; newer than the tables, and good for what earlier ones run" if by_number.newer(there, version) else ""
+        after = (
+            "; newer than the tables, and good for what earlier ones run"
+            if driver_numbers.newer(there, version)
+            else ""
+        )
         message = f"driver {version}, {loaded.module} kernel module, native for CUDA {driver.branch.cuda}{after}"
         yield Finding("ok", message)
 
@@ -118,7 +122,7 @@ def _why_not(machine: Machine, build: Installed) -> Iterator[str]:
     if not loaded or not machine.user_space or (driver and not _drives(driver, machine)):
         return
     # What a driver after those of the tables has, only it can say.
-    known = driver and (machine.cuda or not by_number.newer(there, loaded.version))
+    known = driver and (machine.cuda or not driver_numbers.newer(there, loaded.version))
     if why := not_run(there, build, loaded.version, driver.branch.cuda if driver and known else ""):
         yield why
     elif driver and not native(there, build, driver):
@@ -127,11 +131,11 @@ def _why_not(machine: Machine, build: Installed) -> Iterator[str]:
 
 def _driver_of(machine: Machine) -> Driver | None:
     loaded = machine.loaded
-    return by_number.driver(tables(), loaded.version, loaded.module, machine.cuda) if loaded else None
+    return driver_numbers.driver(tables(), loaded.version, loaded.module, machine.cuda) if loaded else None
 
 
 def _drives(driver: Driver, machine: Machine) -> bool:
-    return not any(by_number.why_not(tables(), driver, gpu) for gpu in machine.gpus)
+    return not any(driver_numbers.why_not(tables(), driver, gpu) for gpu in machine.gpus)
 
 
 def _described(build: Installed, driver: Driver | None) -> str:
@@ -143,7 +147,7 @@ def _described(build: Installed, driver: Driver | None) -> str:
 
 
 def _install(gpus: tuple[Gpu, ...]) -> str:
-    found = answer(Request(gpus)).combination
+    found = find_solution(Request(gpus)).combination
     if not found:
         return "no driver of the tables drives these cards together"
     driver = found.driver

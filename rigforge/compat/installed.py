@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
-from rigforge.compat.code import Target, targets
 from rigforge.compat.gpu import Gpu
+from rigforge.compat.gpu_code import Target, targets
 from rigforge.compat.pytorch import Pytorch
 from rigforge.compat.rules import Driver, Wheel, pytorch_with_gpu, runs
 from rigforge.compat.tables import Build, Tables

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rigforge.compat import interpreter as somebodys
-from rigforge.compat.code import Target, targets
+from rigforge.compat.gpu_code import Target, targets
 from rigforge.errors import RigforgeError
 from rigforge.plain import line
 

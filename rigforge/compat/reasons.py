@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from rigforge.compat.answer import Answer, Request
 from rigforge.compat.rules import Driver, Wheel, needs_open, violations
+from rigforge.compat.solution import Request, Solution
 from rigforge.compat.solve import everything
 from rigforge.compat.tables import tables
 
@@ -25,7 +25,7 @@ class Reason:
         return f"{self.component} {self.choice}: {self.why}"
 
 
-def reasons(answer: Answer) -> tuple[Reason, ...]:
+def reasons(answer: Solution) -> tuple[Reason, ...]:
     """Returns the reasons for all that was chosen; nothing for what is impossible."""
     if not answer.combination:
         return ()
@@ -48,7 +48,7 @@ def reasons(answer: Answer) -> tuple[Reason, ...]:
     )
 
 
-def _why_driver(answer: Answer, driver: Driver, wheel: Wheel) -> str:
+def _why_driver(answer: Solution, driver: Driver, wheel: Wheel) -> str:
     release = tables().release_of(wheel.build.cuda)
     major = tables().major_of(wheel.build.cuda)
     assert release and major, "what was chosen is in the tables"
@@ -96,7 +96,7 @@ def _assumed(wheel: Wheel, component: str) -> str:
     return f"; taken from the other wheels of {wheel.version}, not read from this one"
 
 
-def _why_pytorch(answer: Answer, wheel: Wheel) -> str:
+def _why_pytorch(answer: Solution, wheel: Wheel) -> str:
     request, there = answer.request, tables()
     wished = [str(wish) for wish in request.wishes if wish.component in ("pytorch", "cuda", "cudnn", "provider")]
     why = f"the newest for {_and(wished)}" if wished else "the newest that works here"

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from packaging.version import Version
 
+from rigforge.compat.constraints import Constraint
 from rigforge.compat.gpu import Gpu
 from rigforge.compat.rules import (
     Combination,
@@ -23,12 +24,11 @@ from rigforge.compat.rules import (
     runs,
 )
 from rigforge.compat.tables import Tables
-from rigforge.compat.wishes import Wish
 
 Prefer = Literal["newest", "lts", "native"]
 
 #: A card or a wish: one part of what is asked for.
-Part = Gpu | Wish
+Part = Gpu | Constraint
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Choice:
 
 def everything(tables: Tables, parts: Iterable[Part]) -> Choice:
     """Returns all that the tables have, and the drivers of known branches that the wishes name."""
-    named = (version for part in parts if isinstance(part, Wish) for version in part.named_drivers)
+    named = (version for part in parts if isinstance(part, Constraint) for version in part.named_drivers)
     return _everything(tables, frozenset(named))
 
 
@@ -66,7 +66,7 @@ def _everything(tables: Tables, named_drivers: frozenset[str]) -> Choice:
 
 def allowed(tables: Tables, part: Part, choice: Choice) -> Choice:
     """Returns what one card or wish leaves of a choice."""
-    if isinstance(part, Wish):
+    if isinstance(part, Constraint):
         return Choice(
             frozenset(filter(part.allows, choice.drivers)),
             frozenset(filter(part.allows, choice.wheels)),

@@ -11,8 +11,8 @@ import urllib.request
 import webbrowser
 from collections.abc import Callable
 
-from rigforge.connect.complaint import PortTakenError
-from rigforge.connect.tunnel import Answer, Server, Tunnel, tunnel
+from rigforge.connect.ssh_errors import PortTakenError
+from rigforge.connect.tunnel import RemoteAnswer, Server, Tunnel, tunnel
 from rigforge.errors import RigforgeError, UsageError
 from rigforge.plain import plain
 
@@ -89,7 +89,7 @@ def _local_port(wanted: str) -> int:
     raise PortTakenError(f"port {wanted} of this computer is taken", "leave --port out, and a free one is found")
 
 
-def _server(host: str, answer: Answer) -> Server:
+def _server(host: str, answer: RemoteAnswer) -> Server:
     if answer.server:
         return answer.server
     if answer.service:

@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from rigforge.connect.complaint import failure
+from rigforge.connect.ssh_errors import failure
 from rigforge.errors import RigforgeError
 from rigforge.plain import plain
 
@@ -52,7 +52,7 @@ class Server:
 
 
 @dataclass(frozen=True)
-class Answer:
+class RemoteAnswer:
     """What the machine says: the user's home, the state of jupyter.service ("" for none), and the server there is."""
 
     home: str
@@ -85,9 +85,9 @@ class Tunnel:
         self._listener = Thread(target=self._listen, daemon=True)
         self._listener.start()
 
-    def ask(self) -> Answer:
+    def ask(self) -> RemoteAnswer:
         """Returns the machine's answer; takes as long as logging in does. Raises RigforgeError."""
-        program = Path(__file__).with_name("on_machine.py").read_text(encoding="utf-8")
+        program = Path(__file__).with_name("remote_agent.py").read_text(encoding="utf-8")
         assert self._process.stdin and self._process.stdout
         try:
             self._process.stdin.write(json.dumps(program) + "\n")
@@ -126,7 +126,7 @@ class Tunnel:
 
 
 @contextmanager
-def tunnel(host: str, local: int, remote: int) -> Iterator[tuple[Tunnel, Answer]]:
+def tunnel(host: str, local: int, remote: int) -> Iterator[tuple[Tunnel, RemoteAnswer]]:
     """Opens a tunnel from port `local` here (0: none) to `remote` there, and yields it with the machine's answer.
 
     Raises RigforgeError where there is none to be had.
@@ -138,12 +138,14 @@ def tunnel(host: str, local: int, remote: int) -> Iterator[tuple[Tunnel, Answer]
         opened.close()
 
 
-def _answer(host: str, text: str) -> Answer:
+def _answer(host: str, text: str) -> RemoteAnswer:
     """Returns what a machine says, which it may say of anything: no more of it is taken than what it can be."""
     try:
         found = json.loads(text)
         server = found["server"]
-        answer = Answer(_home(found["home"]), _word(found["service"]), None if server is None else _server(server))
+        answer = RemoteAnswer(
+            _home(found["home"]), _word(found["service"]), None if server is None else _server(server)
+        )
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise RigforgeError(
             f"{host} gives no answer that can be used ({type(error).__name__}: {error})",

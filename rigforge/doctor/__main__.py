@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rigforge.doctor import burn_in, nvml, remember, tune, upgrade
+from rigforge.doctor import burn_in, nvml, record_cards, tune, upgrade
 from rigforge.doctor.check import EXIT_CODES, verdict
 from rigforge.doctor.checks import every
 from rigforge.doctor.checks.cuda import CUDA
@@ -23,7 +23,7 @@ from rigforge.plain import plain
 #: What it does besides looking: each takes the arguments after its name and returns the exit code.
 SUBCOMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "burn-in": burn_in.main,
-    "remember": remember.main,
+    "remember": record_cards.main,
     "tune": tune.main,
     "upgrade": upgrade.main,
 }

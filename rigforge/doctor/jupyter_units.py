@@ -18,7 +18,7 @@ _NAMES = ("*jupyter*", "*notebook*")
 
 
 @dataclass(frozen=True)
-class Setting:
+class UnitSetting:
     """A line of the section [Service], as `name=value`, and the unit and the file that has it.
 
     The unit's name has "--user " before it where it is of a user's own systemd.
@@ -37,7 +37,7 @@ class Setting:
         return f"{sudo} daemon-reload && {sudo} restart {unit.removesuffix('.service')}"
 
 
-def settings(machine: Machine, home: str) -> Iterator[Setting]:
+def settings(machine: Machine, home: str) -> Iterator[UnitSetting]:
     """Yields the settings of all such services, in the order in which systemd reads them."""
     for folders, scope in ((_SYSTEM, ""), (_USER, "--user ")):
         files = [file for folder in folders for file in _files(machine.root / folder.format(home=home.strip("/")))]
@@ -46,7 +46,7 @@ def settings(machine: Machine, home: str) -> Iterator[Setting]:
             unit = file.parent.name.removesuffix(".d") if file.parent.suffix == ".d" else file.name
             path = str(file.relative_to(machine.root))
             for name, value in _service(excerpt.of(machine.root, path)):
-                yield Setting(f"{scope}{unit}", f"/{path}", name, value)
+                yield UnitSetting(f"{scope}{unit}", f"/{path}", name, value)
 
 
 def _files(folder: Path) -> Iterator[Path]:

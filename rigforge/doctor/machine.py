@@ -37,7 +37,7 @@ PATIENCE = 10.0
 
 
 @dataclass(frozen=True)
-class Answer:
+class CommandResult:
     """How a program ended. `said` is its standard output, `complaint` its standard error."""
 
     code: int
@@ -112,7 +112,7 @@ class Machine:
     def has(self, program: str) -> bool:
         return shutil.which(program, path=self.path) is not None
 
-    def ask(self, *argv: str, seconds: float = PATIENCE) -> Answer | None:
+    def ask(self, *argv: str, seconds: float = PATIENCE) -> CommandResult | None:
         """Runs a program and returns what it said; None where it is not installed or does not end in time."""
         program = shutil.which(argv[0], path=self.path)
         if not program:
@@ -131,7 +131,7 @@ class Machine:
             )
         except (OSError, ValueError, subprocess.TimeoutExpired):
             return None
-        return Answer(done.returncode, done.stdout.strip(), done.stderr.strip())
+        return CommandResult(done.returncode, done.stdout.strip(), done.stderr.strip())
 
     @property
     def _programs(self) -> dict[str, str]:

@@ -26,7 +26,7 @@ _MOST_INSTANCES = 64
 
 
 @dataclass(frozen=True)
-class Gpu:
+class NvmlGpu:
     """One GPU as the driver sees it.
 
     Memory in bytes, power in watts, temperatures in °C, clocks in MHz, fan and utilisation in percent. `address` is
@@ -82,7 +82,7 @@ class Nvml:
 
     driver: str = ""
     cuda: str = ""
-    gpus: tuple[Gpu, ...] = ()
+    gpus: tuple[NvmlGpu, ...] = ()
     apart: tuple[tuple[int, int, int], ...] | None = None
     error: str = ""
 
@@ -150,9 +150,9 @@ def _handle(index: int) -> Any:
         return error
 
 
-def _gpu(index: int, handle: Any, briefly: bool) -> Gpu:
+def _gpu(index: int, handle: Any, briefly: bool) -> NvmlGpu:
     if isinstance(handle, pynvml.NVMLError):
-        return Gpu(index, lost=str(handle))
+        return NvmlGpu(index, lost=str(handle))
     gpu = pynvml
     memory = _maybe(gpu.nvmlDeviceGetMemoryInfo, handle)
     pci = _maybe(gpu.nvmlDeviceGetPciInfo, handle)
@@ -172,7 +172,7 @@ def _gpu(index: int, handle: Any, briefly: bool) -> Gpu:
     except gpu.NVMLError as error:
         temperature = None
         lost = str(error) if error.value in (gpu.NVML_ERROR_GPU_IS_LOST, gpu.NVML_ERROR_RESET_REQUIRED) else ""
-    return Gpu(
+    return NvmlGpu(
         index=index,
         name=_maybe(gpu.nvmlDeviceGetName, handle) or "",
         address=address(pci.busId) if pci else "",

@@ -12,7 +12,7 @@ from rigforge.doctor.chart import Chart, drawn
 from rigforge.doctor.check import Check, Status
 from rigforge.doctor.errors import DoctorError
 from rigforge.doctor.machine import Machine
-from rigforge.doctor.nvml import Gpu
+from rigforge.doctor.nvml import NvmlGpu
 from rigforge.plain import in_page
 
 #: The worst first: it is what the page is opened for.
@@ -90,7 +90,7 @@ def _ordered(checks: Iterable[Check]) -> list[dict[str, object]]:
     ]
 
 
-def _row(gpu: Gpu) -> dict[str, object]:
+def _row(gpu: NvmlGpu) -> dict[str, object]:
     return {
         "index": gpu.index,
         "name": gpu.name or gpu.lost,

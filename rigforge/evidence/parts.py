@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rigforge.errors import UsageError
 from rigforge.nearest import nearest
-from rigforge.state import PROJECT
+from rigforge.paths import PROJECT
 
 #: Folder of the parts, the claims and the records.
 FOLDER = PROJECT / "evidence"

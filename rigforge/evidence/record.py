@@ -18,7 +18,7 @@ from rigforge.verify import qemu
 
 
 @dataclass(frozen=True)
-class Machine:
+class Host:
     """Kind of a machine: processors that the run may use, memory (GiB), and whether guests run by KVM."""
 
     cores: int
@@ -46,7 +46,7 @@ class Record:
     part: str
     commit: str
     date: str
-    machine: Machine
+    machine: Host
     minutes: float
     disk_gb: float
     cases: tuple[Case, ...]
@@ -68,10 +68,10 @@ class Record:
         return sum(case.outcome == outcome for case in self.cases)
 
 
-def this_machine() -> Machine:
+def this_machine() -> Host:
     """Returns the kind of the machine that this process runs on."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return Machine(len(os.sched_getaffinity(0)), round(memory, 1), qemu.accelerator() == qemu.KVM)
+    return Host(len(os.sched_getaffinity(0)), round(memory, 1), qemu.accelerator() == qemu.KVM)
 
 
 def path(part: str, folder: Path = FOLDER) -> Path:
@@ -94,7 +94,7 @@ def read(file: Path) -> Record:
         table = json.loads(file.read_text(encoding="utf-8"))
         counts = table.pop("passed"), table.pop("failed")
         cases = tuple(Case(**case) for case in table.pop("cases"))
-        record = Record(machine=Machine(**table.pop("machine")), cases=cases, **table)
+        record = Record(machine=Host(**table.pop("machine")), cases=cases, **table)
         if counts != (record.passed, record.failed):
             raise ValueError("its counts are not those of its tests")
     return record

@@ -17,8 +17,8 @@ from rigforge.attest import provenance
 from rigforge.evidence import record
 from rigforge.evidence.parts import SLOW, Part
 from rigforge.evidence.record import Case, Record
+from rigforge.paths import PROJECT, home
 from rigforge.process import run as run_command
-from rigforge.state import PROJECT, home
 
 #: Seconds between two looks at how full the disk is.
 _INTERVAL = 2.0

@@ -9,9 +9,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from rigforge.compat.tables import tables
-from rigforge.facts import pypi, seen, write
-from rigforge.facts.ask import Answers, ask_all
+from rigforge.facts import pypi, snapshot, write
 from rigforge.facts.compare import Difference, differences
+from rigforge.facts.places import Answers, ask_all
 from rigforge.sources.mirrors import Mirrors
 from rigforge.sources.web import session
 
@@ -26,22 +26,23 @@ class Report:
 
 def run(ask: bool, update: bool, say: Callable[[str], None]) -> Report:
     """Compares the tables with the snapshot, or (`ask`) with what the places say now; `update` writes what is new."""
-    today, places = date.today(), seen.places()
-    kept = seen.load()
+    today, places = date.today(), snapshot.places()
+    kept = snapshot.load()
     answers = ask_all(tables(), places, today, lambda place: say(f"asking: {place}")) if ask else Answers(kept, {})
     found = differences(tables(), answers.seen, places)
     written: tuple[str, ...] = ()
     if update:
         folder = Path(str(files("rigforge.compat")))
         written = tuple(write.write_all(folder, tables(), answers.seen, today, _architectures))
-        seen.write({**kept, **answers.seen}, Path(str(files("rigforge.facts"))) / "seen.json")
+        snapshot.write({**kept, **answers.seen}, Path(str(files("rigforge.facts"))) / "snapshot.json")
     return Report(
         (
             *_section("new", [each for each in found if each.kind == "new"]),
             *_section("disagrees", [each for each in found if each.kind == "disagrees"]),
             *(_section("did not answer", _told(answers)) if ask else ("asked: nothing, this is the snapshot",)),
             *_section(
-                f"not looked at for {seen.STALE.days} days", sorted(seen.unlooked(today, {**kept, **answers.seen}))
+                f"not looked at for {snapshot.STALE.days} days",
+                sorted(snapshot.unlooked(today, {**kept, **answers.seen})),
             ),
             *(_section("written", written) if update else ()),
         ),

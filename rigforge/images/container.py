@@ -68,12 +68,12 @@ def put_together(
     source = stack.images.source if stack.images else ""
     config = description.config(epoch, environment(lock), source)
     top, config = dockerfile.build(name, layers, config, cache, compression)
-    own = [oci.Layer(f"rigforge layer {layer.name}", packed) for layer, packed in layers]
+    own = [oci.HistoryLayer(f"rigforge layer {layer.name}", packed) for layer, packed in layers]
     note = _note(description.to_json(), epoch, cache, compression)
-    own.append(oci.Layer(f"dockerfiles/{name}.Dockerfile", top))
+    own.append(oci.HistoryLayer(f"dockerfiles/{name}.Dockerfile", top))
     if doctor:
-        own.append(oci.Layer(PROGRAM, doctor))
-    return Container(description, oci.Image((*own, oci.Layer("rigforge manifest", note)), config, epoch))
+        own.append(oci.HistoryLayer(PROGRAM, doctor))
+    return Container(description, oci.Image((*own, oci.HistoryLayer("rigforge manifest", note)), config, epoch))
 
 
 def _note(text: str, epoch: int, cache: Cache, compression: str) -> Blob:

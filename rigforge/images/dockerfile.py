@@ -15,7 +15,7 @@ from rigforge.images import blob, oci
 from rigforge.images.blob import Blob
 from rigforge.layers.build import Cache, keep_seconds
 from rigforge.layers.plan import Layer
-from rigforge.state import PROJECT
+from rigforge.paths import PROJECT
 
 FOLDER = PROJECT / "dockerfiles"
 
@@ -40,7 +40,7 @@ def build(
         folder = Path(directory)
         work = folder / "work"
         work.mkdir()
-        oci.write(folder / "layout", {"base": oci.Image((oci.Layer("base", base_blob),), config, epoch)})
+        oci.write(folder / "layout", {"base": oci.Image((oci.HistoryLayer("base", base_blob),), config, epoch)})
         request = {
             "dockerfile": str(FOLDER / f"{name}.Dockerfile"),
             "context": str(FOLDER),
@@ -53,7 +53,7 @@ def build(
             "work": str(work),
         }
         try:
-            namespace.call("rigforge.images.top:build", request, log=cache.log(f"dockerfile-{name}"))
+            namespace.call("rigforge.images.dockerfile_layer:build", request, log=cache.log(f"dockerfile-{name}"))
             keep_seconds(output.with_suffix(".json"), elapsed())
         finally:
             namespace.remove_tree(work)

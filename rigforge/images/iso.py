@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rigforge import atomic
-from rigforge.images import hashed
+from rigforge.images import hashed_output
 from rigforge.images.medium import Medium
 from rigforge.process import run
 
@@ -38,7 +38,7 @@ def write(medium: Medium, boot: Path, volume_id: str, epoch: int, output: Path) 
         command += ["-boot-info-table", "--grub2-boot-info"]
         command += ["-eltorito-alt-boot", "-e", "--interval:appended_partition_2:all::", "-no-emul-boot"]
         command += ["-graft-points", f"boot/bios.img={boot / 'bios.img'}", *sorted(points)]
-        return hashed.write(command, output, {"SOURCE_DATE_EPOCH": str(epoch)}, private=medium.private)
+        return hashed_output.write(command, output, {"SOURCE_DATE_EPOCH": str(epoch)}, private=medium.private)
 
 
 def rewrite(output: Path, medium: Medium) -> None:

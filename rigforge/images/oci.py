@@ -26,7 +26,7 @@ TAG = "org.opencontainers.image.ref.name"
 
 
 @dataclass(frozen=True)
-class Layer:
+class HistoryLayer:
     """A blob in an image, and the step of its history that made it."""
 
     name: str
@@ -37,7 +37,7 @@ class Layer:
 class Image:
     """An image: its layers, bottom first, and what a container of it starts with (`config` of the specification)."""
 
-    layers: tuple[Layer, ...]
+    layers: tuple[HistoryLayer, ...]
     config: Mapping[str, Any]
     epoch: int
 

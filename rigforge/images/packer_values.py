@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rigforge import distributions, state
+from rigforge import distributions, paths
 from rigforge.errors import RigforgeError
 from rigforge.lock.model import Lock, digest
 from rigforge.records.file import LockedFile
@@ -22,7 +22,7 @@ UNPACKED = ("cuda", "python")
 def iso_values(stack: Stack, lock: Lock, site: Path, out: Path) -> dict[str, Any]:
     """Returns the values of iso.pkr.hcl; `site` is the file with the site's values, `out` the folder for the ISO."""
     return {
-        "bootstrap": str(state.PROJECT / "bootstrap"),
+        "bootstrap": str(paths.PROJECT / "bootstrap"),
         "stack": str(stack.path),
         "site": str(site.absolute()),
         "out": str(out.absolute()),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from rigforge.images import hashed
+from rigforge.images import hashed_output
 from rigforge.images.medium import Medium
 
 
@@ -35,4 +35,4 @@ def write(base: Path, medium: Medium, volume_id: str, epoch: int, output: Path) 
         command += ["-chown", "0", *added, *folders, "--", "-chgrp", "0", *added, *folders, "--"]
         command += ["-chmod", "0444", *added, "--", "-chmod", "0555", *folders, "--"]
         command += ["-alter_date", "b", f"={epoch}", *added, *folders, "--"]
-        return hashed.write(command, output, {"SOURCE_DATE_EPOCH": str(epoch)}, private=medium.private)
+        return hashed_output.write(command, output, {"SOURCE_DATE_EPOCH": str(epoch)}, private=medium.private)

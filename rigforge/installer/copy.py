@@ -37,7 +37,7 @@ CACHE = "64"
 
 
 @dataclass(frozen=True)
-class Layer:
+class MediumLayer:
     """A squashfs file and where it is mounted."""
 
     file: Path
@@ -63,7 +63,7 @@ class Notes:
 @contextmanager
 def mounted_layers(
     names: Sequence[str], folder: Path, run_folder: Path, live: Path = LIVE_ROOTFS
-) -> Iterator[list[Layer]]:
+) -> Iterator[list[MediumLayer]]:
     """Yields the layers of these file names in `folder`, each mounted: by the live system, or for now."""
     with ExitStack() as stack:
         layers = []
@@ -72,11 +72,11 @@ def mounted_layers(
             if not mount.is_mount():
                 where = run_folder / "layers" / name
                 mount = stack.enter_context(mounted("--options", "ro,loop", folder / name, at=where))
-            layers.append(Layer(folder / name, mount))
+            layers.append(MediumLayer(folder / name, mount))
         yield layers
 
 
-def copy(layers: Sequence[Layer], target: Path, progress: Callable[[int], None]) -> None:
+def copy(layers: Sequence[MediumLayer], target: Path, progress: Callable[[int], None]) -> None:
     """Unpacks the layers, bottom first, such that `target` is what their overlay shows: owners, times, links,
     extended attributes and all. `progress` is told how many bytes the file system holds."""
 
@@ -175,7 +175,7 @@ def _remove(path: Path) -> None:
 
 
 @contextmanager
-def union(layers: Sequence[Layer], run_folder: Path) -> Iterator[Path]:
+def union(layers: Sequence[MediumLayer], run_folder: Path) -> Iterator[Path]:
     """Mounts the overlay of the layers read-only and yields where it is.
 
     Unlike the live system's root it has neither the installer's own layer nor what the running system wrote.

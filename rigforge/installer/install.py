@@ -37,7 +37,7 @@ LOG_END = 15
 
 
 @dataclass(frozen=True)
-class Medium:
+class InstallMedium:
     """What the medium says of itself in rigforge/medium.json; `layers` bottom first, `rootfs_bytes` as they unpack."""
 
     id: str
@@ -45,12 +45,12 @@ class Medium:
     rootfs_bytes: int
 
 
-def read_medium(medium: Path) -> Medium:
+def read_medium(medium: Path) -> InstallMedium:
     """Returns what the medium mounted at `medium` holds. Raises InstallError."""
     path = medium / "rigforge/medium.json"
     try:
         content = json.loads(path.read_text())
-        return Medium(content["id"], tuple(content["layers"]), int(content["rootfs_bytes"]))
+        return InstallMedium(content["id"], tuple(content["layers"]), int(content["rootfs_bytes"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InstallError(f"{path} cannot be read: {error}", "the medium is damaged: write the image again") from error
 
@@ -88,7 +88,7 @@ def install(screen: Screen) -> str:
     return document.shutdown
 
 
-def fill(screen: Screen, medium: Medium, document: Document, volumes: partition.Volumes) -> None:
+def fill(screen: Screen, medium: InstallMedium, document: Document, volumes: partition.Volumes) -> None:
     """Makes the empty file systems into the installed system."""
     with copy.mounted_layers(medium.layers, MEDIUM / "live", RUN) as layers:
         with screen.stage("copying the system"), target(volumes):

@@ -112,7 +112,7 @@ def build(layer: Layer, store: Store, cache: Cache) -> None:
     }
     try:
         with step(f"layer {layer.name}") as elapsed:
-            namespace.call("rigforge.layers.inside:build", request, log=cache.log(layer.name))
+            namespace.call("rigforge.layers.in_namespace:build", request, log=cache.log(layer.name))
         for name in ("files", "mounted", "work", "empty"):
             namespace.remove_tree(partial / name)
         keep_seconds(partial / cache.made(layer).name, elapsed())

@@ -17,7 +17,7 @@ from rigforge.errors import RigforgeError
 from rigforge.layers.environment import CONDA, ENVIRONMENT, SITE_PACKAGES, Environment
 from rigforge.layers.recipes import base, boot, doctor, host, module, pool
 from rigforge.layers.root import NoOptions
-from rigforge.lock import target
+from rigforge.lock import platform
 from rigforge.lock.model import Lock
 from rigforge.records.conda import BASE
 from rigforge.records.file import LockedFile
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 NOTHING = NoOptions()
 
 #: What runs each recipe, besides what that imports.
-RUNNERS = ("rigforge.layers.inside",)
+RUNNERS = ("rigforge.layers.in_namespace",)
 
 #: Layers of which the medium has files, though they are not shipped.
 ON_MEDIUM = ("boot",)
@@ -142,7 +142,7 @@ def _environment(stack: Stack, lock: Lock, files: Iterable[LockedFile]) -> Envir
 
 def _doctor(lock: Lock) -> doctor.Options:
     """Returns where PyInstaller and the doctor's wheels are installed, for the distribution's own Python."""
-    version = target.system_python((*lock.part("base"), *lock.part("doctor")))
+    version = platform.system_python((*lock.part("base"), *lock.part("doctor")))
     return doctor.Options(SITE_PACKAGES.format(environment=doctor.ENVIRONMENT, version=version))
 
 

@@ -13,7 +13,7 @@ from rigforge.records.form import said_by
 from rigforge.stack.model import Stack
 
 if TYPE_CHECKING:
-    from rigforge.sources.conda import Channel, Package
+    from rigforge.sources.conda import Channel, CondaPackage
 
 #: The packages that have what people ask for by another name.
 COMPONENTS = {
@@ -109,14 +109,14 @@ def conda_versions(files: Iterable[LockedFile], environment: str) -> dict[str, s
     }
 
 
-def _lowest(stack: Stack, packages: Iterable[Package]) -> list[str]:
+def _lowest(stack: Stack, packages: Iterable[CondaPackage]) -> list[str]:
     """The packages of the layer cuda: CUDA's, or for CUDA's wheels the Python that installs them."""
     if stack.cuda.provider == "pypi":
         return ["python"]
     return [package.name for package in packages if CUDA.fullmatch(package.name)]
 
 
-def _locked(package: Package, environment: str, layer: str) -> LockedFile:
+def _locked(package: CondaPackage, environment: str, layer: str) -> LockedFile:
     file = f"{ROLE}:{package.path}"
     with said_by(f"the channel {ROLE}", f"use another mirror for role {ROLE}"):
         return LockedFile(

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from packaging.version import Version
 
 from rigforge import console, distributions
-from rigforge.compat import ask
-from rigforge.compat.answer import Answer, Request, answer
 from rigforge.compat.conflict import conflict
 from rigforge.compat.reasons import reasons
+from rigforge.compat.render import left_out
+from rigforge.compat.request import build_request
 from rigforge.compat.rules import Combination, Driver, Wheel, pytorch_with_gpu, violations
-from rigforge.compat.shown import left_out
+from rigforge.compat.solution import Request, Solution, find_solution
 from rigforge.compat.tables import Build, tables
 from rigforge.errors import RigforgeError
 from rigforge.lock.model import Decision
@@ -26,7 +26,7 @@ def settle(stack: Stack) -> Stack:
     """
     if "auto" not in (stack.pytorch.version, stack.cuda.version):
         return stack
-    found = answer(ask.request((), {}, stack))
+    found = find_solution(build_request((), {}, stack))
     if not found.combination:
         raise RigforgeError(
             "\n".join([f"stack {stack.name}: there is nothing to choose:", *conflict(found)]),
@@ -64,7 +64,7 @@ def decide(stack: Stack, versions: Mapping[str, str], forced: str = "") -> Decis
         console.warn(f"stack {stack.name}: {why}")
         return Decision("unknown", (why,))
     locked = of_lock(stack, versions)
-    request = locked.request if locked else ask.request((), {}, stack)
+    request = locked.request if locked else build_request((), {}, stack)
     if locked and locked.combination:
         broken = violations(there, locked.combination, request.gpus)
         if not broken:
@@ -84,7 +84,7 @@ def decide(stack: Stack, versions: Mapping[str, str], forced: str = "") -> Decis
     )
 
 
-def of_lock(stack: Stack, versions: Mapping[str, str]) -> Answer | None:
+def of_lock(stack: Stack, versions: Mapping[str, str]) -> Solution | None:
     """Returns the set that a lock's versions are, whether it works or not; None where the tables have not all of it."""
     branch = tables().branch_of(versions.get("driver", ""))
     wheels = "pytorch" in versions and stack.pytorch.provider == "pypi"
@@ -94,7 +94,7 @@ def of_lock(stack: Stack, versions: Mapping[str, str]) -> Answer | None:
     driver = Driver(branch, versions["driver"], distributions.of(stack).kernel_module(stack))
     wheel = Wheel(_as_locked(build, versions), Version(versions["pytorch"]))
     python = ".".join(versions["python"].split(".")[:2])
-    return Answer(ask.request((), {}, stack), Combination(driver, wheel, python))
+    return Solution(build_request((), {}, stack), Combination(driver, wheel, python))
 
 
 def _build(pytorch: Version) -> Build | None:
@@ -103,7 +103,7 @@ def _build(pytorch: Version) -> Build | None:
 
 def _instead(request: Request) -> str:
     """Returns, in words, the nearest request that works."""
-    found = answer(request)
+    found = find_solution(request)
     if found.combination:
         return "the archives have other versions than the tables know of"
     for each in found.alternatives:

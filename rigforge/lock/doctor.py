@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from rigforge.doctor.build import DEBS, WHEELS
-from rigforge.lock import debs, target
+from rigforge.lock import debs, platform
 from rigforge.lock.wheels import locked
 from rigforge.records.file import LockedFile
 from rigforge.sources import apt
@@ -23,7 +23,7 @@ def resolve_debs(root: apt.Root, base: Iterable[LockedFile]) -> tuple[LockedFile
     below = tuple(base)
     wishes = dict.fromkeys(DEBS, _ASKED_BY)
     tools = debs.resolve(root, LAYER, wishes, below)
-    library = f"libpython{target.system_python((*below, *tools))}"
+    library = f"libpython{platform.system_python((*below, *tools))}"
     return debs.resolve(root, LAYER, {**wishes, library: _ASKED_BY}, below)
 
 

@@ -29,7 +29,7 @@ from rigforge.lock.branches import (
     without,
 )
 from rigforge.lock.driver import upstream
-from rigforge.lock.target import KERNEL
+from rigforge.lock.platform import KERNEL
 from rigforge.records.file import LockedFile
 from rigforge.sources.apt import Available, Root
 from rigforge.stack.model import Stack

@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from rigforge import distributions
 from rigforge.console import step
 from rigforge.distributions import Distribution
-from rigforge.lock import debs, doctor, prebuilt, target
+from rigforge.lock import debs, doctor, platform, prebuilt
 from rigforge.lock.conda import conda_versions, resolve_conda, virtual_packages
 from rigforge.lock.decision import decide, settle
 from rigforge.lock.driver import driver_version, pin_driver
@@ -79,8 +79,8 @@ def resolve(
     if release := distribution.live_server(stack):
         system = next(archive for archive in stack.archives if archive.suite == stack.system.suite)
         files += (_medium(live_server.newest(mirrors, release, stack.keyring(system))),)
-    glibc = target.glibc(files)
-    index = Index(mirrors.url("pypi"), target.system_python(files), glibc)
+    glibc = platform.glibc(files)
+    index = Index(mirrors.url("pypi"), platform.system_python(files), glibc)
     with step("resolving what packs rigforge-doctor"):
         files += doctor.resolve_wheels(index, _wheels(previous, (doctor.LAYER,)), fresh=upgrade)
     if stack.python.provider != "none":
@@ -93,7 +93,7 @@ def resolve(
             versions |= conda_versions(packages, stack.python.environment)
             files += packages
         else:
-            versions["python"] = target.python(stack, files)
+            versions["python"] = platform.python(stack, files)
         if stack.python.packages or stack.devel.python_packages or stack.pytorch.provider == "pypi":
             index = Index(mirrors.url("pypi"), stack.python.version, glibc)
             kept = _wheels(previous, ("cuda", "python", "devel"))
@@ -174,7 +174,7 @@ def _versions(stack: Stack, distribution: Distribution, files: Iterable[LockedFi
     host = {file.name: file.version for file in files if file.layer == "host"}
     driver = driver_version(distribution.driver_packages(stack), host)
     return {
-        "kernel": target.kernel(stack, files),
+        "kernel": platform.kernel(stack, files),
         "kernel_package_version": host[stack.kernel.package],
         **({"driver": driver} if driver else {}),
     }

@@ -52,7 +52,7 @@ MOUNT_OPTIONS = ["ro", "nosuid", "nodev", "rbind", "rprivate"]
 
 
 @dataclass(frozen=True)
-class Gpu:
+class CdiGpu:
     """The number of a GPU's device file, and its UUID, empty while the driver has not started it."""
 
     minor: int
@@ -74,7 +74,7 @@ def installed(root: Path) -> list[str]:
     return sorted(path.name.removeprefix("libcuda.so.") for path in libraries.files(root))
 
 
-def gpus(root: Path) -> list[Gpu]:
+def gpus(root: Path) -> list[CdiGpu]:
     """Returns the GPUs by PCI address, which is the order of nvidia-smi."""
     found = []
     for file in sorted(root.glob("proc/driver/nvidia/gpus/*/information")):
@@ -83,7 +83,7 @@ def gpus(root: Path) -> list[Gpu]:
         # The driver prints question marks for what it does not know yet.
         uuid = re.search(r"^GPU UUID:\s+(GPU-[0-9a-f-]+)$", text, re.MULTILINE)
         if minor:
-            found.append(Gpu(int(minor[1]), uuid[1] if uuid else ""))
+            found.append(CdiGpu(int(minor[1]), uuid[1] if uuid else ""))
     return found
 
 

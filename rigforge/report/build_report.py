@@ -13,9 +13,9 @@ from rigforge.lock.decision import of_lock
 from rigforge.lock.model import Lock, digest, read
 from rigforge.report import results, timing, verification
 from rigforge.report.chain import Link, chain
+from rigforge.report.disk_usage import PackageSize, packages
 from rigforge.report.graph import Graph, graph
 from rigforge.report.results import Results
-from rigforge.report.space import Package, packages
 from rigforge.report.timing import Step
 from rigforge.report.verification import Unfinished, Verification
 from rigforge.stack.choose import preference
@@ -41,7 +41,7 @@ class BuildReport:
     graph: Graph | None
     layers: tuple[str, ...]
     missing: tuple[str, ...]
-    packages: tuple[Package, ...]
+    packages: tuple[PackageSize, ...]
     squashfs: tuple[Squashfs, ...]
     steps: tuple[Step, ...]
     results: Results

@@ -7,22 +7,22 @@ from pathlib import Path
 from markupsafe import Markup
 
 from rigforge import __version__, atomic
-from rigforge.compat.answer import Answer
 from rigforge.compat.conflict import conflict
 from rigforge.compat.reasons import reasons
-from rigforge.compat.shown import cards, headline, left_out
+from rigforge.compat.render import cards, headline, left_out
+from rigforge.compat.solution import Solution
 from rigforge.compat.tables import tables
 from rigforge.report.graph import graph
 from rigforge.report.page import environment
 
 
-def write(answer: Answer, output: Path) -> None:
+def write(answer: Solution, output: Path) -> None:
     """Writes the page on an answer."""
     output.parent.mkdir(parents=True, exist_ok=True)
     atomic.write(output, render(answer))
 
 
-def render(answer: Answer) -> str:
+def render(answer: Solution) -> str:
     """Returns the page on an answer, as HTML."""
     shown = [("What was chosen", answer)] if answer.combination else []
     shown += [(f"Without {' and '.join(left_out(answer.request, each.request))}", each) for each in answer.alternatives]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rigforge.compat.answer import Answer
 from rigforge.compat.gpu import Gpu
 from rigforge.compat.rules import Combination
+from rigforge.compat.solution import Solution
 from rigforge.compat.tables import tables
 
 WIDTH = 760
@@ -59,7 +59,7 @@ class Graph:
     width: int = WIDTH
 
 
-def graph(answer: Answer) -> Graph | None:
+def graph(answer: Solution) -> Graph | None:
     """Returns the picture of an answer; None of what is impossible."""
     chosen = answer.combination
     if not chosen:

@@ -16,9 +16,9 @@ from markupsafe import Markup
 from rigforge import __version__, atomic
 from rigforge.plain import in_page
 from rigforge.report.build_report import BuildReport
-from rigforge.report.space import Package
+from rigforge.report.disk_usage import PackageSize
 from rigforge.report.timing import Step
-from rigforge.report.treemap import Group, Part, treemap
+from rigforge.report.treemap import Group, Slice, treemap
 from rigforge.report.verification import Unfinished, Verification
 from rigforge.rules.sizes import in_words
 
@@ -153,7 +153,7 @@ def _map(report: BuildReport, name: str, extent: tuple[float, float]) -> dict[st
     """What the template draws of one treemap, with the layers that are too small for it in words."""
     by_layer = {layer: [part for part in report.packages if part.layer == layer] for layer in report.layers}
     layers = {
-        layer: (in_words(_total(parts)), [Part(_name(part), part.size, in_words(part.size)) for part in parts])
+        layer: (in_words(_total(parts)), [Slice(_name(part), part.size, in_words(part.size)) for part in parts])
         for layer, parts in by_layer.items()
     }
     groups: tuple[Group, ...] = treemap(layers, *extent)
@@ -200,7 +200,7 @@ def _largest(report: BuildReport, total: int) -> list[Row]:
     return [*rows, *([Row((f"{len(rest)} more", "", "", in_words(summed), _share(summed, total)))] if rest else [])]
 
 
-def _percent(package: Package, largest: Package) -> float:
+def _percent(package: PackageSize, largest: PackageSize) -> float:
     return round(100 * package.size / max(1, largest.size), 1)
 
 
@@ -264,11 +264,11 @@ def _files(report: BuildReport, folder: Path) -> list[tuple[str, str, str]]:
     return [(title, quote(os.path.relpath(path, folder)), path.name) for title, path in named]
 
 
-def _name(package: Package) -> str:
+def _name(package: PackageSize) -> str:
     return package.name or f"other files of {package.layer}"
 
 
-def _total(parts: Sequence[Package]) -> int:
+def _total(parts: Sequence[PackageSize]) -> int:
     return sum(part.size for part in parts)
 
 

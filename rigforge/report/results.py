@@ -52,7 +52,7 @@ class OciImage:
 
 
 @dataclass(frozen=True)
-class Document:
+class Attachment:
     """A file that describes the build: what it is, and where."""
 
     title: str
@@ -65,7 +65,7 @@ class Results:
 
     iso: Iso | None
     images: tuple[OciImage, ...]
-    documents: tuple[Document, ...]
+    documents: tuple[Attachment, ...]
 
 
 def find(stack: str, folder: Path) -> Results:
@@ -73,7 +73,7 @@ def find(stack: str, folder: Path) -> Results:
     name = f"rigforge-{stack}"
     iso = folder / f"{name}.iso"
     checksums = folder / f"{name}.sha256"
-    documents = [Document(title, folder / f"{name}.{end}") for end, title in DOCUMENTS.items()]
+    documents = [Attachment(title, folder / f"{name}.{end}") for end, title in DOCUMENTS.items()]
     return Results(
         iso=_iso(iso, checksums) if iso.exists() else None,
         images=_images(folder / "images" / stack),

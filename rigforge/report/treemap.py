@@ -58,7 +58,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Part:
+class Slice:
     """What is to be drawn: a name, a size in bytes, and the size in words."""
 
     name: str
@@ -66,7 +66,7 @@ class Part:
     words: str
 
 
-def treemap(layers: Mapping[str, tuple[str, Sequence[Part]]], width: float, height: float) -> tuple[Group, ...]:
+def treemap(layers: Mapping[str, tuple[str, Sequence[Slice]]], width: float, height: float) -> tuple[Group, ...]:
     """Lays out layers (their names with their sizes in words, and their parts) in a picture; the largest come first."""
     totals = {name: sum(part.size for part in parts) for name, (_, parts) in layers.items()}
     per_byte = width * height / max(1, sum(totals.values()))
@@ -80,7 +80,7 @@ def treemap(layers: Mapping[str, tuple[str, Sequence[Part]]], width: float, heig
     )
 
 
-def _group(name: str, number: int, words: str, parts: Sequence[Part], rectangle: Rectangle) -> Group:
+def _group(name: str, number: int, words: str, parts: Sequence[Slice], rectangle: Rectangle) -> Group:
     title = f"{name} {words}"
     width = (rectangle.width - 2 * MARGIN) / HEAD_CHARACTER
     heads = tuple(text for text in (title, name) if len(text) <= width and rectangle.height > 2 * HEAD)[:1]
@@ -91,7 +91,7 @@ def _group(name: str, number: int, words: str, parts: Sequence[Part], rectangle:
     return Group(rectangle, number, title, heads, tiles)
 
 
-def _merge(parts: Sequence[Part], inside: Rectangle) -> list[Part]:
+def _merge(parts: Sequence[Slice], inside: Rectangle) -> list[Slice]:
     """Returns the parts, the largest first, with those that are too small to be seen as one."""
     ordered = sorted(parts, key=lambda part: (-part.size, part.name))
     total = sum(part.size for part in ordered)
@@ -99,11 +99,11 @@ def _merge(parts: Sequence[Part], inside: Rectangle) -> list[Part]:
     large = [part for part in ordered if part.size >= smallest]
     small = ordered[len(large) :]
     together = sum(part.size for part in small)
-    rest = [Part(f"{len(small)} smaller", together, f"{100 * together / total:.1f} % of the layer")] if small else []
+    rest = [Slice(f"{len(small)} smaller", together, f"{100 * together / total:.1f} % of the layer")] if small else []
     return sorted(large + rest, key=lambda part: -part.size)
 
 
-def _tile(part: Part, rectangle: Rectangle) -> Tile:
+def _tile(part: Slice, rectangle: Rectangle) -> Tile:
     width, height = rectangle.room
     # textwrap breaks at spaces and between letters, but not in 6.1.0-56.
     words = part.name.replace("-", "- ")

@@ -24,7 +24,7 @@ from rattler import (
 from rattler.exceptions import GatewayError, InvalidMatchSpecError, SolverError
 from rattler.package import BuildString
 
-from rigforge import state
+from rigforge import paths
 from rigforge.errors import RigforgeError
 from rigforge.records.form import PLACES, said_by
 from rigforge.sources.mirrors import without_credentials
@@ -34,7 +34,7 @@ SUBDIRS = (Subdir("linux-64"), Subdir("noarch"))
 
 
 @dataclass(frozen=True, order=True)
-class Package:
+class CondaPackage:
     """One package of a channel: `path` is that within it, `size` in bytes, `needs` the names of what it depends on."""
 
     name: str
@@ -64,7 +64,7 @@ class Channel:
         constraints: Iterable[str] = (),
         preferred: Collection[str] = (),
         fresh: bool = False,
-    ) -> tuple[Package, ...]:
+    ) -> tuple[CondaPackage, ...]:
         """Returns the packages of a consistent set that has all wishes, sorted by name.
 
         `wishes` has match specs and, for messages, the stack's key that asks for each; `constraints` are match specs
@@ -98,7 +98,7 @@ class Channel:
     ) -> list[RepoDataRecord]:
         channel = RattlerChannel(self.url)
         gateway = Gateway(
-            cache_dir=state.home() / "conda",
+            cache_dir=paths.home() / "conda",
             default_config=SourceConfig(cache_action="no-cache" if fresh else "cache-or-fetch"),
         )
         known: list[RepoDataRecord] = []
@@ -119,7 +119,7 @@ class Channel:
             channel_relations="disabled",
         )
 
-    def _package(self, record: RepoDataRecord) -> Package:
+    def _package(self, record: RepoDataRecord) -> CondaPackage:
         if not record.sha256 or record.size is None:
             raise RigforgeError(
                 f"the channel {self.role} has no {'size' if record.sha256 else 'sha256'} for {record.file_name}",
@@ -128,7 +128,7 @@ class Channel:
         path = f"{record.subdir}/{record.file_name}"
         with said_by(f"the channel {self.role}", f"use another mirror for role {self.role}"):
             PLACES["conda"].check("subdir and file name", f"{self.role}:{path}")
-        return Package(
+        return CondaPackage(
             name=record.name.normalized,
             version=str(record.version),
             build=str(record.build),
@@ -139,7 +139,7 @@ class Channel:
         )
 
 
-def closure(packages: Iterable[Package], names: Iterable[str]) -> set[str]:
+def closure(packages: Iterable[CondaPackage], names: Iterable[str]) -> set[str]:
     """Returns the names of those of `packages` that are in `names`, and of all that they need."""
     known = {package.name: package for package in packages}
     found: set[str] = set()

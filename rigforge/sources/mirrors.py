@@ -13,10 +13,10 @@ import pydantic
 import requests
 from packaging.utils import canonicalize_name
 
-from rigforge import state
+from rigforge import paths
 from rigforge.errors import RigforgeError
 from rigforge.records.file import LockedFile
-from rigforge.sources.configured import SCHEMES, apt_uris, conda_channel, python_index, read_toml
+from rigforge.sources.host_config import SCHEMES, apt_uris, conda_channel, python_index, read_toml
 
 #: Seconds to wait for a connection, and for the next byte.
 TIMEOUT = (10.0, 30.0)
@@ -42,7 +42,7 @@ class Mirrors:
 
     urls: Mapping[str, str]
     directory: Path | None = None
-    config: Path = field(default_factory=state.config_file)
+    config: Path = field(default_factory=paths.config_file)
     tools: Mapping[str, Callable[[], str]] = field(default_factory=dict)
 
     @classmethod
@@ -65,7 +65,7 @@ class Mirrors:
         for uri in apt_uris(root / "etc/apt"):
             if (role := uri.rsplit("/", 1)[-1]) not in tools:
                 urls.setdefault(role, uri)
-        return cls({**urls, **_configured(state.config_file())}, directory, tools=tools)
+        return cls({**urls, **_configured(paths.config_file())}, directory, tools=tools)
 
     def url(self, role: str) -> str:
         """Returns the base URL of `role`, without a closing slash.

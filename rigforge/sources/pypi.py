@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from packaging.tags import Tag, compatible_tags, cpython_tags
 from packaging.utils import BuildTag, canonicalize_name, parse_wheel_filename
 
-from rigforge import state
+from rigforge import paths
 from rigforge.errors import RigforgeError
 from rigforge.foreign import boundary
 from rigforge.process import run
@@ -88,7 +88,7 @@ class Index:
                     "--python-version", self.python, "--python-platform", self._platform(),
                     "--only-binary", ":all:", "--default-index", self.url, *(["--refresh"] if fresh else []),
                     "--no-config", "--no-python-downloads", "--quiet", "--color", "never",
-                    "--cache-dir", state.home() / "uv",
+                    "--cache-dir", paths.home() / "uv",
                 ],
                 env={"UV_HTTP_RETRIES": "2", "UV_HTTP_TIMEOUT": "15"},
                 cwd=directory,

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 import requests
 
-from rigforge import state
+from rigforge import paths
 from rigforge.errors import RigforgeError
 from rigforge.stack.load import PREFERENCE, load, read_toml, shown
 from rigforge.stack.model import Stack
@@ -47,7 +47,7 @@ def choose(
             return stack, "; ".join([*passed_over, f"{name}: its archives answer ({roles})"])
     raise RigforgeError(
         "none of the preferred stacks can be built here:\n" + "\n".join(f"  {reason}" for reason in passed_over),
-        f"name a stack with --stack, or say in [mirrors] of {state.config_file()} where the archives are",
+        f"name a stack with --stack, or say in [mirrors] of {paths.config_file()} where the archives are",
     )
 
 
@@ -56,7 +56,7 @@ def preference() -> tuple[str, ...]:
 
     Raises RigforgeError where stacks/preference.toml does not hold them.
     """
-    path = state.PROJECT / "stacks" / PREFERENCE
+    path = paths.PROJECT / "stacks" / PREFERENCE
     order = read_toml(path).get("order")
     if not isinstance(order, list) or not order or not all(isinstance(name, str) for name in order):
         raise RigforgeError(f"{shown(path)}: order: must be an array of the names of stacks")

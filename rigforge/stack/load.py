@@ -11,14 +11,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from rigforge import foreign, state
+from rigforge import foreign, paths
 from rigforge.errors import RigforgeError
 from rigforge.foreign import boundary, path_of
-from rigforge.stack.complaint import complaint, did_you_mean
 from rigforge.stack.merge import Source, merged, origin
 from rigforge.stack.model import SITE, Stack
 from rigforge.stack.secrets import PASSPHRASE_VARIABLE, warn_of_readers
 from rigforge.stack.settings import settings
+from rigforge.stack.validation_errors import complaint, did_you_mean
 
 #: In the folder of stacks, but none: the order in which they are tried where none is named.
 PREFERENCE = "preference.toml"
@@ -71,7 +71,7 @@ def shown(path: Path) -> str:
 
 
 def _folder() -> Path:
-    return state.PROJECT / "stacks"
+    return paths.PROJECT / "stacks"
 
 
 def _find(name_or_path: str | Path) -> Path:

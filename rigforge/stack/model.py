@@ -21,17 +21,17 @@ from rigforge.stack.sections import (
     Cudnn,
     Devel,
     Driver,
-    Gpu,
+    GpuSection,
     Images,
     Kernel,
-    Medium,
+    MediumSection,
     Packages,
     Python,
     Pytorch,
     Services,
     System,
 )
-from rigforge.stack.site import Firewall, Install, Jupyter, Machine, SecureBoot, Storage
+from rigforge.stack.site import Firewall, Install, Jupyter, SecureBoot, SiteValues, Storage
 from rigforge.stack.values import (
     Several,
 )
@@ -49,7 +49,7 @@ class Stack(Section):
     extends: str = ""
     system: System
     archives: Annotated[Several[Archive], Field(min_length=1)]
-    gpu: Gpu = Gpu()
+    gpu: GpuSection = GpuSection()
     kernel: Kernel
     driver: Driver = Driver()
     cuda: Cuda = Cuda()
@@ -61,9 +61,9 @@ class Stack(Section):
     container_toolkit: ContainerToolkit | None = None
     services: Services = Services()
     images: Images | None = None
-    medium: Medium = Medium()
+    medium: MediumSection = MediumSection()
 
-    machine: Machine = Machine()
+    machine: SiteValues = SiteValues()
     storage: Storage = Storage()
     network: dict[str, Any] = Field(default_factory=lambda: deepcopy(network.DEFAULT))
     firewall: Firewall = Firewall()

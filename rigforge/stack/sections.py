@@ -100,7 +100,7 @@ class Archive(Section):
         return "/".join(filter(None, folders))
 
 
-class Gpu(Section):
+class GpuSection(Section):
     """The cards that the stack is for, by their trade names; `expect` is how many each machine is to have."""
 
     models: Several[str] = ()
@@ -236,7 +236,7 @@ class Images(Section):
     source: SourceAddress
 
 
-class Medium(Section):
+class MediumSection(Section):
     """The ISO: its volume name, seconds until the menu's default starts, how hard it is compressed.
 
     `source` is Ubuntu's: a file for each layer, or one for all.

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from rigforge.errors import RigforgeError, UsageError
-from rigforge.stack.complaint import did_you_mean, model_at
 from rigforge.stack.merge import PARENT, Source
 from rigforge.stack.model import SITE, Stack
 from rigforge.stack.secrets import SECRETS, given
+from rigforge.stack.validation_errors import did_you_mean, model_at
 
 #: Short forms of the values that nearly every machine needs.
 SHORT = {

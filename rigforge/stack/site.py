@@ -29,7 +29,7 @@ class KeyboardLayout(Section):
     variant: Keyboard = ""
 
 
-class Machine(Section):
+class SiteValues(Section):
     """The machine and its first user, who may become root by sudo.
 
     What no message may quote has no repr (a private key can get among the public ones by mistake).

@@ -16,7 +16,7 @@ from rigforge.errors import RigforgeError, StoppedError
 from rigforge.records.file import LockedFile
 from rigforge.sources.mirrors import TIMEOUT, FileGoneError, Mirrors, locate, without_credentials
 from rigforge.sources.web import TooSlowError, pieces
-from rigforge.store.part import CHUNK, Part
+from rigforge.store.partial_download import CHUNK, PartialDownload
 
 #: Seconds to wait before the next try when a server gave nothing; after the last one it is an error.
 PAUSES = (0.5, 1.0, 2.0, 4.0)
@@ -56,7 +56,7 @@ class Transport:
     stop: Event
 
 
-def download(file: LockedFile, part: Part, by: Transport) -> None:
+def download(file: LockedFile, part: PartialDownload, by: Transport) -> None:
     """Completes `part` so that it holds `file`, checked by size and sha256.
 
     Goes on where `part` ends, after a broken connection as after an earlier run. Content that is wrong
@@ -82,7 +82,7 @@ def download(file: LockedFile, part: Part, by: Transport) -> None:
             raise WrongContentError(file, place, *found)
 
 
-def _complete(file: LockedFile, part: Part, by: Transport, *, fresh: bool) -> str:
+def _complete(file: LockedFile, part: PartialDownload, by: Transport, *, fresh: bool) -> str:
     """Appends to `part` until the server has sent all it has; returns from where, as it may be shown."""
     failures = 0
     place = file.file
@@ -103,7 +103,7 @@ def _complete(file: LockedFile, part: Part, by: Transport, *, fresh: bool) -> st
             raise StoppedError
 
 
-def _append(location: Path | str, file: LockedFile, part: Part, by: Transport, *, fresh: bool) -> None:
+def _append(location: Path | str, file: LockedFile, part: PartialDownload, by: Transport, *, fresh: bool) -> None:
     with _opened(location, file, part.size, by.session, fresh=fresh) as (offset, chunks):
         if offset != part.size:
             by.advance(-part.size)

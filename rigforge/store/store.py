@@ -25,7 +25,7 @@ from rigforge.sources import web
 from rigforge.sources.mirrors import Mirrors
 from rigforge.store.comparison import Expected, compare
 from rigforge.store.download import Transport, download
-from rigforge.store.part import Part
+from rigforge.store.partial_download import PartialDownload
 from rigforge.store.seal import seal
 
 #: Says of each fetch how long it took.
@@ -202,7 +202,7 @@ class _Fetch:
     def _fetch(self, file: LockedFile, by: Transport) -> None:
         path = self._store.part_path(file)
         while not self._store.has(file):
-            part = Part.claim(path)
+            part = PartialDownload.claim(path)
             if part is None:
                 if by.stop.wait(_TURN):
                     raise StoppedError

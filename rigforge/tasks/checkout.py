@@ -5,7 +5,7 @@ from __future__ import annotations
 from invoke.context import Context
 
 from rigforge.cli import task
-from rigforge.state import PROJECT, home
+from rigforge.paths import PROJECT, home
 
 
 @task(
@@ -77,7 +77,7 @@ def clean(context: Context, all: bool = False) -> None:
 
     Example: invoke clean --all
     """
-    from rigforge.exclusive import exclusive
+    from rigforge.build_lock import exclusive
     from rigforge.namespace import remove_tree
 
     with exclusive():

@@ -24,10 +24,10 @@ def build_doctor(context: Context, stack: str = "", mirror: str = "", out: str =
     Example: invoke build-doctor
     """
     from rigforge.build import build_doctor as of_the_stack
+    from rigforge.build_lock import exclusive
     from rigforge.doctor.build import build
-    from rigforge.exclusive import exclusive
     from rigforge.options import the_lock, the_mirrors, the_stack
-    from rigforge.state import PROJECT
+    from rigforge.paths import PROJECT
 
     folder = Path(out or PROJECT / "out/doctor").absolute()
     if stack:

@@ -57,12 +57,13 @@ def explain(
     from rich.console import Console
 
     from rigforge import console
-    from rigforge.compat import ask, shown
-    from rigforge.compat.answer import answer
+    from rigforge.compat import render
     from rigforge.compat.conflict import conflict
+    from rigforge.compat.constraints import Component
     from rigforge.compat.diagnosis import diagnose
     from rigforge.compat.machine import read
-    from rigforge.compat.wishes import Component
+    from rigforge.compat.request import build_request
+    from rigforge.compat.solution import find_solution
     from rigforge.doctor import nvml
     from rigforge.doctor.checks.compatibility import told_by_driver, without_bus
     from rigforge.doctor.machine import Machine as Seen
@@ -77,23 +78,23 @@ def explain(
         "python": python,
         "provider": provider,
     }
-    asked = ask.request(gpu or (), wishes, load(stack) if stack else None, prefer)
+    asked = build_request(gpu or (), wishes, load(stack) if stack else None, prefer)
     seen = Seen(nvml.read()) if this_machine else None
     machine = told_by_driver(read(interpreter=interpreter), seen) if seen else None
-    found = answer(replace(asked, gpus=asked.gpus or machine.gpus) if machine else asked)
+    found = find_solution(replace(asked, gpus=asked.gpus or machine.gpus) if machine else asked)
     findings = diagnose(machine, bus=not without_bus(seen)) if machine and seen else ()
     # Names of cards are the user's words, and no markup.
     terminal = Console(markup=False, emoji=False)
     if json:
-        print(to_json.dumps({**shown.as_json(found), "findings": [asdict(each) for each in findings]}, indent=2))
+        print(to_json.dumps({**render.as_json(found), "findings": [asdict(each) for each in findings]}, indent=2))
     else:
         if findings:
-            terminal.print(shown.as_findings(findings))
+            terminal.print(render.as_findings(findings))
         if machine and not found.request.gpus:
             raise SystemExit(1)
-        print(plain("\n".join([shown.headline(found), *(f"  {line}" for line in conflict(found))])))
+        print(plain("\n".join([render.headline(found), *(f"  {line}" for line in conflict(found))])))
         if found.combination or found.alternatives:
-            terminal.print(shown.as_table(found))
+            terminal.print(render.as_table(found))
     if graph:
         explanation.write(found, Path(graph))
         console.say(f"picture: {graph}")

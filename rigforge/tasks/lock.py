@@ -9,7 +9,7 @@ from invoke.context import Context
 
 from rigforge.cli import task
 from rigforge.errors import RigforgeError, UsageError
-from rigforge.state import home
+from rigforge.paths import home
 from rigforge.tasks.parameters import JSON, MIRROR, OFFLINE, STACK
 
 
@@ -122,7 +122,7 @@ def vendor(
 
     Example: invoke vendor --stack debian-12 /media/disk/vendor
     """
-    from rigforge.exclusive import exclusive
+    from rigforge.build_lock import exclusive
     from rigforge.options import the_lock, the_mirrors, the_stack
     from rigforge.stack.load import load
     from rigforge.store import vendor as vendoring

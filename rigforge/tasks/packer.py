@@ -39,11 +39,11 @@ def packer(
 
     Example: invoke packer iso --stack debian-12 --site site.toml
     """
-    from rigforge import state
+    from rigforge import paths
     from rigforge.autoinstall import ubuntu
     from rigforge.autoinstall.seed_image import nocloud, write_files
     from rigforge.build import make_layers
-    from rigforge.exclusive import exclusive
+    from rigforge.build_lock import exclusive
     from rigforge.images.packer_values import UNPACKED, iso_values, locked_medium, ubuntu_values
     from rigforge.layers.build import Cache, squash
     from rigforge.layers.plan import plan
@@ -56,7 +56,7 @@ def packer(
         raise UsageError(f"there is no template {template!r} for others to run", "it is one of: iso, ubuntu")
     wanted = the_stack(stack, mirrors, set_ or (), site)
     lock = the_lock(wanted)
-    folder = Path(out) if out else state.PROJECT / "out/packer" / f"{wanted.name}-{template}"
+    folder = Path(out) if out else paths.PROJECT / "out/packer" / f"{wanted.name}-{template}"
     if template == "iso":
         if set_:
             raise UsageError(
@@ -71,7 +71,7 @@ def packer(
             raise UsageError(f"--key {key or 'is missing'}", "name the SSH key that Packer logs in with")
         medium = locked_medium(wanted, lock)
         document = ubuntu.render(wanted, "linux-generic", medium.version[:5], source="ubuntu-server")
-        store, cache = Store(state.home() / "store"), Cache(state.home())
+        store, cache = Store(paths.home() / "store"), Cache(paths.home())
         with exclusive():
             store.fetch([medium], mirrors)
             store.confirm_sealed(medium, mirrors)

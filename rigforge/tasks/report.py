@@ -8,7 +8,7 @@ from pathlib import Path
 from invoke.context import Context
 
 from rigforge.cli import task
-from rigforge.state import PROJECT, home
+from rigforge.paths import PROJECT, home
 from rigforge.tasks.parameters import SITE
 
 

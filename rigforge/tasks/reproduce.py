@@ -9,7 +9,7 @@ from invoke.context import Context
 
 from rigforge.cli import task
 from rigforge.errors import RigforgeError
-from rigforge.state import PROJECT
+from rigforge.paths import PROJECT
 from rigforge.tasks.parameters import JSON, MIRROR, OFFLINE, STACK
 
 
@@ -41,7 +41,7 @@ def reproduce(
     from rigforge.options import the_lock, the_mirrors, the_stack
     from rigforge.reproduce import artifacts
     from rigforge.reproduce import record as records
-    from rigforge.reproduce.twice import SITE, compare
+    from rigforge.reproduce.rebuild import SITE, compare
 
     mirrors = the_mirrors(mirror)
     wanted = the_stack(stack, mirrors, site=str(SITE), offline=offline)

@@ -39,7 +39,7 @@ def seed(
     Example: invoke seed --host gpu07 --stack debian-12
     """
     from rigforge import console
-    from rigforge.autoinstall.rendered import rendered
+    from rigforge.autoinstall.render import rendered
     from rigforge.autoinstall.seed_image import nocloud, write_files, write_volume
     from rigforge.options import the_lock, the_mirrors, the_stack
     from rigforge.stack.secrets import caution

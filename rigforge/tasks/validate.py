@@ -48,9 +48,9 @@ def validate(
     from rigforge.autoinstall.subiquity.accepted import RELEASES
     from rigforge.autoinstall.subiquity.boot import FIRMWARES
     from rigforge.autoinstall.subiquity.check import check
+    from rigforge.autoinstall.subiquity.delivery import WAYS
     from rigforge.autoinstall.subiquity.document import Finding
     from rigforge.autoinstall.subiquity.install_sources import ids
-    from rigforge.autoinstall.subiquity.way import WAYS
     from rigforge.installer.document import DocumentError, parse
 
     if release == "debian":

@@ -12,7 +12,7 @@ from invoke.context import Context
 
 from rigforge.cli import task
 from rigforge.errors import RigforgeError, UsageError
-from rigforge.state import PROJECT, home
+from rigforge.paths import PROJECT, home
 from rigforge.tasks.parameters import JSON, MIRROR, SITE, STACK
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import Any
 
 from rigforge import console, process
 from rigforge.autoinstall import seed_image
-from rigforge.autoinstall.rendered import rendered
+from rigforge.autoinstall.render import rendered
 from rigforge.errors import RigforgeError
 from rigforge.images.iso import extents, extract
 from rigforge.lock.model import Lock
@@ -75,7 +75,7 @@ def verify_iso(
     seed_image.write_volume(seed, files.cidata, _SEED_KIB)
     # The path of a socket may have 107 characters.
     with tempfile.TemporaryDirectory(prefix="rigforge-") as sockets:
-        machine = qemu.Machine(
+        machine = qemu.VirtualMachine(
             firmware=firmware,
             accelerator=qemu.accelerator(),
             iso=iso.absolute(),
@@ -141,7 +141,9 @@ def _flash(firmware: qemu.Firmware, stack: Stack, variables: Path) -> uefi.Flash
     return uefi.flash(True, variables, machine_owner_key=Path(certificate) if certificate else None)
 
 
-def _build(files: Files, machine: qemu.Machine, username: str, disk: int, timeout_minutes: int, sockets: Path) -> Watch:
+def _build(
+    files: Files, machine: qemu.VirtualMachine, username: str, disk: int, timeout_minutes: int, sockets: Path
+) -> Watch:
     """Runs Packer and returns what was seen. A failed test is no error here, anything else that fails is."""
     version = packer.version()
     port = free_port()
@@ -177,7 +179,7 @@ def _failure(project: Path, log: Path) -> process.CommandFailed | None:
     return None
 
 
-def _report(stack: str, machine: qemu.Machine, files: Files, watch: Watch) -> Report:
+def _report(stack: str, machine: qemu.VirtualMachine, files: Files, watch: Watch) -> Report:
     results = read_junit(files.results)
     return Report(
         stack=stack,

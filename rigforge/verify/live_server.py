@@ -172,7 +172,7 @@ def _pool(medium: _Medium) -> Iterator[str]:
         lowest = medium.extents.get(f"casper/{CANONICALS_LOWEST}")
         yield from pool.problems(
             tree,
-            pool.Medium(
+            pool.MediumPackages(
                 copy,
                 medium.extents.keys(),
                 medium.server.release,

@@ -17,7 +17,7 @@ from packaging.version import Version
 
 from rigforge import process
 from rigforge.errors import RigforgeError
-from rigforge.state import PROJECT
+from rigforge.paths import PROJECT
 
 TEMPLATES = PROJECT / "packer"
 

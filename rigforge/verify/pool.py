@@ -71,7 +71,7 @@ _URI = re.compile(r"^'file:([^']+)' ", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class Medium:
+class MediumPackages:
     """A medium of a release ("24.04"): a copy of its dists/, and the places of all its files.
 
     `sources` is what the file `SOURCES` of Canonical's lowest layer says, if it has one.
@@ -89,14 +89,14 @@ class Medium:
 
 
 @dataclass(frozen=True)
-class Wish:
+class Dependency:
     """Packages that the installer asks for together, and what for."""
 
     packages: tuple[str, ...]
     purpose: str
 
 
-def problems(tree: Path, medium: Medium, kernel: str, document: Mapping[str, Any]) -> Iterator[str]:
+def problems(tree: Path, medium: MediumPackages, kernel: str, document: Mapping[str, Any]) -> Iterator[str]:
     """Yields what will end an installation without a network, or leave a machine that does not start.
 
     `tree` has the files `OF_LAYERS` of the layers, `kernel` is the package of theirs, `document` the autoinstall
@@ -123,7 +123,7 @@ def problems(tree: Path, medium: Medium, kernel: str, document: Mapping[str, Any
 class Apt:
     """apt in the tree of the layers, with a medium as its only source."""
 
-    def __init__(self, tree: Path, medium: Medium) -> None:
+    def __init__(self, tree: Path, medium: MediumPackages) -> None:
         self._medium = medium
         for folder in ("var/lib/apt/lists/partial", "var/cache/apt/archives/partial", "etc/apt/preferences.d"):
             (tree / folder).mkdir(parents=True, exist_ok=True)
@@ -148,7 +148,7 @@ class Apt:
         elif done.returncode:
             yield f"apt cannot read the pool's index: {_first_error(said)}: {_AS_RELEASED}"
 
-    def install(self, wish: Wish) -> Iterator[str]:
+    def install(self, wish: Dependency) -> Iterator[str]:
         """Yields why packages cannot be installed."""
         what = f"{' '.join(wish.packages)} ({wish.purpose})"
         done = self._run("install", "--simulate", "--assume-yes", *wish.packages)
@@ -186,7 +186,7 @@ class Apt:
         return run(["apt-get", *words], env={"APT_CONFIG": str(self._configuration)}, check=False)
 
 
-def wishes(document: Mapping[str, Any], installed: Collection[str]) -> tuple[Wish, ...]:
+def wishes(document: Mapping[str, Any], installed: Collection[str]) -> tuple[Dependency, ...]:
     """Returns what the installer asks for with this document, where these packages are `installed`."""
     facts = tomllib.loads(Path(__file__).with_name("curtin.toml").read_text())
     kinds = {*facts["any"]["kinds"], *_kinds(document, facts["layouts"])}
@@ -197,7 +197,7 @@ def wishes(document: Mapping[str, Any], installed: Collection[str]) -> tuple[Wis
     missing["ssh.install-server"] = ["openssh-server"]
     if kernel := mapping(document.get("kernel")).get("package"):
         missing["kernel.package"] = [str(kernel)]
-    return tuple(Wish(tuple(names), purpose) for purpose, names in missing.items() if names)
+    return tuple(Dependency(tuple(names), purpose) for purpose, names in missing.items() if names)
 
 
 def _kinds(document: Mapping[str, Any], layouts: Mapping[str, list[str]]) -> set[str]:
@@ -225,7 +225,7 @@ def kernels(packages: Mapping[str, Mapping[str, str]], name: str) -> Iterator[st
         yield f"{name} does not provide linux-image, and so the installer makes no initramfs for it: {_UBUNTUS}"
 
 
-def sources(ours: str | None, medium: Medium) -> Iterator[str]:
+def sources(ours: str | None, medium: MediumPackages) -> Iterator[str]:
     """Yields what is wrong with the layers' file `SOURCES`, which is to be that of the medium."""
     if medium.sources is None and medium.release >= FIRST_WITH_SOURCES:
         yield f"Canonical's lowest layer has no {SOURCES}, with the key of the pool: {_AS_RELEASED}"

@@ -66,7 +66,7 @@ def cpu(accelerator: str) -> str:
 
 
 @dataclass(frozen=True)
-class Machine:
+class VirtualMachine:
     """A machine with one empty disk, an install medium, and a volume with its autoinstall document.
 
     What it says on its serial line goes into `serial_log`, and what is written to `serial_socket` is typed there.
@@ -90,7 +90,7 @@ def _path(path: Path) -> str:
     return str(path).replace(",", ",,")
 
 
-def arguments(machine: Machine) -> list[list[str]]:
+def arguments(machine: VirtualMachine) -> list[list[str]]:
     """Returns the machine as Packer's `qemuargs`: a list of options with their values.
 
     It is complete: Packer 1.6.6 drops its own drives and devices as soon as one is given. `{{ .SSHHostPort }}`
@@ -125,7 +125,7 @@ def arguments(machine: Machine) -> list[list[str]]:
     ]
 
 
-def _board(machine: Machine) -> list[list[str]]:
+def _board(machine: VirtualMachine) -> list[list[str]]:
     smm = ",smm=on" if machine.firmware == "secureboot" else ""
     return [["-machine", f"q35{smm}"], ["-accel", machine.accelerator], ["-cpu", cpu(machine.accelerator)]]
 
@@ -144,7 +144,7 @@ def _medium(firmware: Firmware, bootindex: int) -> list[list[str]]:
     ]
 
 
-def _flash(machine: Machine) -> list[list[str]]:
+def _flash(machine: VirtualMachine) -> list[list[str]]:
     if machine.flash is None:
         return []
     flash = [

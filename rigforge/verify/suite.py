@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from rigforge.state import PROJECT
+from rigforge.paths import PROJECT
 
 FOLDER = PROJECT / "image_tests"
 

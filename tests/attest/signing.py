@@ -103,9 +103,9 @@ def sums(*files: Path) -> dict[str, str]:
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
-def _layer(cache: Path, name: str) -> oci.Layer:
+def _layer(cache: Path, name: str) -> oci.HistoryLayer:
     with blob.create(cache / f"{name}.tar", "zstd") as tar:
         entry = tarfile.TarInfo(name)
         entry.size = len(name)
         tar.addfile(entry, io.BytesIO(name.encode()))
-    return oci.Layer(name, blob.get(cache / f"{name}.tar"))
+    return oci.HistoryLayer(name, blob.get(cache / f"{name}.tar"))

@@ -6,7 +6,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from rigforge.state import PROJECT
+from rigforge.paths import PROJECT
 from tests.attest import signing
 
 # A first line alone, as in tests of what is refused, is no key.

@@ -23,8 +23,8 @@ from rigforge.errors import RigforgeError
 from rigforge.images.description import IMAGES, needed
 from rigforge.layers.plan import Layer
 from rigforge.lock.model import read, to_text
+from rigforge.paths import PROJECT
 from rigforge.records.file import NOT_SHIPPED, LockedFile
-from rigforge.state import PROJECT
 
 ISO = Subject("rigforge-debian-12.iso", "iso")
 DEBIAN = Distribution("debian", "12")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rigforge.state import PROJECT
+from rigforge.paths import PROJECT
 from tests.attest.signing import PASSPHRASE, Pair
 
 RIGFORGE = (sys.executable, "-m", "rigforge.cli")

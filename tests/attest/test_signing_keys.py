@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rigforge import state
+from rigforge import paths
 from rigforge.attest.keys import PUBLIC_VARIABLE, SECRET_VARIABLE, passphrase, public_key, secret_key
 from rigforge.attest.minisign import PublicKey, SecretKey, sign, verify
 from rigforge.errors import RigforgeError
@@ -25,7 +25,7 @@ def bare_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def configure(text: str) -> Path:
-    config = state.config_file()
+    config = paths.config_file()
     config.parent.mkdir(parents=True, exist_ok=True)
     config.write_text(f"[signing]\n{text}\n")
     return config
@@ -88,7 +88,7 @@ def test_where_no_key_is_named_all_ways_to_name_one_are() -> None:
         with pytest.raises(RigforgeError, match=f"no {what} key given") as error:
             ask()
         assert option in error.value.hint and "RIGFORGE_" in error.value.hint
-        assert str(state.config_file()) in error.value.hint
+        assert str(paths.config_file()) in error.value.hint
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_a_key_that_cannot_be_read_is_told(tmp_path: Path) -> None:
 
 
 def test_a_secret_key_in_the_checkout_is_refused(keys: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(state, "PROJECT", tmp_path / "checkout")
+    monkeypatch.setattr(paths, "PROJECT", tmp_path / "checkout")
     inside = tmp_path / "checkout/out/my.key"
     inside.parent.mkdir(parents=True)
     inside.write_bytes(keys.secret.read_bytes())

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from rigforge.compat.answer import Answer
 from rigforge.compat.conflict import conflict
 from rigforge.compat.reasons import reasons
+from rigforge.compat.solution import Solution
 from tests.compat.asking import BOOKWORM, NOBLE, TRIXIE, ask, short
 
 LAST_FOR_OLD = "native 580 proprietary 12.6.77 2.14.1+cu126"
@@ -254,7 +254,7 @@ def test_the_reason_for_what_is_impossible_takes_no_longer() -> None:
     assert min(_seconds_told(found) for _ in range(3)) < 0.2
 
 
-def _seconds_told(found: Answer) -> float:
+def _seconds_told(found: Solution) -> float:
     start = time.process_time()
     conflict(found)
     return time.process_time() - start

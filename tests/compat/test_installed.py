@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from rigforge.compat.code import targets
 from rigforge.compat.diagnosis import Finding, diagnose
 from rigforge.compat.gpu import find
+from rigforge.compat.gpu_code import targets
 from rigforge.compat.machine import Loaded, Machine
 from rigforge.compat.pytorch import Pytorch
 

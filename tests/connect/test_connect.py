@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import pytest
 from gpubox import Machine
 
-from rigforge.state import PROJECT
+from rigforge.paths import PROJECT
 from rigforge.verify.iso import free_port
 
 TASK = (sys.executable, "-m", "rigforge.cli", "connect")

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from rigforge.state import PROJECT
+from rigforge.paths import PROJECT
 
 #: Modules of Python's library that Windows lacks (docs.python.org, "Availability: not Windows").
 UNIX = ("crypt", "fcntl", "grp", "posix", "pty", "pwd", "resource", "spwd", "syslog", "termios", "tty")
@@ -49,7 +49,7 @@ def test_alone_it_needs_pythons_own_library_only() -> None:
 
 
 def test_the_program_for_the_machine_needs_pythons_own_library_only() -> None:
-    program = (PROJECT / "rigforge/connect/on_machine.py").read_text(encoding="utf-8")
+    program = (PROJECT / "rigforge/connect/remote_agent.py").read_text(encoding="utf-8")
     imported = {
         line.split()[1].partition(".")[0] for line in program.splitlines() if line.startswith(("import", "from"))
     }

@@ -6,7 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
-from rigforge.state import PROJECT
+from rigforge.paths import PROJECT
 
 FILES = PROJECT / "dockerfiles/files"
 

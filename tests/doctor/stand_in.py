@@ -1,4 +1,4 @@
-"""Stands in for a Python with PyTorch on a machine with GPUs: speaks as rigforge/doctor/load/worker.py does.
+"""Stands in for a Python with PyTorch on a machine with GPUs: speaks as rigforge/doctor/workload/worker.py does.
 
 $STAND_IN has what goes wrong, by the GPU's UUID. It trains as fast as the mock's power limit allows, which it reads in
 the files beside it: a Python that root starts gets none of root's environment.

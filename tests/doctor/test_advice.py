@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from rigforge.doctor.tune.advice import advice, scatter, setting_of
-from rigforge.doctor.tune.setting import Setting
+from rigforge.doctor.tune.setting import TuneSetting
 from rigforge.doctor.tune.sweep import Point
 
 
 def point(limit: int, watts: float, speed: float, clock: float, held: str = "the power limit") -> Point:
-    return Point(Setting("power", limit), watts, speed, clock, 70, held)
+    return Point(TuneSetting("power", limit), watts, speed, clock, 70, held)
 
 
 HELD_BY_POWER = [
@@ -23,7 +23,7 @@ NEVER_HELD = [point(450, 300.4, 100, 2700, ""), point(600, 300.1, 100.2, 2700, "
 def test_more_power_helps_a_card_that_its_limit_holds() -> None:
     found = advice(HELD_BY_POWER, 0.95)
     assert found is not None
-    assert setting_of(found, 450) == Setting("power", 360)
+    assert setting_of(found, 450) == TuneSetting("power", 360)
     assert "At 450 W it trains 100 sequences a second and draws 448 W; the power limit holds" in found.words[0]
     assert found.words[2].startswith("More power helps: at 600 W, its highest limit, the speed changes by 8.0 %")
     # 8 % less clock cost 4 %.
@@ -41,7 +41,7 @@ def test_more_power_does_not_help_a_card_that_does_not_use_it() -> None:
 def test_a_limit_below_the_default_is_applied_even_where_it_is_the_highest_tried() -> None:
     found = advice([point(300, 299, 90, 2000), point(270, 269, 80, 1900)], 0.95)
     assert found is not None
-    assert setting_of(found, 450) == Setting("power", 300)
+    assert setting_of(found, 450) == TuneSetting("power", 300)
     assert "More power was not tried" in found.words[2]
 
 

@@ -14,7 +14,7 @@ import machines
 import pytest
 from machines import Start, uuid
 
-from rigforge.state import PROJECT
+from rigforge.paths import PROJECT
 
 #: A GPU at full load.
 BUSY = {"temperature": 71, "utilisation": 100, "draw": 440_000, "reasons": "0x4"}

@@ -11,17 +11,17 @@ import machines
 import pytest
 from machines import Examine, write
 
-from rigforge.doctor import remember, remembered
+from rigforge.doctor import card_inventory, record_cards
 from rigforge.doctor.errors import DoctorError
 from rigforge.doctor.machine import Machine
-from rigforge.doctor.nvml import Gpu, Nvml
+from rigforge.doctor.nvml import Nvml, NvmlGpu
 
-MEMORY = remembered.FILE
+MEMORY = card_inventory.FILE
 
 
 def gpus(*numbers: int) -> Nvml:
     """What the driver says of cards, by their number; each is in the slot of its number."""
-    told = (Gpu(number, "RTX 4090", machines.address(number), machines.uuid(number)) for number in numbers)
+    told = (NvmlGpu(number, "RTX 4090", machines.address(number), machines.uuid(number)) for number in numbers)
     return Nvml(gpus=tuple(told))
 
 
@@ -29,7 +29,7 @@ def gpus(*numbers: int) -> Nvml:
 def rig(root: Path) -> Path:
     """A machine with two cards, which it remembers."""
     machines.machine(root, 2)
-    assert remember.main(["--first"], Machine(gpus(0, 1), root)) == 0
+    assert record_cards.main(["--first"], Machine(gpus(0, 1), root)) == 0
     return root
 
 
@@ -62,24 +62,24 @@ def test_a_card_that_is_gone_is_a_failure_with_an_empty_log(rig: Path, examine: 
 
 def test_a_machine_without_a_card_remembers_nothing(root: Path, examine: Examine) -> None:
     machines.machine(root, 0)
-    assert remember.main(["--first"], Machine(Nvml(), root)) == 0
+    assert record_cards.main(["--first"], Machine(Nvml(), root)) == 0
     assert not (root / MEMORY).exists()
     with pytest.raises(DoctorError, match="none is never remembered"):
-        remember.main([], Machine(Nvml(), root))
+        record_cards.main([], Machine(Nvml(), root))
     assert said(examine, machines.answers(0))[0] == "n/a"
 
 
 def test_the_first_start_is_the_one_that_counts(rig: Path) -> None:
     before = (rig / MEMORY).read_text()
     take_out(rig, 1)
-    assert remember.main(["--first"], Machine(gpus(0), rig)) == 0
+    assert record_cards.main(["--first"], Machine(gpus(0), rig)) == 0
     assert (rig / MEMORY).read_text() == before
 
 
 def test_a_first_start_without_the_driver_learns_the_uuids_later(root: Path) -> None:
     machines.machine(root, 2)
     for nvml in (Nvml(), gpus(0, 1)):
-        remember.main(["--first"], Machine(nvml, root))
+        record_cards.main(["--first"], Machine(nvml, root))
     cards = json.loads((root / MEMORY).read_text())["cards"]
     assert [card["uuid"] for card in cards] == [machines.uuid(0), machines.uuid(1)]
 
@@ -91,8 +91,8 @@ def test_a_card_in_the_place_of_another_is_said_until_it_is_accepted(
     status, measured, fix = said(examine, told)
     assert (status, fix) == ("warning", "sudo rigforge-doctor remember, if you put it there")
     assert machines.uuid(1) in measured and machines.uuid(7) in measured
-    exchanged = Gpu(1, "RTX 4090", machines.address(1), machines.uuid(7))
-    remember.main([], Machine(Nvml(gpus=(*gpus(0).gpus, exchanged)), rig))
+    exchanged = NvmlGpu(1, "RTX 4090", machines.address(1), machines.uuid(7))
+    record_cards.main([], Machine(Nvml(gpus=(*gpus(0).gpus, exchanged)), rig))
     assert f"{machines.uuid(7)}, ×16, new" in capsys.readouterr().out
     assert said(examine, told)[0] == "ok"
 
@@ -124,8 +124,8 @@ def test_a_card_in_another_slot_is_the_same_card(rig: Path, examine: Examine) ->
 def test_a_card_that_may_leave_is_no_failure(root: Path, examine: Examine, file: str, text: str) -> None:
     machines.machine(root, 2)
     write(root / file, f"{text}\n")
-    write(root / remembered.EXPECTED, f"{remembered.EXPECT}=2\n")
-    remember.main(["--first"], Machine(gpus(0, 1), root))
+    write(root / card_inventory.EXPECTED, f"{card_inventory.EXPECT}=2\n")
+    record_cards.main(["--first"], Machine(gpus(0, 1), root))
     take_out(root, 1)
     status, measured, _ = said(examine, machines.answers(1))
     assert (status, "is away, as it may be" in measured) == ("ok", True), measured
@@ -138,7 +138,7 @@ def test_the_stack_says_how_many(
     root: Path, healthy: Callable[[int], str], examine: Examine, expect: int, there: int, status: str
 ) -> None:
     told = healthy(there)
-    write(root / remembered.EXPECTED, f"{remembered.EXPECT}={expect}\n")
+    write(root / card_inventory.EXPECTED, f"{card_inventory.EXPECT}={expect}\n")
     found, measured, _ = said(examine, told)
     assert (found, f"{there} on the bus" in measured) == (status, True), measured
 
@@ -165,7 +165,7 @@ def test_a_list_that_cannot_be_read_is_one_finding_and_remember_writes_it_anew(
     status, measured, fix = said(examine, machines.answers(2))
     assert (status, fix) == ("warning", "sudo rigforge-doctor remember writes it anew")
     assert measured.startswith("/var/lib/rigforge/cards.json cannot be read: ")
-    remember.main([], Machine(gpus(0, 1), rig))
+    record_cards.main([], Machine(gpus(0, 1), rig))
     assert said(examine, machines.answers(2))[0] == "ok"
 
 
@@ -174,7 +174,7 @@ def test_what_another_machine_remembered_says_nothing_of_this_one(rig: Path, exa
     write(rig / "etc/machine-id", "0123456789abcdef0123456789abcdef\n")
     take_out(rig, 1)
     assert said(examine, machines.answers(1))[0] == "n/a"
-    remember.main(["--first"], Machine(gpus(0), rig))
+    record_cards.main(["--first"], Machine(gpus(0), rig))
     assert "1 on the bus, all that were there" in said(examine, machines.answers(1))[1]
     assert "0123456789abcdef" not in (rig / MEMORY).read_text()
 
@@ -192,12 +192,12 @@ def test_a_memory_that_cannot_be_written_is_one_line(root: Path) -> None:
     machines.machine(root, 2)
     write(root / "var/lib/rigforge", "no folder")
     with pytest.raises(DoctorError) as complaint:
-        remember.main([], Machine(gpus(0, 1), root))
+        record_cards.main([], Machine(gpus(0, 1), root))
     assert complaint.value.hint == "sudo rigforge-doctor remember"
 
 
 def test_no_half_a_list_is_ever_there(rig: Path) -> None:
-    remember.main([], Machine(gpus(0, 1), rig))
+    record_cards.main([], Machine(gpus(0, 1), rig))
     assert [path.name for path in (rig / MEMORY).parent.iterdir()] == ["cards.json"]
     assert (rig / MEMORY).stat().st_mode & 0o777 == 0o644
     assert subprocess.run(["grep", "-c", "GPU-", rig / MEMORY], stdout=subprocess.PIPE).stdout == b"2\n"

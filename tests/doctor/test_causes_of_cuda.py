@@ -15,7 +15,7 @@ from machines import DRIVER, Examine, program, write
 from rigforge.compat.interpreter import NOBODY, Person
 from rigforge.doctor.checks import device_files, uvm, visible
 from rigforge.doctor.machine import Machine
-from rigforge.doctor.nvml import Gpu, Nvml
+from rigforge.doctor.nvml import Nvml, NvmlGpu
 
 Look = Callable[..., dict[str, Any]]
 
@@ -42,7 +42,7 @@ def look(examine: Examine, root: Path) -> Look:
 
 def machine(root: Path, gpus: int = 2, **environment: str) -> Machine:
     machines.machine(root, gpus)
-    nvml = Nvml(gpus=tuple(Gpu(index, uuid=machines.uuid(index)) for index in range(gpus)))
+    nvml = Nvml(gpus=tuple(NvmlGpu(index, uuid=machines.uuid(index)) for index in range(gpus)))
     return Machine(nvml, root, f"{root}/bin", environment)
 
 

@@ -16,7 +16,7 @@ from machines import answers
 from PyInstaller.archive.readers import CArchiveReader
 
 from rigforge.doctor.build import PROGRAM, build
-from rigforge.state import PROJECT
+from rigforge.paths import PROJECT
 
 pytestmark = pytest.mark.build
 

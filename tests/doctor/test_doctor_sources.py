@@ -11,7 +11,7 @@ from rigforge import closure
 from rigforge.doctor.build import MODULES
 
 #: What packs the program, and what Pythons of others run.
-UNPACKED = {*closure.files("rigforge.doctor.build", "rigforge.compat.probe", "rigforge.doctor.load.worker")}
+UNPACKED = {*closure.files("rigforge.doctor.build", "rigforge.compat.probe", "rigforge.doctor.workload.worker")}
 
 #: Imports the whole program but what only the builder runs.
 _EVERYTHING = """

@@ -13,7 +13,7 @@ import machines
 import pytest
 from machines import Examine, program, write
 
-from rigforge.state import PROJECT
+from rigforge.paths import PROJECT
 
 
 @pytest.mark.parametrize("gpus", [1, 2, 4, 8])

@@ -15,7 +15,7 @@ import machines
 import pytest
 from machines import Start, uuid
 
-from rigforge.state import PROJECT
+from rigforge.paths import PROJECT
 
 GPU = {"draw": 440_000, "utilisation": 100, "temperature": 71, "reasons": "0x4"}
 QUICK = ("tune", "--seconds", "0.6", "--json")

@@ -16,10 +16,10 @@ import requests
 
 from rigforge import console
 from rigforge.lock.model import check, read
+from rigforge.paths import PROJECT, home
 from rigforge.records.file import LockedFile
 from rigforge.sources.mirrors import TIMEOUT, FileGoneError, Mirrors, locate
 from rigforge.stack.load import load
-from rigforge.state import PROJECT, home
 from rigforge.store.store import Store
 
 OUT = PROJECT / "out" / "test"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rigforge.autoinstall import seed_image
-from rigforge.autoinstall.rendered import rendered
+from rigforge.autoinstall.render import rendered
 from rigforge.lock.model import read
 from rigforge.stack.load import load
 from rigforge.verify import qemu, serial
@@ -113,7 +113,7 @@ class Rig:
         shutil.copy(other.files.disk, self.files.disk)
 
     def _arguments(self, drive: str, device: str) -> Sequence[str]:
-        machine = qemu.Machine(
+        machine = qemu.VirtualMachine(
             firmware="bios",
             accelerator=qemu.accelerator(),
             iso=self.iso,

@@ -11,9 +11,9 @@ import pytest
 from chain import OUT, rigforge, usable
 
 from rigforge.lock.model import read
+from rigforge.paths import home
 from rigforge.sources.mirrors import Mirrors
 from rigforge.stack.load import load
-from rigforge.state import home
 from rigforge.store.store import Store
 from rigforge.verify import driver
 

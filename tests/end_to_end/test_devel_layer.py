@@ -13,8 +13,8 @@ from rigforge.layers.build import Cache
 from rigforge.layers.plan import plan
 from rigforge.layers.root import Root, interfaces, overlay
 from rigforge.lock.model import read
+from rigforge.paths import home
 from rigforge.stack.load import load
-from rigforge.state import home
 
 pytestmark = pytest.mark.full
 

@@ -18,8 +18,8 @@ from rigforge.layers.build import Cache
 from rigforge.layers.plan import plan
 from rigforge.lock.model import read
 from rigforge.machine import libraries
+from rigforge.paths import home
 from rigforge.stack.load import load
-from rigforge.state import home
 from rigforge.store.store import Store
 
 pytestmark = pytest.mark.full

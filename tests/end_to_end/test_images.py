@@ -22,7 +22,7 @@ from rigforge.doctor.machine import Machine
 from rigforge.doctor.nvml import Nvml
 from rigforge.images import blob
 from rigforge.images.oci import read_blob, read_index
-from rigforge.state import PROJECT, home
+from rigforge.paths import PROJECT, home
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("daemon")]
 

@@ -11,7 +11,7 @@ from chain import OUT, rigforge, usable
 
 from rigforge import console
 from rigforge.reproduce import artifacts, record
-from rigforge.reproduce.twice import SITE
+from rigforge.reproduce.rebuild import SITE
 from rigforge.stack.load import load
 from rigforge.stack.model import Stack
 

@@ -13,7 +13,7 @@ from threading import Event, Thread
 import pytest
 from chain import Figure, Medium, make, rigforge
 
-from rigforge.state import home
+from rigforge.paths import home
 
 pytestmark = pytest.mark.boot
 

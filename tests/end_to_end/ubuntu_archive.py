@@ -14,12 +14,12 @@ from types import MappingProxyType
 from debian.deb822 import Deb822
 
 from rigforge.distributions import ubuntu
-from rigforge.lock import debs, target
+from rigforge.lock import debs, platform
 from rigforge.lock.model import Lock
+from rigforge.paths import home
 from rigforge.sources import apt
 from rigforge.sources.mirrors import Mirrors
 from rigforge.stack.model import Stack
-from rigforge.state import home
 from rigforge.store.store import Store
 from tests.images import live_server_pool
 from tests.images.live_server_medium import OS_RELEASE
@@ -63,7 +63,7 @@ def debian(stack: Stack, lock: Lock, folder: Path) -> Debian:
         apt.Archive(each.mirror, mirrors.url(each.mirror), each.suite, each.components, stack.keyring(each))
         for each in stack.archives
     ]
-    named = {file.name for file in lock.files if file.kind == "deb" and not target.KERNEL.fullmatch(file.name)}
+    named = {file.name for file in lock.files if file.kind == "deb" and not platform.KERNEL.fullmatch(file.name)}
     named |= {stack.kernel.package, *ubuntu.BOOT, *ubuntu.INSTALLER, *live_server_pool.IN_THE_MINIMAL_LAYER}
     minimal = (*apt.MINIMAL, *stack.packages.base, *live_server_pool.IN_THE_MINIMAL_LAYER)
     with apt.private_root("amd64", archives) as root:
@@ -80,7 +80,7 @@ def debian(stack: Stack, lock: Lock, folder: Path) -> Debian:
         packages[file.name] = folder / file.basename
         if not packages[file.name].exists():
             packages[file.name].symlink_to(store.path(file.sha256))
-    (kernel,) = (name for name in packages if target.KERNEL.fullmatch(name))
+    (kernel,) = (name for name in packages if platform.KERNEL.fullmatch(name))
     (folder / "ubuntu").mkdir()
     packages[kernel] = changed(packages[kernel], folder / "ubuntu", Provides="linux-image")
     return Debian(packages, tuple(packages[name] for name in sorted(pool)), kernel.removeprefix("linux-image-"))

@@ -15,7 +15,7 @@ from rigforge.engine.find import Engine
 from rigforge.engine.load import load
 from rigforge.errors import RigforgeError
 from rigforge.images import blob
-from rigforge.images.oci import Image, Layer
+from rigforge.images.oci import HistoryLayer, Image
 
 Install = Callable[[str, str], Path]
 
@@ -28,7 +28,7 @@ def image(tmp_path: Path) -> Image:
         tar.addfile(tarfile.TarInfo("file"))
     made = blob.find(tmp_path / "layer.tar")
     assert made
-    return Image((Layer("base", made),), {}, 0)
+    return Image((HistoryLayer("base", made),), {}, 0)
 
 
 def test_docker_gets_the_image_under_its_name(image: Image, socket: Path, tmp_path: Path) -> None:

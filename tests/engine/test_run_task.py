@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from docker_daemon import answering
 
-from rigforge.state import PROJECT
+from rigforge.paths import PROJECT
 
 RIGFORGE = (sys.executable, "-m", "rigforge.cli")
 INVOKE = (sys.executable, "-m", "invoke", "--search-root", str(PROJECT))

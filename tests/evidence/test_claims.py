@@ -9,8 +9,8 @@ import pytest
 
 from rigforge.errors import RigforgeError
 from rigforge.evidence import record, table
-from rigforge.evidence.record import Case, Machine, Record
-from rigforge.state import PROJECT
+from rigforge.evidence.record import Case, Host, Record
+from rigforge.paths import PROJECT
 
 PARTS = """
 [machine-bios]
@@ -33,7 +33,7 @@ by_hand = "twice"
 not_run = ""
 """
 
-BIOS = Record("machine-bios", 40 * "a", "2026-12-01", Machine(2, 8.0, False), 9.5, 4.0, (Case("t", "passed", 9.0, {}),))
+BIOS = Record("machine-bios", 40 * "a", "2026-12-01", Host(2, 8.0, False), 9.5, 4.0, (Case("t", "passed", 9.0, {}),))
 UEFI = replace(BIOS, part="machine-uefi", date="2026-12-02")
 FAILED = replace(UEFI, cases=(Case("t", "passed", 1.0, {}), Case("u", "failed", 1.0, {})))
 

@@ -11,7 +11,7 @@ import pytest
 
 from rigforge.errors import UsageError
 from rigforge.evidence import parts, table
-from rigforge.state import PROJECT
+from rigforge.paths import PROJECT
 
 TESTS = PROJECT / "tests"
 MARK = re.compile(r"\bmark\.(?:build|boot|docker|full)\b")

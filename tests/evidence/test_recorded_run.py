@@ -14,7 +14,7 @@ import pytest
 
 from rigforge.errors import RigforgeError
 from rigforge.evidence import parts, record
-from rigforge.state import PROJECT
+from rigforge.paths import PROJECT
 
 TESTS = """
 import pytest

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rigforge.compat.tables import tables
-from rigforge.facts import seen
+from rigforge.facts import snapshot
 from rigforge.facts.compare import differences
 
 PYPI = ("pypi", "facts")
@@ -17,12 +17,12 @@ UBUNTU = ("archive ubuntu noble", "facts", "drivers")
 
 def told(*path: str, **changes: Any) -> list[tuple[str, str]]:
     """Returns kind and text of what is told of one place where its facts are changed so."""
-    place = copy.deepcopy(seen.load()[path[0]])
+    place = copy.deepcopy(snapshot.load()[path[0]])
     at = {path[0]: place}
     for name in path:
         at = at[name]
     at.update(changes)
-    found = differences(tables(), {path[0]: place}, seen.places())
+    found = differences(tables(), {path[0]: place}, snapshot.places())
     return [(each.kind, str(each)) for each in found]
 
 
@@ -30,7 +30,7 @@ def test_a_new_pytorch_and_one_that_pins_something_else() -> None:
     wheel = {"cuda": "13.5.0", "cudnn": "9.28.1.4", "nccl": "2.32.3", "python": ["3.12"]}
     found = told(*PYPI, "torch", **{"2.16.0": wheel})
     assert ("new", "pytorch: PyTorch 2.16.0: on PyPI, with CUDA 13.5.0") in found
-    older = {**seen.load()["pypi"]["facts"]["torch"]["2.15.0"], "cudnn": "9.27.0.1"}
+    older = {**snapshot.load()["pypi"]["facts"]["torch"]["2.15.0"], "cudnn": "9.27.0.1"}
     found = told(*PYPI, "torch", **{"2.15.0": older})
     assert (
         "disagrees",
@@ -39,9 +39,9 @@ def test_a_new_pytorch_and_one_that_pins_something_else() -> None:
 
 
 def test_a_pytorch_that_is_not_there_any_more() -> None:
-    place = copy.deepcopy(seen.load()["pypi"])
+    place = copy.deepcopy(snapshot.load()["pypi"])
     del place["facts"]["torch"]["2.4.1"]
-    found = differences(tables(), {"pypi": place}, seen.places())
+    found = differences(tables(), {"pypi": place}, snapshot.places())
     assert "pytorch: PyTorch 2.4.1: it is not on PyPI" in [str(each) for each in found if each.kind == "disagrees"]
 
 
@@ -78,9 +78,9 @@ def test_a_card_of_another_chip_than_the_table_has_it() -> None:
 
 
 def test_drivers_that_an_archive_has_and_those_it_has_not() -> None:
-    place = copy.deepcopy(seen.load()[UBUNTU[0]])
+    place = copy.deepcopy(snapshot.load()[UBUNTU[0]])
     place["facts"]["drivers"] = ["580.999.01", "625.10.02"]
-    found = {str(each): each.kind for each in differences(tables(), {UBUNTU[0]: place}, seen.places())}
+    found = {str(each): each.kind for each in differences(tables(), {UBUNTU[0]: place}, snapshot.places())}
     assert found["drivers: driver 580.999.01: in ubuntu noble"] == "new"
     assert found["drivers: driver 580.178.04: it is not in ubuntu noble"] == "disagrees"
     assert found["drivers: branch 580: the table's latest is 580.178.04, ubuntu noble has 580.999.01"] == "disagrees"
@@ -93,7 +93,7 @@ def test_what_nvidia_publishes() -> None:
         "nvidia branches": {"asked": "2026-11-30", "facts": {"branches": branches}},
         "nvidia toolkits": {"asked": "2026-11-30", "facts": {"toolkits": {"13.0.3": {"runtime": "13.0.97"}}}},
     }
-    found = differences(tables(), published, seen.places())
+    found = differences(tables(), published, snapshot.places())
     assert {(each.kind, each.what) for each in found} == {
         ("disagrees", "branch 580"),
         ("new", "branch 625"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rigforge.facts import pci_ids, seen
+from rigforge.facts import pci_ids, snapshot
 
 LIST = """\
 #
@@ -25,7 +25,7 @@ LIST = """\
 
 
 def cards() -> dict[str, pci_ids.Listed]:
-    place = seen.places()["pci-ids"]
+    place = snapshot.places()["pci-ids"]
     return pci_ids.cards(LIST, place["vendor"], place["no_card"])
 
 

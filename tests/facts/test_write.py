@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from rigforge.compat.tables import tables
-from rigforge.facts import seen
+from rigforge.facts import snapshot
 from rigforge.facts.write import write_all
 
 TODAY = date(2027, 1, 15)
@@ -37,14 +37,14 @@ def table(folder: Path, name: str) -> dict[str, Any]:
 
 def test_of_what_was_seen_already_nothing_is_written(folder: Path) -> None:
     before = {file.name: tomllib.loads(file.read_text()) for file in folder.glob("*.toml")}
-    assert written(folder, seen.load()) == []
+    assert written(folder, snapshot.load()) == []
     after = {file.name: tomllib.loads(file.read_text()) for file in folder.glob("*.toml")}
     before["chips.toml"]["as_of"] = TODAY  # it is the day of the list that was read
     assert after == before
 
 
 def test_a_new_pytorch_and_a_new_update_of_cuda_get_rows_with_their_sources(folder: Path) -> None:
-    observed = {"pypi": copy.deepcopy(seen.load()["pypi"])}
+    observed = {"pypi": copy.deepcopy(snapshot.load()["pypi"])}
     wheel = {"cuda": "13.5.1", "cudnn": "9.28.1.4", "nccl": "2.32.3", "python": ["3.12", "3.13"]}
     observed["pypi"]["facts"]["torch"]["2.16.0"] = wheel
     observed["pypi"]["facts"]["toolkit"] |= {"13.5.1": "13.5.37", "14.0.0": "14.0.1"}
@@ -64,7 +64,7 @@ def test_a_new_pytorch_and_a_new_update_of_cuda_get_rows_with_their_sources(fold
 
 
 def test_a_new_card_goes_to_its_chip_and_its_name_cannot_end_the_string(folder: Path) -> None:
-    observed = {"pci-ids": copy.deepcopy(seen.load()["pci-ids"])}
+    observed = {"pci-ids": copy.deepcopy(snapshot.load()["pci-ids"])}
     observed["pci-ids"]["facts"]["cards"] |= {"fffe": 'GB203 [RTX "6"\\\x07]', "ffff": "GX100 [Next]"}
     observed["pci-ids"]["facts"]["version"] = "2027.01.10"
     assert written(folder, observed) == ["chips.toml: 1 cards"]

@@ -14,26 +14,28 @@ from rigforge.attest.sbom import Distribution
 from rigforge.autoinstall.subiquity import install_sources
 from rigforge.autoinstall.subiquity.boot import FIRMWARES
 from rigforge.autoinstall.subiquity.check import check
-from rigforge.compat import gpu, machine, wishes
+from rigforge.compat import constraints, gpu, machine
 from rigforge.connect import tunnel
 from rigforge.doctor import checks
-from rigforge.doctor.machine import Answer, Machine
+from rigforge.doctor.machine import CommandResult, Machine
 from rigforge.doctor.nvml import Nvml
 from rigforge.foreign import path_of
 from rigforge.images import oci
 from rigforge.installer import document, seed
 from rigforge.lock import model
+from rigforge.paths import PROJECT
 from rigforge.plain import plain, within
 from rigforge.records import checksums
 from rigforge.redact import redacted
 from rigforge.report import measure, results, verification
 from rigforge.reproduce import record
-from rigforge.sources import configured, mirrors
+from rigforge.sources import host_config, mirrors
 from rigforge.stack.load import load
-from rigforge.state import PROJECT
 from rigforge.verify import report
 
 Read = Callable[[bytes], object]
+
+COMPONENTS: tuple[constraints.Component, ...] = ("driver", "cuda", "pytorch", "python")
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,8 @@ def told(text: str) -> object:
     """The checks of the doctor, on a machine whose programs and files all say `text`."""
 
     class Told(Machine):
-        def ask(self, *argv: str, seconds: float = 0) -> Answer | None:
-            return Answer(len(text) % 2, text, text[::-1])
+        def ask(self, *argv: str, seconds: float = 0) -> CommandResult | None:
+            return CommandResult(len(text) % 2, text, text[::-1])
 
         def has(self, program: str) -> bool:
             return True
@@ -173,23 +175,23 @@ PARSERS = {
         ],
     ),
     "sources.list": Parser(
-        of_file("sources.list", lambda folder: list(configured.apt_uris(folder))),
+        of_file("sources.list", lambda folder: list(host_config.apt_uris(folder))),
         [b"deb [signed-by=/x] http://h/debian bookworm main\n"],
     ),
     "deb822 sources": Parser(
-        of_file("sources.list.d/a.sources", lambda folder: list(configured.apt_uris(folder))),
+        of_file("sources.list.d/a.sources", lambda folder: list(host_config.apt_uris(folder))),
         [b"Types: deb\nURIs: http://h/debian\nSuites: bookworm\nComponents: main\nEnabled: yes\n"],
     ),
     "uv.toml": Parser(
-        of_file("etc/uv/uv.toml", lambda folder: configured.python_index({"HOME": "/nonexistent"}, folder)),
+        of_file("etc/uv/uv.toml", lambda folder: host_config.python_index({"HOME": "/nonexistent"}, folder)),
         [b'[[index]]\nurl = "http://h/simple"\ndefault = true\n'],
     ),
     "pip.conf": Parser(
-        of_file("etc/pip.conf", lambda folder: configured.python_index({"HOME": "/nonexistent"}, folder)),
+        of_file("etc/pip.conf", lambda folder: host_config.python_index({"HOME": "/nonexistent"}, folder)),
         [b"[global]\nindex-url = http://h/simple\n"],
     ),
     "condarc": Parser(
-        of_file(".condarc", lambda folder: configured.conda_channel("conda-forge", {"HOME": str(folder)}, folder)),
+        of_file(".condarc", lambda folder: host_config.conda_channel("conda-forge", {"HOME": str(folder)}, folder)),
         [b"channel_alias: http://h\ncustom_channels: {conda-forge: http://h}\n"],
     ),
     "URL": Parser(of_text(mirrors.without_credentials), [b"http://ada:secret@h:80/debian?x#y"]),
@@ -224,7 +226,11 @@ PARSERS = {
     ),
     "card": Parser(of_text(gpu.find), [b"RTX 4090", b"10de:2684", b"mine=8.9", b"sm_90"]),
     "wish": Parser(
-        of_text(lambda text: [wishes.wish(component, text) for component in ("driver", "cuda", "pytorch", "python")]),
+        of_text(
+            lambda text: [
+                constraints.parse_constraint(component, text) for component in ("driver", "cuda", "pytorch", "python")
+            ]
+        ),
         [b"580", b">=550,<580", b"2.7.1+cu128", b"lts", b"3.12"],
     ),
     "answer of a machine": Parser(

@@ -17,7 +17,7 @@ from rigforge.images import archive, blob, oci
 EPOCH = 1_700_000_000
 
 
-def layer(folder: Path, name: str, compression: str = "zstd") -> oci.Layer:
+def layer(folder: Path, name: str, compression: str = "zstd") -> oci.HistoryLayer:
     folder.mkdir(exist_ok=True)
     with blob.create(folder / f"{name}.tar", compression) as tar:
         entry = tarfile.TarInfo(name)
@@ -25,7 +25,7 @@ def layer(folder: Path, name: str, compression: str = "zstd") -> oci.Layer:
         tar.addfile(entry, io.BytesIO(name.encode()))
     made = blob.find(folder / f"{name}.tar")
     assert made
-    return oci.Layer(f"rigforge layer {name}", made)
+    return oci.HistoryLayer(f"rigforge layer {name}", made)
 
 
 def image(folder: Path, *names: str) -> oci.Image:

@@ -13,7 +13,7 @@ from namespaces import in_own_namespace
 
 from rigforge.installer import copy as module
 from rigforge.installer.copy import (
-    Layer,
+    MediumLayer,
     Notes,
     compare,
     copy,
@@ -47,13 +47,13 @@ def opaque(folder: Path) -> None:
         os.setxattr(folder, "user.overlay.opaque", b"y")
 
 
-def squashed(folder: Path) -> Layer:
+def squashed(folder: Path) -> MediumLayer:
     """Returns the folder as a layer. The folder stands for the mounted file, which needs a loop device."""
     file = folder.with_suffix(".squashfs")
     for path in [*folder.rglob("*"), folder]:
         os.utime(path, (LONG_AGO, LONG_AGO), follow_symlinks=False)
     subprocess.run(["mksquashfs", folder, file, "-noappend", "-quiet", "-no-progress"], check=True, capture_output=True)
-    return Layer(file, folder)
+    return MediumLayer(file, folder)
 
 
 def base(root: Path) -> Path:
@@ -85,7 +85,7 @@ def host(root: Path) -> Path:
     return root
 
 
-def in_overlay(layers: list[Layer], where: Path) -> Path:
+def in_overlay(layers: list[MediumLayer], where: Path) -> Path:
     """Mounts what the live system shows, by whichever attributes `opaque` could set."""
     where.mkdir()
     [name] = os.listxattr(layers[-1].mount / "share/replaced")
@@ -140,8 +140,8 @@ def test_an_absolute_link_in_a_lower_layer_does_not_lead_out_of_the_target(tmp_p
 
 @in_own_namespace
 def test_the_union_of_one_layer_is_that_layer_and_of_two_their_overlay(tmp_path: Path) -> None:
-    one = Layer(tmp_path / "1.squashfs", write(tmp_path, "1/a").parent)
-    two = Layer(tmp_path / "2.squashfs", write(tmp_path, "2/b").parent)
+    one = MediumLayer(tmp_path / "1.squashfs", write(tmp_path, "1/a").parent)
+    two = MediumLayer(tmp_path / "2.squashfs", write(tmp_path, "2/b").parent)
     with union([one], tmp_path) as source:
         assert source == one.mount
     with union([one, two], tmp_path) as source:

@@ -11,7 +11,7 @@ from documents import document
 
 from rigforge.installer import install
 from rigforge.installer.errors import InstallError
-from rigforge.installer.install import Medium, log_end, read_medium, show_failure
+from rigforge.installer.install import InstallMedium, log_end, read_medium, show_failure
 from rigforge.installer.screen import Screen
 from rigforge.installer.section import DocumentError
 
@@ -20,7 +20,7 @@ def test_the_medium_says_what_it_holds(tmp_path: Path) -> None:
     (tmp_path / "rigforge").mkdir()
     content = {"id": "0123abcd", "stack": "smoke", "layers": ["base.squashfs"], "rootfs_bytes": 1000, "kernel": "6.1"}
     (tmp_path / "rigforge/medium.json").write_text(json.dumps(content))
-    assert read_medium(tmp_path) == Medium("0123abcd", ("base.squashfs",), 1000)
+    assert read_medium(tmp_path) == InstallMedium("0123abcd", ("base.squashfs",), 1000)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_a_medium_that_does_not_is_damaged(text: str | None, tmp_path: Path) -> 
 
 def test_what_will_be_written_is_made_before_a_disk_is_chosen(terminal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done = []
-    monkeypatch.setattr(install, "read_medium", lambda _: Medium("0123abcd", ("base.squashfs",), 1000))
+    monkeypatch.setattr(install, "read_medium", lambda _: InstallMedium("0123abcd", ("base.squashfs",), 1000))
     monkeypatch.setattr(install, "run", lambda _: None)
     monkeypatch.setattr(install.media, "find", lambda: (document(), "here"))
     monkeypatch.setattr(install, "seed", lambda *_: done.append("seed"))

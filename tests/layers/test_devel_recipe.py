@@ -18,8 +18,8 @@ from rigforge import namespace
 from rigforge.layers.cuda_tree import link_tree
 from rigforge.layers.recipes import devel
 from rigforge.layers.root import Root, interfaces
+from rigforge.paths import PROJECT
 from rigforge.process import run
-from rigforge.state import PROJECT
 from tests.layers import nvidia_toolkit
 from tests.sources.signed_archive import FlatArchive
 

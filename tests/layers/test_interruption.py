@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from rigforge.state import PROJECT
+from rigforge.paths import PROJECT
 
 PROGRAM = """
 import sys

@@ -11,7 +11,7 @@ from rattler.explicit_environment.environment import ExplicitEnvironmentSpec
 
 from rigforge.errors import RigforgeError
 from rigforge.layers.plan import plan
-from rigforge.lock.explicit import explicit
+from rigforge.lock.conda_export import explicit
 from rigforge.lock.model import Lock, read, to_text
 from rigforge.release_notes.diff import compare
 from rigforge.sources.mirrors import Mirrors, locate

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rigforge.compat import ask
-from rigforge.compat.answer import answer
+from rigforge.compat import request
+from rigforge.compat.solution import find_solution
 from rigforge.distributions import debian, ubuntu
 from rigforge.errors import RigforgeError
 from rigforge.lock.model import Lock
@@ -96,7 +96,7 @@ def test_there_is_no_choice_of_modules_elsewhere(with_nvidia: Workshop) -> None:
 def test_a_new_card_works_with_it_on_debian_12(with_nvidia: Workshop) -> None:
     card = '[gpu]\nmodels = ["RTX 5090"]\n'
     stack = with_nvidia.stack(DRIVER, NVIDIA, card)
-    found = answer(ask.request((), {}, stack)).combination
+    found = find_solution(request.build_request((), {}, stack)).combination
     assert found and (found.driver.version, found.driver.module) == ("580.178.04", "open")
     assert with_nvidia.lock(stack).decision
 

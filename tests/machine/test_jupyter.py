@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from rigforge.machine import jupyter
-from rigforge.state import PROJECT
+from rigforge.paths import PROJECT
 
 
 def mode(file: Path) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rigforge.state import PROJECT
+from rigforge.paths import PROJECT
 
 PACKAGE = """\
 [project]

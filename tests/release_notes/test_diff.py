@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from rigforge.lock.model import Lock, in_order, read
+from rigforge.paths import PROJECT
 from rigforge.records.archive import LockedArchive
 from rigforge.records.file import LockedFile
 from rigforge.release_notes.diff import Difference, Move, PackageChange, compare, security_roles
-from rigforge.state import PROJECT
 
 DEBIAN_12 = read(PROJECT / "stacks/debian-12.lock")
 

@@ -13,7 +13,7 @@ from subprocess import CompletedProcess
 import pytest
 
 from rigforge.lock.model import write
-from rigforge.state import PROJECT
+from rigforge.paths import PROJECT
 from tests.command import rigforge
 from tests.release_notes.two_locks import NEW, OLD
 

@@ -9,8 +9,8 @@ import pytest
 
 from rigforge.errors import RigforgeError
 from rigforge.lock.model import Lock, read
+from rigforge.paths import PROJECT
 from rigforge.release_notes.rebuilt import Rebuilt, planned, rebuilt
-from rigforge.state import PROJECT
 
 STACKS = PROJECT / "stacks"
 DEBIAN_12 = read(STACKS / "debian-12.lock")

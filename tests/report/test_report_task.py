@@ -12,8 +12,8 @@ from trees import install_deb
 from rigforge.layers.build import Cache
 from rigforge.layers.plan import plan
 from rigforge.lock.model import read
+from rigforge.paths import PROJECT
 from rigforge.stack.load import load
-from rigforge.state import PROJECT
 
 PROGRAM = "from rigforge.tasks.report import report; from invoke.context import Context; import sys; "
 

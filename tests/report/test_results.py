@@ -53,7 +53,7 @@ def test_images_are_read_from_their_layout(tmp_path: Path) -> None:
     file = tmp_path / "layer.tar"
     with blob.create(file, "zstd") as tar:
         tar.addfile(tarfile.TarInfo("empty"), io.BytesIO())
-    image = oci.Image((oci.Layer("rigforge layer base", blob.get(file)),), {}, 0)
+    image = oci.Image((oci.HistoryLayer("rigforge layer base", blob.get(file)),), {}, 0)
     oci.write(tmp_path / "images/smoke", {"base": image})
     (found,) = find("smoke", tmp_path).images
     assert (found.tag, found.digest) == ("base", image.digest)

@@ -6,14 +6,14 @@ from itertools import combinations
 
 import pytest
 
-from rigforge.report.treemap import CHARACTER, LINE, Group, Part, Rectangle, Tile, treemap
+from rigforge.report.treemap import CHARACTER, LINE, Group, Rectangle, Slice, Tile, treemap
 
 MB = 1_000_000
-PACKAGES = [Part(f"nvidia-library-{n}", (40 - n) ** 3 * MB // 100, f"{n} MB") for n in range(40)]
+PACKAGES = [Slice(f"nvidia-library-{n}", (40 - n) ** 3 * MB // 100, f"{n} MB") for n in range(40)]
 LAYERS = {
-    "base": ("80 MB", [Part("bash", 30 * MB, "30 MB"), Part("perl", 50 * MB, "50 MB")]),
+    "base": ("80 MB", [Slice("bash", 30 * MB, "30 MB"), Slice("perl", 50 * MB, "50 MB")]),
     "cuda": ("6 GB", PACKAGES),
-    "medium": ("1 kB", [Part("note", 1000, "1 kB")]),
+    "medium": ("1 kB", [Slice("note", 1000, "1 kB")]),
 }
 
 
@@ -68,9 +68,9 @@ def test_text_fits_into_its_tile(groups: tuple[Group, ...]) -> None:
 
 
 def test_a_long_name_is_broken_at_its_hyphens() -> None:
-    (group,) = treemap({"cuda": ("1 GB", [Part("nvidia-cusparselt-cu12", MB, "1 MB")])}, 90, 200)
+    (group,) = treemap({"cuda": ("1 GB", [Slice("nvidia-cusparselt-cu12", MB, "1 MB")])}, 90, 200)
     assert group.tiles[0].lines == ("nvidia-", "cusparselt-", "cu12", "1 MB")
-    (group,) = treemap({"host": ("1 GB", [Part("linux-image-6.1.0-56-amd64", MB, "1 MB")])}, 90, 200)
+    (group,) = treemap({"host": ("1 GB", [Slice("linux-image-6.1.0-56-amd64", MB, "1 MB")])}, 90, 200)
     assert group.tiles[0].lines == ("linux-image-", "6.1.0-56-", "amd64", "1 MB")
 
 

@@ -18,14 +18,14 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def layer(folder: Path, content: bytes) -> oci.Layer:
+def layer(folder: Path, content: bytes) -> oci.HistoryLayer:
     folder.mkdir(exist_ok=True)
     path = folder / f"{sha256(content)}.tar"
     with blob.create(path, "zstd") as tar:
         entry = tarfile.TarInfo("file")
         entry.size = len(content)
         tar.addfile(entry, io.BytesIO(content))
-    return oci.Layer("a layer", blob.get(path))
+    return oci.HistoryLayer("a layer", blob.get(path))
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from rigforge.errors import RigforgeError
-from rigforge.sources.conda import Channel, Package, closure
-from rigforge.sources.configured import conda_channel
+from rigforge.sources.conda import Channel, CondaPackage, closure
+from rigforge.sources.host_config import conda_channel
 from tests.sources.conda_channel import CondaChannel
 from tests.sources.serving import NOBODY, served
 
@@ -33,7 +33,7 @@ def channel(packages: CondaChannel) -> Iterator[Channel]:
         yield Channel("conda-forge", url, TARGET)
 
 
-def paths(found: tuple[Package, ...]) -> list[str]:
+def paths(found: tuple[CondaPackage, ...]) -> list[str]:
     return [package.path for package in found]
 
 
@@ -43,7 +43,7 @@ def test_every_package_has_its_place_size_and_sha256(packages: CondaChannel, cha
     packages.publish()
     found = channel.resolve({"tool": "python.conda_packages"})
     assert found == tuple(
-        Package(
+        CondaPackage(
             name,
             version,
             "0",
@@ -136,8 +136,8 @@ def test_nothing_wished_for_needs_no_channel() -> None:
 
 
 def test_a_closure_has_what_is_needed_and_no_more() -> None:
-    def package(name: str, *needs: str) -> Package:
-        return Package(name, "1", "0", f"noarch/{name}", 1, "", frozenset(needs))
+    def package(name: str, *needs: str) -> CondaPackage:
+        return CondaPackage(name, "1", "0", f"noarch/{name}", 1, "", frozenset(needs))
 
     all_of_them = [package("a", "b", "__glibc"), package("b", "c"), package("c", "a"), package("d", "a")]
     assert closure(all_of_them, ["a", "not-there"]) == {"a", "b", "c"}

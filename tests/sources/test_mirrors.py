@@ -13,7 +13,7 @@ from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
 from rigforge.errors import RigforgeError
 from rigforge.records.file import LockedFile
-from rigforge.sources.configured import apt_uris, python_index
+from rigforge.sources.host_config import apt_uris, python_index
 from rigforge.sources.mirrors import FileGoneError, Mirrors, locate, without_credentials
 
 WHEEL = LockedFile("python", "wheel", "demo-pkg", "1.0", "pypi:Demo_Pkg-1.0-py3-none-any.whl", 3, "0" * 64)

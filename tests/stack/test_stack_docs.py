@@ -9,11 +9,11 @@ from typing import Any
 from pydantic import BaseModel
 from stack_files import Write
 
-from rigforge.stack.complaint import model_at
+from rigforge.paths import PROJECT
 from rigforge.stack.load import load
 from rigforge.stack.model import Stack
 from rigforge.stack.settings import SHORT
-from rigforge.state import PROJECT
+from rigforge.stack.validation_errors import model_at
 
 TEXT = (PROJECT / "docs" / "stack.md").read_text(encoding="utf-8")
 REFERENCE = TEXT[TEXT.index("## At the top") : TEXT.index("## --set")]

@@ -17,11 +17,11 @@ from rigforge import namespace
 from rigforge.errors import RigforgeError
 from rigforge.lock import model
 from rigforge.lock.model import Lock
+from rigforge.paths import PROJECT
 from rigforge.records.file import LockedFile
 from rigforge.sources.mirrors import Mirrors
 from rigforge.stack.load import load
 from rigforge.stack.model import Stack
-from rigforge.state import PROJECT
 from rigforge.store import vendor
 from rigforge.store.comparison import Problem
 from rigforge.store.store import Store

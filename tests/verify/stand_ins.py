@@ -26,10 +26,10 @@ def guest(pidfile: Path) -> Iterator[subprocess.Popen[bytes]]:
             process.kill()
 
 
-def a_machine(folder: Path, kind: qemu.Firmware) -> qemu.Machine:
+def a_machine(folder: Path, kind: qemu.Firmware) -> qemu.VirtualMachine:
     """A machine whose files, but for the firmware's, need not exist."""
     flash = None if kind == "bios" else firmware.flash(kind == "secureboot", folder / "variables.fd")
-    return qemu.Machine(
+    return qemu.VirtualMachine(
         firmware=kind,
         accelerator=qemu.TCG,
         iso=folder / "medium.iso",

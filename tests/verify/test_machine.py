@@ -12,11 +12,11 @@ from rigforge.verify import qemu
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> qemu.Machine:
+def machine(tmp_path: Path) -> qemu.VirtualMachine:
     return a_machine(tmp_path, "bios")
 
 
-def values(machine: qemu.Machine, option: str) -> list[str]:
+def values(machine: qemu.VirtualMachine, option: str) -> list[str]:
     return [row[1] for row in qemu.arguments(machine) if row[0] == option]
 
 
@@ -36,13 +36,13 @@ def test_qemu_takes_the_arguments(tmp_path: Path, kind: qemu.Firmware) -> None:
     assert "VM status: paused" in started.stdout
 
 
-def test_network_is_closed_and_ssh_is_reached_from_this_machine_only(machine: qemu.Machine) -> None:
+def test_network_is_closed_and_ssh_is_reached_from_this_machine_only(machine: qemu.VirtualMachine) -> None:
     [network] = values(machine, "-netdev")
     assert "restrict=on" in network
     assert "hostfwd=tcp:127.0.0.1:{{ .SSHHostPort }}-:22" in network
 
 
-def test_the_medium_cannot_be_written_and_the_seed_takes_logs(machine: qemu.Machine) -> None:
+def test_the_medium_cannot_be_written_and_the_seed_takes_logs(machine: qemu.VirtualMachine) -> None:
     drives = {drive.split("id=")[1].split(",")[0]: drive for drive in values(machine, "-drive")}
     assert "readonly=on" in drives["medium"]
     assert "readonly" not in drives["seed"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rigforge.verify.pool import SOURCES, TRUSTED, Medium, problems, wishes
+from rigforge.verify.pool import SOURCES, TRUSTED, MediumPackages, problems, wishes
 from tests.images.live_server_pool import CODENAMES, Pool, cdrom_sources
 from tests.sources.signed_archive import Key, key
 from tests.verify.stub_pool import INSTALLED, KERNEL, lay_tree, stub_pool
@@ -54,7 +54,7 @@ def found(
         (tree / SOURCES).parent.mkdir()
         (tree / SOURCES).write_text(sources)
     places = {str(file.relative_to(pool.tree)) for file in pool.tree.rglob("*") if file.is_file()}
-    return list(problems(tree, Medium(pool.tree, places, release, pool.sources or None), IMAGE, document or {}))
+    return list(problems(tree, MediumPackages(pool.tree, places, release, pool.sources or None), IMAGE, document or {}))
 
 
 def test_nothing_is_wrong_where_the_key_is_of_the_keyring(tmp_path: Path, noble: Pool, key: Key) -> None:
@@ -76,7 +76,7 @@ def test_a_key_that_the_layers_lack_is_told(tmp_path: Path, key: Key, one_time_k
 def test_layers_without_any_key_are_told(tmp_path: Path, noble: Pool, key: Key) -> None:
     tree = lay_tree(tmp_path / "tree", INSTALLED, key)
     (tree / TRUSTED / "a.gpg").unlink()
-    (problem,) = problems(tree, Medium(noble.tree, (), "24.04", None), IMAGE, {})
+    (problem,) = problems(tree, MediumPackages(noble.tree, (), "24.04", None), IMAGE, {})
     assert ", which no file in etc/apt/trusted.gpg.d of the layers has: name ubuntu-keyring in " in problem
 
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from rigforge.autoinstall.subiquity import cloud_config
-from rigforge.autoinstall.subiquity import way as ways
+from rigforge.autoinstall.subiquity import delivery as ways
 from rigforge.autoinstall.subiquity.accepted import Release, errors
 from rigforge.autoinstall.subiquity.boot import FIRMWARES, Firmware
+from rigforge.autoinstall.subiquity.delivery import Way
 from rigforge.autoinstall.subiquity.document import Document, Finding, read
 from rigforge.autoinstall.subiquity.lint import warnings
-from rigforge.autoinstall.subiquity.way import Way
 
 
 def check(

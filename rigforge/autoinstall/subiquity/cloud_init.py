@@ -12,7 +12,7 @@ from typing import Any
 
 from packaging.version import Version
 
-from rigforge import state
+from rigforge import paths
 from rigforge.errors import RigforgeError
 from rigforge.lock import model
 from rigforge.records.file import LockedFile
@@ -45,7 +45,7 @@ def find(wanted: Version, oldest: Version, *, offline: bool = False, root: Path 
     the newest; else the one of this system, whose files begin at `root`; else the lock's, which is downloaded unless
     `offline`. None is older than `oldest`. A second call gives the same.
     """
-    store = Store(state.home() / "store")
+    store = Store(paths.home() / "store")
     by_version = sorted(_locked(oldest), key=lambda file: _upstream(file.version), reverse=True)
     locked = sorted(by_version, key=lambda file: _upstream(file.version) != wanted)
     for file in filter(store.has, locked):
@@ -60,7 +60,7 @@ def find(wanted: Version, oldest: Version, *, offline: bool = False, root: Path 
 def _locked(oldest: Version) -> Iterator[LockedFile]:
     """Yields the cloud-init of every lock there is, each file once."""
     seen = set()
-    for path in sorted((state.PROJECT / "stacks").glob("*.lock")):
+    for path in sorted((paths.PROJECT / "stacks").glob("*.lock")):
         try:
             files = model.read(path).files
         except RigforgeError:  # Building that stack says what is wrong with it.

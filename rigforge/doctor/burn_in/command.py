@@ -17,10 +17,10 @@ from rigforge.doctor.check import EXIT_CODES, verdict
 from rigforge.doctor.checks.kernel_log import xids
 from rigforge.doctor.errors import DoctorError
 from rigforge.doctor.interruption import Interruption
-from rigforge.doctor.load import options as load
-from rigforge.doctor.load.python import with_pytorch
 from rigforge.doctor.machine import Machine
 from rigforge.doctor.terminal import as_text
+from rigforge.doctor.workload import options as load
+from rigforge.doctor.workload.python import with_pytorch
 
 
 def main(arguments: Sequence[str], machine: Machine | None) -> int:

@@ -9,7 +9,7 @@ from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.checks.bus import RESEAT
 from rigforge.doctor.checks.kernel_log import Xids, decoded
 from rigforge.doctor.checks.thermal import MARGIN, REASONS, USUAL_LIMIT
-from rigforge.doctor.nvml import Gpu
+from rigforge.doctor.nvml import NvmlGpu
 
 WORK = Topic("work", "A GPU that stops in the middle of work stops in the middle of training.")
 RESULTS = Topic("results", "A GPU that computes the same twice and gets two results spoils models without a word.")
@@ -194,7 +194,7 @@ def _errors(gpus: Sequence[Record], before: Xids | None, after: Xids | None) -> 
     return ERRORS.worst(troubles, f"none{unread}")
 
 
-def _uncorrected(gpu: Gpu | None) -> int:
+def _uncorrected(gpu: NvmlGpu | None) -> int:
     return (gpu.uncorrected or 0) if gpu else 0
 
 

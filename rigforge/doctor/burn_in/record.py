@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from rigforge.doctor.nvml import Gpu
+from rigforge.doctor.nvml import NvmlGpu
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ class Format:
 class Record:
     """A GPU, or the processor where `before` is None. Memory in bytes; `trouble` is why the work ended too early."""
 
-    before: Gpu | None
-    after: Gpu | None = None
+    before: NvmlGpu | None
+    after: NvmlGpu | None = None
     name: str = ""
     formats: dict[str, Format] = field(default_factory=dict)
     memory: int = 0
@@ -76,7 +76,7 @@ class Record:
                 self.patterns += 1
                 self.words_wrong += event["wrong"]
 
-    def look(self, gpu: Gpu | None, now: float) -> None:
+    def look(self, gpu: NvmlGpu | None, now: float) -> None:
         """Adds a sample; `now` in seconds since the start."""
         since = now - (self.samples[-1].seconds if self.samples else 0.0)
         throughput = self._operations / since if since > 0 else 0.0

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from rigforge.doctor import nvml
 from rigforge.doctor.burn_in.record import Record
 from rigforge.doctor.interruption import Interruption
-from rigforge.doctor.load.process import Worker
 from rigforge.doctor.machine import Machine
-from rigforge.doctor.nvml import Gpu
+from rigforge.doctor.nvml import NvmlGpu
+from rigforge.doctor.workload.process import Worker
 
 #: Seconds between two looks.
 EVERY = 1.0
@@ -20,7 +20,7 @@ LAST = 30.0
 
 def run(
     machine: Machine,
-    gpus: Sequence[Gpu],
+    gpus: Sequence[NvmlGpu],
     python: str,
     seconds: float,
     patience: float,
@@ -76,7 +76,7 @@ def _look(records: Sequence[Record], workers: dict[int, Worker], now: float) -> 
         record.look(there.get(record.before.index) if record.before else None, now)
 
 
-def _gpus(records: Sequence[Record]) -> dict[int, Gpu]:
+def _gpus(records: Sequence[Record]) -> dict[int, NvmlGpu]:
     return {gpu.index: gpu for gpu in nvml.read(briefly=True).gpus} if any(record.before for record in records) else {}
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rigforge.doctor import remembered
+from rigforge.doctor import card_inventory
+from rigforge.doctor.card_inventory import Changes, Seen
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.machine import Machine
-from rigforge.doctor.remembered import Changes, Seen
 
 CARDS = Topic("gpu-cards", "A card that is gone leaves no error behind: the machine just has one less.")
 
@@ -26,17 +26,17 @@ def checks(machine: Machine) -> Iterator[Check]:
 
 
 def _cards(machine: Machine) -> Check:
-    now, expected = remembered.present(machine), remembered.expected(machine)
+    now, expected = card_inventory.present(machine), card_inventory.expected(machine)
     if not now and machine.nvml.gpus:
         return CARDS.not_applicable("the bus is not to be seen from here")
     troubles: list[Check] = []
     changes, since = Changes(), ""
     try:
-        if memory := remembered.read(machine):
-            changes, since = remembered.compare(memory.cards, now), memory.since
+        if memory := card_inventory.read(machine):
+            changes, since = card_inventory.compare(memory.cards, now), memory.since
             troubles += _changed(changes, since)
     except ValueError as error:
-        troubles.append(CARDS.warning(f"/{remembered.FILE} cannot be read: {error}", f"{REMEMBER} writes it anew"))
+        troubles.append(CARDS.warning(f"/{card_inventory.FILE} cannot be read: {error}", f"{REMEMBER} writes it anew"))
     away = [card for card in changes.gone if card.removable]
     # Where those that are gone are the ones that miss, that was said.
     if expected is not None and len(now) + len(changes.gone) < expected:

@@ -89,7 +89,7 @@ def _device(card: Card) -> str:
     return card.text("device").removeprefix("0x")
 
 
-def _by_name(gpu: nvml.Gpu) -> Known | None:
+def _by_name(gpu: nvml.NvmlGpu) -> Known | None:
     """Returns a card as the driver tells of it; None where it tells neither its compute capability nor a known name."""
     from rigforge.compat.gpu import Gpu, find
     from rigforge.errors import RigforgeError

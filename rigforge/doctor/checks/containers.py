@@ -9,7 +9,7 @@ from typing import Any
 
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.checks.cdi import specifications
-from rigforge.doctor.machine import Answer, Machine
+from rigforge.doctor.machine import CommandResult, Machine
 
 RUNTIME = Topic(
     "container-runtime", "docker run --gpus all needs NVIDIA's toolkit or a CDI specification of this driver."
@@ -117,7 +117,7 @@ def _start(machine: Machine, engine: str, way: tuple[str, ...]) -> Check:
     return START.ok(f"{image} started" + (f" with {len(done.said.splitlines())} GPUs" if gpus else ""))
 
 
-def _reason(done: Answer | None) -> str:
+def _reason(done: CommandResult | None) -> str:
     """Returns the line of an engine's complaint that names the error: warnings come before it, advice after it."""
     if done is None:
         return f"no answer in {START_SECONDS} s"

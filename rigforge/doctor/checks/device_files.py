@@ -134,7 +134,7 @@ def _not_allowed(machine: Machine, measured: str) -> Check:
 
 def _hidden_from_jupyter(machine: Machine, home: str) -> Check | None:
     """Returns that a notebook's service sees no device files (systemd.exec(5), systemd.resource-control(5))."""
-    of_unit: dict[str, list[jupyter_units.Setting]] = {}
+    of_unit: dict[str, list[jupyter_units.UnitSetting]] = {}
     for setting in jupyter_units.settings(machine, home):
         of_unit.setdefault(setting.unit, []).append(setting)
     for unit, settings in of_unit.items():

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.machine import Machine
-from rigforge.doctor.nvml import Gpu
+from rigforge.doctor.nvml import NvmlGpu
 
 MODE = Topic("gpu-mode", "A GPU that is split up into no parts, or lets no program in, is there for nvidia-smi only.")
 
@@ -26,7 +26,7 @@ def _mode(machine: Machine) -> Check:
     return MODE.worst(troubles, "; ".join(told) or "open to all programs")
 
 
-def _trouble(machine: Machine, gpu: Gpu) -> Check | None:
+def _trouble(machine: Machine, gpu: NvmlGpu) -> Check | None:
     if gpu.compute_mode == PROHIBITED:
         cure = f"sudo nvidia-smi --id={gpu.index} --compute-mode=DEFAULT"
         return MODE.failed(f"GPU {gpu.index}: compute mode prohibited, it lets no program in", cure)
@@ -39,14 +39,14 @@ def _trouble(machine: Machine, gpu: Gpu) -> Check | None:
     return None
 
 
-def _instances(machine: Machine, gpu: Gpu) -> int:
+def _instances(machine: Machine, gpu: NvmlGpu) -> int:
     """Returns how many parts programs can use, where NVML does not say by the driver's own list of capabilities."""
     if gpu.instances is not None:
         return gpu.instances
     return len(list(machine.root.glob(f"proc/driver/nvidia/capabilities/gpu{gpu.index}/mig/gi*/ci*/access"))) or 1
 
 
-def _words(machine: Machine, gpu: Gpu) -> str:
+def _words(machine: Machine, gpu: NvmlGpu) -> str:
     if gpu.mig:
         return f"MIG, {_instances(machine, gpu)} instances"
     return "one program at a time (compute mode exclusive)" if gpu.compute_mode in EXCLUSIVE else ""

@@ -11,7 +11,7 @@ from rigforge.doctor.checks import events, xid
 from rigforge.doctor.checks.xid import Xids, decoded, xids
 from rigforge.doctor.kernel_log import Log
 from rigforge.doctor.machine import Machine
-from rigforge.doctor.nvml import Gpu
+from rigforge.doctor.nvml import NvmlGpu
 
 __all__ = ["Xids", "checks", "decoded", "xids"]
 
@@ -53,7 +53,7 @@ def _xid(logs: Sequence[Log]) -> Check:
     return XID.worst(found, f"none since the machine was started{long}")
 
 
-def _ecc(gpus: tuple[Gpu, ...]) -> Check:
+def _ecc(gpus: tuple[NvmlGpu, ...]) -> Check:
     if not gpus:
         return ECC.not_applicable("no GPU in the driver")
     if all(gpu.ecc is None and gpu.remap_failed is None for gpu in gpus):
@@ -81,6 +81,6 @@ def _ecc(gpus: tuple[Gpu, ...]) -> Check:
     return ECC.worst(troubles, "no uncorrected error" + (f"; off on GPU {off}" if off else ""))
 
 
-def _delivered_with_ecc(gpu: Gpu) -> bool:
+def _delivered_with_ecc(gpu: NvmlGpu) -> bool:
     """Tells whether a card comes with ECC on: as it says itself, else by its line, of which the data center's does."""
     return gpu.ecc_default if gpu.ecc_default is not None else not _WITHOUT_ECC.search(gpu.name)

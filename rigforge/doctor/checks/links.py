@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.checks.bus import RESEAT
 from rigforge.doctor.machine import Card, Machine
-from rigforge.doctor.nvml import Gpu
+from rigforge.doctor.nvml import NvmlGpu
 
 ERRORS = Topic("gpu-link-errors", "A link that sends again what was garbled is slow before it fails.")
 NVLINK = Topic("gpu-nvlink", "GPUs whose NVLink is down talk over PCIe, at a tenth of the speed.")
@@ -45,7 +45,7 @@ def minutes(machine: Machine) -> float:
     return max(1.0, float(first) / 60) if re.fullmatch(r"\d{1,12}(\.\d{1,6})?", first, re.ASCII) else _UNKNOWN
 
 
-def _errors(machine: Machine, gpus: Sequence[Gpu]) -> Check:
+def _errors(machine: Machine, gpus: Sequence[NvmlGpu]) -> Check:
     if not machine.cards and not gpus:
         return ERRORS.not_applicable("no NVIDIA GPU on the bus")
     limit = A_MINUTE * minutes(machine)
@@ -81,7 +81,7 @@ def _counted(device: Card, kind: str) -> dict[str, int]:
     return {name: count for name, count in found.items() if count and not name.startswith(_UNCOUNTED)}
 
 
-def _nvlink(machine: Machine, gpus: Sequence[Gpu]) -> Check:
+def _nvlink(machine: Machine, gpus: Sequence[NvmlGpu]) -> Check:
     linked = [gpu for gpu in gpus if gpu.health.links_there]
     if not linked:
         return NVLINK.not_applicable("these GPUs have no NVLink")
@@ -91,7 +91,7 @@ def _nvlink(machine: Machine, gpus: Sequence[Gpu]) -> Check:
     return NVLINK.worst(troubles, ", ".join(f"GPU {gpu.index}: {gpu.health.links} up" for gpu in linked))
 
 
-def _down(gpus: Sequence[Gpu]) -> Iterator[Check]:
+def _down(gpus: Sequence[NvmlGpu]) -> Iterator[Check]:
     """Yields the GPUs that have fewer links than others of their kind; one without any may just have no bridge."""
     alike = defaultdict(list)
     for gpu in gpus:
@@ -106,7 +106,7 @@ def _down(gpus: Sequence[Gpu]) -> Iterator[Check]:
                 yield NVLINK.failed(f"GPU {gpu.index}: {links} NVLinks are up, others of its kind have {most}", fix)
 
 
-def _garbled(gpu: Gpu, since: float) -> Check | None:
+def _garbled(gpu: NvmlGpu, since: float) -> Check | None:
     errors, crc = gpu.health.link_errors or 0, gpu.health.link_crc or 0
     if errors < LINK_ERRORS and crc < LINK_CRC * 60 * since:
         return None
@@ -116,7 +116,7 @@ def _garbled(gpu: Gpu, since: float) -> Check | None:
     return NVLINK.warning(f"GPU {gpu.index}: NVLink had {' and '.join(counted)} since the driver was loaded", fix)
 
 
-def _bar1(gpus: Sequence[Gpu]) -> Check:
+def _bar1(gpus: Sequence[NvmlGpu]) -> Check:
     told = [gpu for gpu in gpus if gpu.health.bar1]
     if not told:
         return BAR1.not_applicable("no GPU tells")
@@ -135,7 +135,7 @@ def _bar1(gpus: Sequence[Gpu]) -> Check:
     return BAR1.worst(troubles, ", ".join(f"GPU {gpu.index}: {_part(gpu)}" for gpu in told))
 
 
-def _part(gpu: Gpu) -> str:
+def _part(gpu: NvmlGpu) -> str:
     whole = gpu.memory and (gpu.health.bar1 or 0) >= gpu.memory
     return "all of its memory" if whole else f"{_size(gpu.health.bar1)} of {_size(gpu.memory)}"
 

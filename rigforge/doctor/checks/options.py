@@ -26,7 +26,7 @@ _OF_NVIDIA = re.compile(r"nvidia([-_]\w+)?\.")
 
 
 @dataclass(frozen=True)
-class Setting:
+class ModuleSetting:
     """A setting as it is found: of which kind, in which file, in words that the table's patterns are for."""
 
     where: Literal["kernel", "option", "line"]
@@ -41,11 +41,11 @@ def checks(machine: Machine) -> Iterator[Check]:
         yield OPTIONS.of(lambda: _options(machine))
 
 
-def settings(machine: Machine) -> Iterator[Setting]:
+def settings(machine: Machine) -> Iterator[ModuleSetting]:
     """Yields what modprobe's files and the kernel's command line say."""
     for word in _words(machine.text(COMMAND_LINE[1:])[:_LONGEST]):
         kind: Literal["kernel", "option"] = "option" if _OF_NVIDIA.match(word) else "kernel"
-        yield Setting(kind, COMMAND_LINE, word)
+        yield ModuleSetting(kind, COMMAND_LINE, word)
     for line in modprobe.lines(machine.root):
         yield from _of_line(line)
 
@@ -66,7 +66,7 @@ def _options(machine: Machine) -> Check:
     return OPTIONS.worst(troubles, "nothing that keeps a GPU from its work")
 
 
-def _fix(machine: Machine, setting: Setting) -> str:
+def _fix(machine: Machine, setting: ModuleSetting) -> str:
     initramfs = "sudo dracut --force" if machine.has("dracut") else "sudo update-initramfs -u"
     if setting.file != COMMAND_LINE:
         return f"take that line out of {setting.file}, then: {initramfs} && sudo reboot"
@@ -76,16 +76,16 @@ def _fix(machine: Machine, setting: Setting) -> str:
     return f"take {word} out of /etc/default/grub, then: sudo update-grub && sudo reboot"
 
 
-def _shown(setting: Setting) -> str:
+def _shown(setting: ModuleSetting) -> str:
     return f"{setting.file} has {setting.text[:_SHOWN]}"
 
 
-def _of_line(line: modprobe.Line) -> Iterator[Setting]:
+def _of_line(line: modprobe.Line) -> Iterator[ModuleSetting]:
     match line.words:
         case ["options", module, *options]:
-            yield from (Setting("option", line.file, f"{modprobe.module(module)}.{option}") for option in options)
+            yield from (ModuleSetting("option", line.file, f"{modprobe.module(module)}.{option}") for option in options)
         case ["install" | "alias" | "blacklist", *_]:
-            yield Setting("line", line.file, line.text)
+            yield ModuleSetting("line", line.file, line.text)
 
 
 def _words(line: str) -> list[str]:

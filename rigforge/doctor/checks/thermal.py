@@ -8,7 +8,7 @@ from functools import partial
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.checks.links import minutes
 from rigforge.doctor.machine import Machine
-from rigforge.doctor.nvml import Gpu
+from rigforge.doctor.nvml import NvmlGpu
 from rigforge.doctor.tune import unit
 
 TEMPERATURE = Topic("gpu-temperature", "At its limit a GPU lowers its clocks, and training slows down without a word.")
@@ -67,13 +67,16 @@ def checks(machine: Machine) -> Iterator[Check]:
 
 
 def _topic(
-    topic: Topic, gpus: tuple[Gpu, ...], trouble: Callable[[Gpu], Check | None], figure: Callable[[Gpu], str]
+    topic: Topic,
+    gpus: tuple[NvmlGpu, ...],
+    trouble: Callable[[NvmlGpu], Check | None],
+    figure: Callable[[NvmlGpu], str],
 ) -> Check:
     figures = dict.fromkeys(figure(gpu) for gpu in gpus)
     return topic.worst((found for gpu in gpus if (found := trouble(gpu))), ", ".join(figures))
 
 
-def _temperature(gpu: Gpu) -> Check | None:
+def _temperature(gpu: NvmlGpu) -> Check | None:
     limit = gpu.slowdown or USUAL_LIMIT
     if gpu.temperature is None or gpu.temperature < limit - MARGIN:
         return None
@@ -82,7 +85,7 @@ def _temperature(gpu: Gpu) -> Check | None:
     return TEMPERATURE.failed(measured, fix) if gpu.temperature >= limit else TEMPERATURE.warning(measured, fix)
 
 
-def _memory(gpu: Gpu) -> Check | None:
+def _memory(gpu: NvmlGpu) -> Check | None:
     """Compares with the limit that the card tells itself (nvml.h, NVML_TEMPERATURE_THRESHOLD_MEM_MAX)."""
     temperature, limit = gpu.health.memory_temperature, gpu.health.memory_limit
     if not temperature or not limit or temperature < limit - MARGIN:
@@ -92,7 +95,7 @@ def _memory(gpu: Gpu) -> Check | None:
     return MEMORY.failed(measured, fix) if temperature >= limit else MEMORY.warning(measured, fix)
 
 
-def _fan(gpu: Gpu) -> Check | None:
+def _fan(gpu: NvmlGpu) -> Check | None:
     if gpu.fan == 0 and (gpu.temperature or 0) >= HOT:
         return FAN.failed(
             f"GPU {gpu.index}: 0 % at {gpu.temperature} °C", "power off and look at the fan and its cable"
@@ -100,7 +103,7 @@ def _fan(gpu: Gpu) -> Check | None:
     return None
 
 
-def _power(gpu: Gpu, chosen: Collection[str]) -> Check | None:
+def _power(gpu: NvmlGpu, chosen: Collection[str]) -> Check | None:
     """Leaves out those whose limit was `chosen`, by UUID, with `tune --apply`."""
     if gpu.uuid in chosen:
         return None
@@ -112,12 +115,12 @@ def _power(gpu: Gpu, chosen: Collection[str]) -> Check | None:
     return None
 
 
-def _throttle(gpu: Gpu) -> Check | None:
+def _throttle(gpu: NvmlGpu) -> Check | None:
     why = [text for bit, text in REASONS.items() if (gpu.reasons or 0) & bit]
     return THROTTLE.warning(f"GPU {gpu.index}: {', '.join(why)}", "see gpu-temperature and gpu-power") if why else None
 
 
-def _slowed(gpu: Gpu, since: float) -> Check | None:
+def _slowed(gpu: NvmlGpu, since: float) -> Check | None:
     """`since`: seconds since the start of the machine, before which no driver counted."""
     hot = gpu.health.hot or 0.0
     if hot < SLOWED_SECONDS or hot < SLOWED_PART * since:
@@ -127,7 +130,7 @@ def _slowed(gpu: Gpu, since: float) -> Check | None:
     return SLOWED.warning(f"GPU {gpu.index}: heat held its clocks for {hot / 60:.0f} minutes, {part}", fix)
 
 
-def _persistence(gpu: Gpu) -> Check | None:
+def _persistence(gpu: NvmlGpu) -> Check | None:
     if gpu.persistence is False:
         return PERSISTENCE.warning(f"GPU {gpu.index}: off", "sudo systemctl enable --now nvidia-persistenced")
     return None

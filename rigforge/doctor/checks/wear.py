@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.machine import Machine
-from rigforge.doctor.nvml import Gpu
+from rigforge.doctor.nvml import NvmlGpu
 
 MEMORY = Topic("gpu-memory-wear", "Memory that goes bad is replaced by spare rows or pages, until there are none left.")
 INFOROM = Topic("gpu-inforom", "The card's own notebook: a damaged one loses what it counts, and nvidia-smi fails.")
@@ -42,7 +42,7 @@ def checks(machine: Machine) -> Iterator[Check]:
     yield ACTION.of(lambda: _action(gpus))
 
 
-def _memory(gpus: Sequence[Gpu]) -> Check:
+def _memory(gpus: Sequence[NvmlGpu]) -> Check:
     told = [gpu for gpu in gpus if any(figure is not None for figure in _figures(gpu))]
     if not told:
         return MEMORY.not_applicable("these GPUs do not tell")
@@ -50,7 +50,7 @@ def _memory(gpus: Sequence[Gpu]) -> Check:
     return MEMORY.worst((found for gpu in told for found in _worn(gpu)), "; ".join(shown) or "nothing set aside")
 
 
-def _worn(gpu: Gpu) -> Iterator[Check]:
+def _worn(gpu: NvmlGpu) -> Iterator[Check]:
     health, label = gpu.health, f"GPU {gpu.index}"
     if health.sram_exceeded:
         yield MEMORY.failed(f"{label}: errors of its SRAM have passed the limit that NVIDIA sets", _REPLACE)
@@ -72,7 +72,7 @@ def _worn(gpu: Gpu) -> Iterator[Check]:
         )
 
 
-def _inforom(gpus: Sequence[Gpu]) -> Check:
+def _inforom(gpus: Sequence[NvmlGpu]) -> Check:
     damaged = (
         INFOROM.warning(f"GPU {gpu.index}: damaged", f"{_RESET.format(index=gpu.index)}; if it stays, {_REPLACE}")
         for gpu in gpus
@@ -83,22 +83,22 @@ def _inforom(gpus: Sequence[Gpu]) -> Check:
     return INFOROM.worst(damaged, told + (f"; VBIOS {versions}" if versions else ""))
 
 
-def _action(gpus: Sequence[Gpu]) -> Check:
+def _action(gpus: Sequence[NvmlGpu]) -> Check:
     if all(gpu.health.action is None for gpu in gpus):
         return ACTION.not_applicable("the driver does not say")
     return ACTION.worst((_asked(gpu, gpu.health.action) for gpu in gpus if gpu.health.action), "nothing is to be done")
 
 
-def _asked(gpu: Gpu, action: int) -> Check:
+def _asked(gpu: NvmlGpu, action: int) -> Check:
     what, fix = _ACTIONS.get(action, (f"what it calls action {action}", "sudo reboot"))
     return ACTION.failed(f"GPU {gpu.index}: the driver asks for {what}", fix.format(index=gpu.index))
 
 
-def _figures(gpu: Gpu) -> tuple[int | None, ...]:
+def _figures(gpu: NvmlGpu) -> tuple[int | None, ...]:
     health = gpu.health
     return health.retired, health.retired_pending, health.full_banks, health.sram_exceeded, health.corrected
 
 
-def _shown(gpu: Gpu) -> list[str]:
+def _shown(gpu: NvmlGpu) -> list[str]:
     figures = {"pages set aside": gpu.health.retired, "corrected errors": gpu.health.corrected}
     return [f"{figure} {name}" for name, figure in figures.items() if figure]

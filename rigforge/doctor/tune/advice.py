@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rigforge.doctor.tune.setting import Setting
+from rigforge.doctor.tune.setting import TuneSetting
 from rigforge.doctor.tune.sweep import Point
 
 #: The part of the speed from which a gain is more than the measuring's own spread.
@@ -115,7 +115,7 @@ def scatter(points: Sequence[Point]) -> str:
     return ""
 
 
-def setting_of(found: Advice, default: float | None) -> Setting | None:
+def setting_of(found: Advice, default: float | None) -> TuneSetting | None:
     """Returns what is to be made permanent; None where that is the card's `default` limit in watts."""
     setting = found.chosen.setting
-    return None if default is not None and setting == Setting("power", round(default)) else setting
+    return None if default is not None and setting == TuneSetting("power", round(default)) else setting

@@ -14,18 +14,18 @@ from rigforge.doctor import nvml, page
 from rigforge.doctor.check import EXIT_CODES, Check, verdict
 from rigforge.doctor.errors import DoctorError
 from rigforge.doctor.interruption import Interruption
-from rigforge.doctor.load import options as load
-from rigforge.doctor.load.process import Worker
-from rigforge.doctor.load.python import with_pytorch
 from rigforge.doctor.machine import Machine
-from rigforge.doctor.nvml import Gpu
+from rigforge.doctor.nvml import NvmlGpu
 from rigforge.doctor.terminal import as_text
 from rigforge.doctor.tune import limits, report, unit
 from rigforge.doctor.tune.advice import advice, scatter, setting_of
 from rigforge.doctor.tune.guard import guarded
 from rigforge.doctor.tune.report import APPLIED, Result
-from rigforge.doctor.tune.setting import Setting, settings
+from rigforge.doctor.tune.setting import TuneSetting, settings
 from rigforge.doctor.tune.sweep import sweep
+from rigforge.doctor.workload import options as load
+from rigforge.doctor.workload.process import Worker
+from rigforge.doctor.workload.python import with_pytorch
 
 
 def main(arguments: Sequence[str], machine: Machine | None) -> int:
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str], machine: Machine | None) -> int:
 
 def _measured(
     machine: Machine,
-    plan: Sequence[tuple[Gpu, Sequence[Setting]]],
+    plan: Sequence[tuple[NvmlGpu, Sequence[TuneSetting]]],
     python: str,
     options: argparse.Namespace,
     asked: Interruption,
@@ -71,7 +71,7 @@ def _measured(
             if not tried or asked:
                 continue
 
-            def tell(setting: Setting, gpu: Gpu = gpu) -> None:
+            def tell(setting: TuneSetting, gpu: NvmlGpu = gpu) -> None:
                 print(f"GPU {gpu.index} at {setting} …", file=sys.stderr, flush=True)
 
             worker = partial(
@@ -158,7 +158,7 @@ def _undo(machine: Machine) -> int:
     return EXIT_CODES["ok"]
 
 
-def _chosen(machine: Machine, named: Sequence[str]) -> list[Gpu]:
+def _chosen(machine: Machine, named: Sequence[str]) -> list[NvmlGpu]:
     gpus = [gpu for gpu in machine.nvml.gpus if not gpu.lost and gpu.uuid]
     if not gpus:
         why = machine.nvml.error or "it has none that answers"
@@ -169,7 +169,7 @@ def _chosen(machine: Machine, named: Sequence[str]) -> list[Gpu]:
     return [gpu for gpu in gpus if not named or str(gpu.index) in named or gpu.uuid in named]
 
 
-def _said(plan: Sequence[tuple[Gpu, Sequence[Setting]]], options: argparse.Namespace) -> str:
+def _said(plan: Sequence[tuple[NvmlGpu, Sequence[TuneSetting]]], options: argparse.Namespace) -> str:
     """Returns what is about to be done."""
     lines = []
     for gpu, tried in plan:
@@ -194,7 +194,7 @@ def _said(plan: Sequence[tuple[Gpu, Sequence[Setting]]], options: argparse.Names
     return "\n".join(lines)
 
 
-def _above_default(gpu: Gpu, setting: Setting) -> bool:
+def _above_default(gpu: NvmlGpu, setting: TuneSetting) -> bool:
     return setting.kind == "power" and setting.value > (gpu.power_default or 0)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pynvml
 
 from rigforge.doctor.errors import DoctorError
-from rigforge.doctor.tune.setting import Setting
+from rigforge.doctor.tune.setting import TuneSetting
 
 #: Tries, and seconds between them, before it is said that a limit could not be put back.
 TRIES, PAUSE = 3, 0.5
@@ -40,7 +40,7 @@ class Kept:
             if not self.trouble:
                 return
 
-    def change(self, setting: Setting) -> None:
+    def change(self, setting: TuneSetting) -> None:
         """Makes the setting the only one that differs from before. Raises DoctorError where the driver refuses."""
         try:
             if setting.kind == "power":

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from rigforge.doctor.nvml import Gpu
+from rigforge.doctor.nvml import NvmlGpu
 
 #: Parts of the default limit, and of the highest clock, that are tried; the first is the one all are compared with.
 POWER_STEPS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
@@ -16,7 +16,7 @@ CLOCK_GRID = 15
 
 
 @dataclass(frozen=True)
-class Setting:
+class TuneSetting:
     """A power limit in watts, or the clock in MHz above which the GPU does not go."""
 
     kind: Literal["power", "clock"]
@@ -26,7 +26,7 @@ class Setting:
         return f"{self.value} {'W' if self.kind == 'power' else 'MHz'}"
 
 
-def settings(gpu: Gpu, *, clocks: bool, most: float, points: int = 0) -> tuple[Setting, ...]:
+def settings(gpu: NvmlGpu, *, clocks: bool, most: float, points: int = 0) -> tuple[TuneSetting, ...]:
     """Returns what to try: the default power limit first, then the highest, then downwards; then clocks.
 
     No power limit is above `most` watts; of more settings than `points` (0: any number) so many are taken, spread
@@ -34,25 +34,25 @@ def settings(gpu: Gpu, *, clocks: bool, most: float, points: int = 0) -> tuple[S
     """
     found = [setting for setting in _power(gpu) if setting.value <= most]
     if clocks and gpu.clock_max:
-        found += [] if found else [Setting("clock", gpu.clock_max)]
-        found += [Setting("clock", round(gpu.clock_max * step / CLOCK_GRID) * CLOCK_GRID) for step in CLOCK_STEPS]
+        found += [] if found else [TuneSetting("clock", gpu.clock_max)]
+        found += [TuneSetting("clock", round(gpu.clock_max * step / CLOCK_GRID) * CLOCK_GRID) for step in CLOCK_STEPS]
     tried = tuple(dict.fromkeys(found))
     if not points or len(tried) <= points:
         return tried
     return tuple(tried[round(number * (len(tried) - 1) / max(points - 1, 1))] for number in range(points))
 
 
-def _power(gpu: Gpu) -> Iterator[Setting]:
+def _power(gpu: NvmlGpu) -> Iterator[TuneSetting]:
     if not gpu.power_range or not gpu.power_default:
         return
     low, high = gpu.power_range
     if low >= high:
         return
     default = min(max(gpu.power_default, low), high)
-    yield Setting("power", round(default))
+    yield TuneSetting("power", round(default))
     if high > default:
-        yield Setting("power", int(high))
+        yield TuneSetting("power", int(high))
     for step in POWER_STEPS[1:]:
         if default * step >= low:
-            yield Setting("power", round(default * step))
-    yield Setting("power", -int(-low // 1))
+            yield TuneSetting("power", round(default * step))
+    yield TuneSetting("power", -int(-low // 1))

@@ -10,10 +10,10 @@ from rigforge.doctor import nvml
 from rigforge.doctor.checks.thermal import REASONS
 from rigforge.doctor.errors import DoctorError
 from rigforge.doctor.interruption import Interruption
-from rigforge.doctor.load.process import Worker
-from rigforge.doctor.nvml import Gpu
+from rigforge.doctor.nvml import NvmlGpu
 from rigforge.doctor.tune.limits import Kept
-from rigforge.doctor.tune.setting import Setting
+from rigforge.doctor.tune.setting import TuneSetting
+from rigforge.doctor.workload.process import Worker
 
 #: Seconds between two looks, at most and at least.
 EVERY, SHORTEST = 0.5, 0.1
@@ -28,7 +28,7 @@ HELD = {0x02: "the clock lock", 0x04: "the power limit", **REASONS}
 class Point:
     """What was measured at a setting: mean watts, sequences a second, mean MHz, highest °C, what held the clocks."""
 
-    setting: Setting
+    setting: TuneSetting
     watts: float | None
     speed: float
     clock: float | None
@@ -48,7 +48,7 @@ class Sweep:
     `before` is the power limit that was set before, and is again, in milliwatts.
     """
 
-    gpu: Gpu
+    gpu: NvmlGpu
     before: int | None
     points: list[Point] = field(default_factory=list)
     trouble: str = ""
@@ -57,12 +57,12 @@ class Sweep:
 
 
 def sweep(
-    gpu: Gpu,
-    settings: Sequence[Setting],
+    gpu: NvmlGpu,
+    settings: Sequence[TuneSetting],
     worker: Callable[[], Worker],
     seconds: float,
     asked: Interruption,
-    tell: Callable[[Setting], None],
+    tell: Callable[[TuneSetting], None],
 ) -> Sweep:
     """Returns what was measured, after all is as it was before. NVML is started; `seconds` are for each point."""
     with Kept(gpu.uuid) as kept:
@@ -80,11 +80,11 @@ def sweep(
 def _measure_all(
     found: Sweep,
     kept: Kept,
-    settings: Sequence[Setting],
+    settings: Sequence[TuneSetting],
     start: Callable[[], Worker],
     seconds: float,
     asked: Interruption,
-    tell: Callable[[Setting], None],
+    tell: Callable[[TuneSetting], None],
 ) -> None:
     worker = start()
     try:
@@ -108,11 +108,11 @@ def _measure_all(
         found.hint = "read what the kernel says of it: sudo dmesg | grep -i -e nvrm -e oom; then run it again"
 
 
-def _measure(worker: Worker, gpu: Gpu, seconds: float, asked: Interruption) -> tuple[int, float, list[Gpu]]:
+def _measure(worker: Worker, gpu: NvmlGpu, seconds: float, asked: Interruption) -> tuple[int, float, list[NvmlGpu]]:
     """Returns the sequences, the seconds they took, and how the GPU was meanwhile."""
     worker.events()  # what was done before does not count
     sequences, measured = 0, 0.0
-    samples: list[Gpu] = []
+    samples: list[NvmlGpu] = []
     end = time.monotonic() + seconds
     # A step may take longer than the time of a point; then the point takes as long as a step.
     while worker.working and not asked and (time.monotonic() < end or not measured):
@@ -125,7 +125,7 @@ def _measure(worker: Worker, gpu: Gpu, seconds: float, asked: Interruption) -> t
     return sequences, measured, samples
 
 
-def _point(setting: Setting, speed: float, samples: Sequence[Gpu]) -> Point:
+def _point(setting: TuneSetting, speed: float, samples: Sequence[NvmlGpu]) -> Point:
     held = [
         text for bit, text in HELD.items() if sum(bool((now.reasons or 0) & bit) for now in samples) * 2 > len(samples)
     ]

@@ -12,7 +12,7 @@ from string import Template
 from rigforge import atomic
 from rigforge.doctor.errors import DoctorError
 from rigforge.doctor.machine import Machine
-from rigforge.doctor.tune.setting import Setting
+from rigforge.doctor.tune.setting import TuneSetting
 
 FOLDER = "etc/systemd/system"
 PREFIX = "rigforge-power-limit-"
@@ -60,7 +60,7 @@ def applied(machine: Machine) -> Iterator[tuple[str, Path]]:
         yield file.stem.removeprefix(PREFIX), file
 
 
-def install(machine: Machine, uuid: str, setting: Setting) -> Path:
+def install(machine: Machine, uuid: str, setting: TuneSetting) -> Path:
     """Writes the unit, starts it now and at each boot. Raises DoctorError, and then all is as it was before."""
     file = path(machine, uuid)
     before = file.read_bytes() if file.exists() else None

@@ -14,14 +14,14 @@ from rigforge.doctor.machine import Machine
 from rigforge.doctor.nvml import Nvml
 
 if TYPE_CHECKING:
-    from rigforge.doctor.upgrade.doing import Doing
+    from rigforge.doctor.upgrade.runner import Doing
 
 
 def main(arguments: Sequence[str], machine: Machine | None = None) -> int:
     """Returns the exit code: 0 done or nothing to do, 1 what is offered cannot be had as a pair, 2 it failed."""
     options = _options(arguments)
     machine = machine or Machine(Nvml())  # the GPUs are not asked: the driver may be what is broken
-    from rigforge.doctor.upgrade.doing import Failed
+    from rigforge.doctor.upgrade.runner import Failed
 
     try:
         return _plan(machine, options) if options.plan else _change(machine, options)
@@ -43,16 +43,16 @@ def _plan(machine: Machine, options: argparse.Namespace) -> int:
 
 
 def _change(machine: Machine, options: argparse.Namespace) -> int:
-    from rigforge.doctor.upgrade import kept, plan
+    from rigforge.doctor.upgrade import plan, rollback_store
     from rigforge.doctor.upgrade.apply import apply
-    from rigforge.doctor.upgrade.back import put_back
-    from rigforge.doctor.upgrade.doing import Failed
+    from rigforge.doctor.upgrade.rollback import put_back
+    from rigforge.doctor.upgrade.runner import Failed
 
     doing = _doing(machine)
     # A connection that breaks must not stop dpkg in the middle.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     if options.back:
-        record = kept.read(machine)
+        record = rollback_store.read(machine)
         if not record:
             raise Failed("there is nothing to go back to: no upgrade was made, or it was taken back already")
         put_back(doing, record, _say)
@@ -75,12 +75,12 @@ def _say(step: str) -> None:
 
 
 def _doing(machine: Machine) -> Doing:
-    from rigforge.doctor.upgrade import kept
-    from rigforge.doctor.upgrade.doing import Doing, Failed
+    from rigforge.doctor.upgrade import rollback_store
+    from rigforge.doctor.upgrade.runner import Doing, Failed
 
     if not os.access(machine.root / "var/lib/dpkg", os.W_OK):
         raise Failed("this changes the system's packages: run it with sudo")
-    folder = machine.root / kept.FOLDER
+    folder = machine.root / rollback_store.FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     return Doing(machine, folder / "log")
 

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from rigforge.doctor.kernels import has_module
-from rigforge.doctor.upgrade import kept
-from rigforge.doctor.upgrade.back import hold, make_menu, put_back
-from rigforge.doctor.upgrade.doing import Doing, Failed
+from rigforge.doctor.upgrade import rollback_store
 from rigforge.doctor.upgrade.module import compile_for, verify
 from rigforge.doctor.upgrade.packages import OPTIONS, Packages
 from rigforge.doctor.upgrade.pair import Pair, System
 from rigforge.doctor.upgrade.plan import Plan
+from rigforge.doctor.upgrade.rollback import hold, make_menu, put_back
+from rigforge.doctor.upgrade.runner import Doing, Failed
 
 #: What of the packages is held: the pair, and what compiles one half of it for the other.
 _PAIR = re.compile(r"(linux-(image|headers|modules)|nvidia-modules)-.*")
@@ -41,9 +41,9 @@ def apply(doing: Doing, plan: Plan, say: Callable[[str], None]) -> None:
     # The module's package is kept in any case: DKMS writes to the same folder.
     keeping = sorted({*replaced, *(package.name for package in System(machine, Packages(machine)).modules.values())})
     say(f"keeping {len(keeping)} present packages for the way back")
-    kept.keep(machine, doing, keeping)
-    record = kept.Record(before.kernel, after.kernel, before.driver, added, plan.held)
-    kept.write(machine, record)
+    rollback_store.keep(machine, doing, keeping)
+    record = rollback_store.UpgradeRecord(before.kernel, after.kernel, before.driver, added, plan.held)
+    rollback_store.write(machine, record)
     had_module = has_module(machine, before.kernel)
     try:
         if plan.held:
@@ -59,7 +59,7 @@ def apply(doing: Doing, plan: Plan, say: Callable[[str], None]) -> None:
             raise Failed(f"kernel {before.kernel} has lost its module")
         _boot(doing, before, after, say)
         _hold(doing, plan.held, [change.name for change in plan.packages if change.now])
-        kept.write(machine, replace(record, finished=True))
+        rollback_store.write(machine, replace(record, finished=True))
     except (Failed, OSError, KeyboardInterrupt) as failure:
         why = str(failure) or "stopped"
         say(f"{why}\nputting the previous packages back")

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from rigforge.compat import machine as compat
 from rigforge.doctor import kernels
 from rigforge.doctor.checks import secure_boot
-from rigforge.doctor.upgrade.doing import Doing, Failed
 from rigforge.doctor.upgrade.packages import Packages
 from rigforge.doctor.upgrade.pair import System
+from rigforge.doctor.upgrade.runner import Doing, Failed
 
 
 def verify(doing: Doing, kernel: str, driver: str) -> None:

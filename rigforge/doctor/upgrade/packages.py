@@ -30,7 +30,7 @@ _CHANGE = re.compile(r"(?P<verb>Inst|Remv) (?P<name>\S+)(?: \[(?P<was>[^]]+)\])?
 
 
 @dataclass(frozen=True)
-class Package:
+class OfferedPackage:
     """A package in one version: installed, or in the archive."""
 
     name: str
@@ -54,10 +54,10 @@ class Package:
 class Offered:
     """The versions of a package in the archives; `candidate` is the one that apt takes, None where it has that one."""
 
-    versions: tuple[Package, ...] = ()
-    candidate: Package | None = None
+    versions: tuple[OfferedPackage, ...] = ()
+    candidate: OfferedPackage | None = None
 
-    def of(self, version: str) -> Package | None:
+    def of(self, version: str) -> OfferedPackage | None:
         return next((package for package in self.versions if package.version == version), None)
 
 
@@ -85,7 +85,7 @@ class Packages:
     machine: Machine
 
     @cached_property
-    def installed(self) -> Mapping[str, Package]:
+    def installed(self) -> Mapping[str, OfferedPackage]:
         """What is unpacked or configured, by name; packages of another architecture have it in their name."""
         form = "\\t".join(f"${{{field}}}" for field in _FIELDS) + "\\n"
         told = self.machine.ask("dpkg-query", "--show", "--showformat", form, seconds=PATIENCE)
@@ -95,7 +95,7 @@ class Packages:
             name = name.removesuffix(":amd64")
             if status not in ("not-installed", "config-files"):
                 needs = ", ".join(filter(None, (before, depends)))
-                found[name] = Package(name, version, source, needs, held=want == "hold" or name in pinned)
+                found[name] = OfferedPackage(name, version, source, needs, held=want == "hold" or name in pinned)
         return found
 
     @cached_property
@@ -116,14 +116,14 @@ class Packages:
             policy = self.machine.ask("apt-cache", *options, "policy", *wanted, seconds=PATIENCE)
         candidates = dict(re.findall(r"^(\S+):\n.*\n  Candidate: (\S+)", policy.said if policy else "", re.MULTILINE))
         shown = self.machine.ask("apt-cache", "show", *wanted, seconds=PATIENCE)
-        found: dict[str, list[Package]] = {name: [] for name in wanted}
+        found: dict[str, list[OfferedPackage]] = {name: [] for name in wanted}
         for stanza in shown.said.split("\n\n") if shown else ():
             fields = dict(re.findall(r"^([\w-]+): (.*)$", stanza, re.MULTILINE))
             # What only dpkg knows has no file in any archive.
             if fields.get("Package") in found and "Filename" in fields:
                 name = str(fields["Package"])
                 source = str(fields.get("Source", name)).partition(" ")[0]
-                found[name].append(Package(name, fields["Version"], source, fields.get("Depends", "")))
+                found[name].append(OfferedPackage(name, fields["Version"], source, fields.get("Depends", "")))
         return {
             name: Offered(tuple(there), next((each for each in there if each.version == candidates.get(name)), None))
             for name, there in found.items()

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from rigforge.doctor.kernels import order
 from rigforge.doctor.machine import Machine
-from rigforge.doctor.upgrade.packages import Offered, Package, Packages
+from rigforge.doctor.upgrade.packages import Offered, OfferedPackage, Packages
 
 #: Packages of the module, whose name ends with that of the kernel: Rigforge's own, and Canonical's.
 MODULE = re.compile(r"(?:nvidia-modules|linux-modules-nvidia-(?P<branch>\d{3}(?:-server)?(?:-open)?))-(?P<kernel>\d.*)")
@@ -39,19 +39,19 @@ class System:
     packages: Packages
 
     @cached_property
-    def images(self) -> Mapping[str, Package]:
+    def images(self) -> Mapping[str, OfferedPackage]:
         """The installed kernels by name."""
         found = ((_IMAGE.fullmatch(name), package) for name, package in self.packages.installed.items())
         return {match[1]: package for match, package in found if match and not match[1].endswith("-dbg")}
 
     @cached_property
-    def modules(self) -> Mapping[str, Package]:
+    def modules(self) -> Mapping[str, OfferedPackage]:
         """The installed packages of the module by kernel, where it is not DKMS that compiles it."""
         found = ((MODULE.fullmatch(name), package) for name, package in self.packages.installed.items())
         return {match["kernel"]: package for match, package in found if match}
 
     @cached_property
-    def user_space(self) -> Mapping[str, Package]:
+    def user_space(self) -> Mapping[str, OfferedPackage]:
         """The driver's packages, all of one source and version; what compiles its module is not among them."""
         return {
             name: package

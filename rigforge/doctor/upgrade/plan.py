@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from rigforge.doctor.machine import Machine
-from rigforge.doctor.upgrade import debian, kept, ubuntu
+from rigforge.doctor.upgrade import debian, rollback_store, ubuntu
 from rigforge.doctor.upgrade.obstacles import misfits, unsigned
 from rigforge.doctor.upgrade.packages import OPTIONS, PATIENCE, Change, Packages
 from rigforge.doctor.upgrade.pair import MODULE, Offer, Pair, System
@@ -47,7 +47,7 @@ def make(machine: Machine, *, without_fallback: bool = False) -> Plan:
     """Returns the plan for a machine, from the lists that apt has."""
     packages = Packages(machine)
     system = System(machine, packages)
-    record = kept.read(machine)
+    record = rollback_store.read(machine)
     if record and not record.finished:
         message = "an upgrade was cut off; put the previous packages back: sudo rigforge-doctor upgrade --back"
         return Plan("unfinished", message)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from rigforge.doctor.kernels import flavour, order
-from rigforge.doctor.upgrade.packages import Package
+from rigforge.doctor.upgrade.packages import OfferedPackage
 from rigforge.doctor.upgrade.pair import MODULE, Offer, Pair, System, newest_kernel
 
 #: A package that has its branch in its name: of the modules before the kernel, of user space at the end.
@@ -83,7 +83,7 @@ def _alone(system: System, kernel: str) -> Pair:
     return Pair(kernel, image.version if image else "", system.pair.driver)
 
 
-def _later_branch(packages: Iterable[Package]) -> str:
+def _later_branch(packages: Iterable[OfferedPackage]) -> str:
     """Returns the branch that packages of an ended one lead to; "" where they stand for themselves.
 
     >>> _later_branch([Package("nvidia-utils-570-server", "570.211.01-0ubuntu1", depends="nvidia-utils-580-server")])
@@ -98,7 +98,7 @@ def _later_branch(packages: Iterable[Package]) -> str:
     return ""
 
 
-def _driver_of(module: Package) -> str:
+def _driver_of(module: OfferedPackage) -> str:
     """Returns the driver's version that a package of the module goes with.
 
     >>> depends = "nvidia-kernel-common-580 (<= 580.95.05-1), nvidia-kernel-common-580 (>= 580.95.05)"

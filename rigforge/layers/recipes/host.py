@@ -25,7 +25,7 @@ blacklist nouveau
 options nouveau modeset=0
 """
 
-#: How many cards a machine is to have, for the doctor (rigforge.doctor.remembered).
+#: How many cards a machine is to have, for the doctor (rigforge.doctor.card_inventory).
 EXPECTED, EXPECT = "etc/rigforge/gpu.conf", "RIGFORGE_GPU_EXPECT"
 
 #: Most machines' locale is made here; it takes minutes on the first boot of an emulated one.

@@ -11,7 +11,7 @@ from pathlib import Path
 CHUNK = 1 << 19
 
 
-class Part:
+class PartialDownload:
     """A file that grows at its end, so that what it holds is always a beginning that can be resumed.
 
     It is this process's alone from `claim` to `close`. `size` (bytes) and `sha256` are known at any time.
@@ -25,7 +25,7 @@ class Part:
             self.size += len(chunk)
 
     @classmethod
-    def claim(cls, path: Path) -> Part | None:
+    def claim(cls, path: Path) -> PartialDownload | None:
         """Opens or creates the file; None while another process has it, or has just finished it."""
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)

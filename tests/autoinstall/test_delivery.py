@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from rigforge.autoinstall.subiquity.delivery import Way, findings
 from rigforge.autoinstall.subiquity.document import read
-from rigforge.autoinstall.subiquity.way import Way, findings
 
 BARE = "version: 1\nidentity: {}\n"
 BELOW = "autoinstall: {version: 1}\n"

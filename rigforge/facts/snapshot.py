@@ -22,7 +22,7 @@ _ASKED = {"pytorch": {"metadata"}, "chips": {"pci-ids"}, "drivers": {"debian", "
 
 def load() -> dict[str, Any]:
     """Returns what was seen, by place: `asked` is the day (ISO 8601), `facts` what the place said."""
-    found: dict[str, Any] = json.loads((files(__package__) / "seen.json").read_text(encoding="utf-8"))
+    found: dict[str, Any] = json.loads((files(__package__) / "snapshot.json").read_text(encoding="utf-8"))
     return found
 
 

@@ -16,12 +16,12 @@ from rigforge import namespace
 from rigforge.attest.provenance import REVISION, revision
 from rigforge.console import step
 from rigforge.errors import RigforgeError
-from rigforge.layers import trial
+from rigforge.layers import perturbation
 from rigforge.lock.model import Lock
+from rigforge.paths import PROJECT
 from rigforge.process import Argument, run
 from rigforge.sources.mirrors import Mirrors
 from rigforge.stack.model import Stack
-from rigforge.state import PROJECT
 from rigforge.store import vendor
 from rigforge.store.store import Store
 
@@ -40,7 +40,7 @@ CONDITIONS = (
 #: The id of the user that root becomes: one that no system gives to anybody.
 _USER = "54321"
 
-_SCRIPT = Path(__file__).with_name("elsewhere.sh")
+_SCRIPT = Path(__file__).with_name("varied_build.sh")
 _LIBRARY = "faketime/libfaketime.so.1"
 _CLOCK = {
     "FAKETIME": "+400d",
@@ -74,8 +74,8 @@ def build(tasks: Sequence[Sequence[str]], stack: Stack, lock: Lock, store: Store
     environment = {
         **_CLOCK,
         REVISION: revision(),
-        trial.VARIABLE: "/mnt/trial/ground",
-        "RIGFORGE_KEEP": " ".join([*_CLOCK, "LD_PRELOAD", "PYTHONPATH", trial.VARIABLE]),
+        perturbation.VARIABLE: "/mnt/trial/ground",
+        "RIGFORGE_KEEP": " ".join([*_CLOCK, "LD_PRELOAD", "PYTHONPATH", perturbation.VARIABLE]),
         "RIGFORGE_HOME": "/mnt/trial/home",
         "HOME": "/mnt/trial",
         "TMPDIR": "/mnt/trial/tmp",

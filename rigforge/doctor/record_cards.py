@@ -6,10 +6,10 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from rigforge.doctor import nvml, remembered
+from rigforge.doctor import card_inventory, nvml
+from rigforge.doctor.card_inventory import Changes, Seen
 from rigforge.doctor.errors import DoctorError
 from rigforge.doctor.machine import Machine
-from rigforge.doctor.remembered import Changes, Seen
 from rigforge.plain import plain
 
 
@@ -19,17 +19,17 @@ def main(arguments: Sequence[str], machine: Machine | None = None) -> int:
     machine = machine or Machine(nvml.read())
     if machine.container:
         raise DoctorError("a container has the cards of its host", "run this on the host")
-    now = remembered.present(machine)
+    now = card_inventory.present(machine)
     before = _before(machine)
     if options.first and (not now or (before and not _completed(before, now))):
         return 0
     if not now:
         raise DoctorError(
             "there is no NVIDIA GPU on the bus, and none is never remembered",
-            f"if this machine is to have none any more: sudo rm -f /{remembered.FILE}",
+            f"if this machine is to have none any more: sudo rm -f /{card_inventory.FILE}",
         )
     file = _write(machine, now)
-    changes = remembered.compare(before, now)
+    changes = card_inventory.compare(before, now)
     print(plain("\n".join([f"remembered in {file}:", *(f"  {_shown(card, changes, before)}" for card in now)])))
     for card in changes.gone:
         print(plain(f"forgotten: {card.shown} {card.uuid}".rstrip()))
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str], machine: Machine | None = None) -> int:
 
 def _before(machine: Machine) -> tuple[Seen, ...]:
     try:
-        memory = remembered.read(machine)
+        memory = card_inventory.read(machine)
     except ValueError:
         return ()
     return memory.cards if memory else ()
@@ -46,17 +46,17 @@ def _before(machine: Machine) -> tuple[Seen, ...]:
 
 def _completed(before: Sequence[Seen], now: Sequence[Seen]) -> bool:
     """Says whether the same cards have a UUID now that they had not: the driver did not run at the first start."""
-    changes = remembered.compare(before, now)
+    changes = card_inventory.compare(before, now)
     apart = changes.moved or changes.exchanged or changes.gone or changes.new
     return not apart and any(card.uuid and not old.uuid for old, card in changes.same)
 
 
 def _write(machine: Machine, now: Sequence[Seen]) -> Path:
     try:
-        return remembered.write(machine, now)
+        return card_inventory.write(machine, now)
     except OSError as error:
         raise DoctorError(
-            f"/{remembered.FILE} cannot be written: {error.strerror}", "sudo rigforge-doctor remember"
+            f"/{card_inventory.FILE} cannot be written: {error.strerror}", "sudo rigforge-doctor remember"
         ) from error
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from rigforge.errors import RigforgeError
 from rigforge.images import blob
-from rigforge.images.top import merge
+from rigforge.images.dockerfile_layer import merge
 
 EPOCH = 1_700_000_000
 

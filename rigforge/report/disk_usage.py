@@ -16,7 +16,7 @@ from rigforge.records.file import NOT_SHIPPED
 
 
 @dataclass(frozen=True)
-class Package:
+class PackageSize:
     """What a package takes of a layer, in bytes on a disk with blocks of 4 KiB.
 
     `kind` is the lock's, "deb", "wheel" or "conda"; both it and `name` are empty for all that no package brought.
@@ -29,7 +29,7 @@ class Package:
     size: int
 
 
-def packages(layers: Sequence[Layer], lock: Lock, python: str, cache: Cache) -> tuple[Package, ...]:
+def packages(layers: Sequence[Layer], lock: Lock, python: str, cache: Cache) -> tuple[PackageSize, ...]:
     """Measures built layers, bottom first; `python` is the minor version of their environment, "" for none.
 
     Returns the packages of each, the largest first. Raises RigforgeError where this machine allows no namespaces.
@@ -45,7 +45,7 @@ def packages(layers: Sequence[Layer], lock: Lock, python: str, cache: Cache) -> 
         namespace.call("rigforge.report.measure:measure", request, log=output.with_suffix(".log"))
         measured = json.loads(output.read_text())
     found = [
-        Package(layer, kind, name, versions.get((kind, name), ""), size)
+        PackageSize(layer, kind, name, versions.get((kind, name), ""), size)
         for layer, rows in measured.items()
         for kind, name, size in rows
     ]

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from itertools import combinations, islice
 from typing import Literal
 
+from rigforge.compat.constraints import Constraint
 from rigforge.compat.gpu import Gpu
 from rigforge.compat.rules import Combination, runs
 from rigforge.compat.solve import Choice, Part, Prefer, allowed, best, everything, left, working, works
 from rigforge.compat.tables import tables
-from rigforge.compat.wishes import Wish
 
 #: As many parts of a request are left out at once, at most, to find all that works in its place. Where nothing does,
 #: more of them are.
@@ -28,7 +28,7 @@ class Request:
     """
 
     gpus: tuple[Gpu, ...]
-    wishes: tuple[Wish, ...] = ()
+    wishes: tuple[Constraint, ...] = ()
     prefer: Prefer = "newest"
     kernel: str = ""
 
@@ -50,7 +50,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Solution:
     """A request's answer: a combination, or else a conflict.
 
     `conflict` is the smallest part of the request that cannot be had together. `alternatives` answer the request
@@ -60,7 +60,7 @@ class Answer:
     request: Request
     combination: Combination | None
     conflict: tuple[Part, ...] = ()
-    alternatives: tuple[Answer, ...] = ()
+    alternatives: tuple[Solution, ...] = ()
 
     @property
     def verdict(self) -> Literal["native", "minor-compat", "impossible"]:
@@ -70,7 +70,7 @@ class Answer:
         return runs(tables(), self.combination.driver, self.combination.wheel) or "impossible"
 
 
-def answer(request: Request) -> Answer:
+def find_solution(request: Request) -> Solution:
     """Returns the answer to a request."""
     there, parts = tables(), request.parts
     everything_there = everything(there, parts)
@@ -84,13 +84,13 @@ def answer(request: Request) -> Answer:
 
     found = best(there, working(there, choice(range(len(parts)))), request.prefer)
     if found:
-        return Answer(request, found)
+        return Solution(request, found)
     conflict = _smallest_conflict(len(parts), work)
     alternatives = [
-        Answer(request.without(dropped), best(there, working(there, choice(kept)), request.prefer))
+        Solution(request.without(dropped), best(there, working(there, choice(kept)), request.prefer))
         for kept, dropped in islice(_nearest(parts, work), ALTERNATIVES)
     ]
-    return Answer(request, None, tuple(parts[n] for n in conflict), tuple(alternatives))
+    return Solution(request, None, tuple(parts[n] for n in conflict), tuple(alternatives))
 
 
 def _smallest_conflict(count: int, works: Callable[[Sequence[int]], bool]) -> tuple[int, ...]:

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from rigforge.build_lock import exclusive
 from rigforge.errors import RigforgeError
-from rigforge.exclusive import exclusive
 from rigforge.process import run
 
 HOLDER = """
 import sys, time
 from pathlib import Path
 from rigforge import state
-from rigforge.exclusive import exclusive
+from rigforge.build_lock import exclusive
 sys.argv = ["rigforge", "build-iso", "--stack", "smoke"]
 with exclusive({out}):
     print("held", flush=True)

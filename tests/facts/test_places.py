@@ -16,7 +16,7 @@ import requests
 
 from rigforge.compat.tables import tables
 from rigforge.errors import RigforgeError
-from rigforge.facts import ask, nvidia, pypi, report, seen
+from rigforge.facts import nvidia, places, pypi, report, snapshot
 from rigforge.facts.archives import Archives
 from rigforge.facts.remote_zip import archive
 
@@ -166,7 +166,7 @@ def deaf(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("deaf")
 def test_what_does_not_answer_is_listed_and_never_passed() -> None:
     asked: list[str] = []
-    answers = ask.ask_all(tables(), seen.places(), date(2026, 11, 30), asked.append)
+    answers = places.ask_all(tables(), snapshot.places(), date(2026, 11, 30), asked.append)
     assert answers.seen == {}
     assert [*answers.unanswered] == asked
     assert {
@@ -197,4 +197,4 @@ def test_a_place_that_has_no_host_on_this_machine_is_one_that_did_not_answer(
 
     nowhere = Mirrors({}, config=tmp_path / "config.toml")
     with pytest.raises(RigforgeError, match="nothing on this machine says where the archive `debian` is"):
-        Archives(nowhere, requests.Session(), seen.places()).pci_ids()
+        Archives(nowhere, requests.Session(), snapshot.places()).pci_ids()

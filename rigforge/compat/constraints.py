@@ -29,7 +29,7 @@ _DRIVER = re.compile(r"(?P<version>\d+(\.\d+)*)(?P<server>-server)?(-(?P<module>
 
 
 @dataclass(frozen=True)
-class Wish:
+class Constraint:
     """One wish. Of a wish `archives`, `text` names them and `drivers` are the versions that they have.
 
     `broken` are versions, each with the kernel module of it that does not compile for their kernel.
@@ -88,7 +88,7 @@ class Wish:
                 return True
 
 
-def wish(component: Component, text: str, origin: str = "") -> Wish | None:
+def parse_constraint(component: Component, text: str, origin: str = "") -> Constraint | None:
     """Returns the wish that a text means; None for "auto" and for no text at all.
 
     `origin` says where the text is from, for the message. Raises RigforgeError for what is no version, range or kind.
@@ -105,7 +105,7 @@ def wish(component: Component, text: str, origin: str = "") -> Wish | None:
     if not sound:
         where = origin or f"--{component}"
         raise RigforgeError(f"{where} = {text!r} is no version", f"such as {_EXAMPLES[component]}, or auto")
-    return Wish(component, text)
+    return Constraint(component, text)
 
 
 def _is_range(text: str) -> bool:

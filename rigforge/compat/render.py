@@ -10,15 +10,15 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from rigforge.compat.answer import Answer, Request
 from rigforge.compat.conflict import conflict
 from rigforge.compat.diagnosis import Finding
 from rigforge.compat.gpu import Gpu
 from rigforge.compat.reasons import reasons
+from rigforge.compat.solution import Request, Solution
 from rigforge.compat.tables import tables
 
 
-def as_json(answer: Answer) -> dict[str, Any]:
+def as_json(answer: Solution) -> dict[str, Any]:
     """Returns an answer as JSON types; docs/explain.md describes it."""
     chosen = answer.combination
     made = chosen and chosen.wheel.build
@@ -47,17 +47,17 @@ def as_json(answer: Answer) -> dict[str, Any]:
     }
 
 
-def as_table(answer: Answer) -> Table:
+def as_table(answer: Solution) -> Table:
     """Returns an answer as a table for the terminal: what was chosen and why; of what is impossible what would do."""
     return _chosen(answer) if answer.combination else _alternatives(answer)
 
 
-def headline(answer: Answer) -> str:
+def headline(answer: Solution) -> str:
     """Returns an answer in one line."""
     return f"{cards(answer)}: {answer.verdict}"
 
 
-def cards(answer: Answer) -> str:
+def cards(answer: Solution) -> str:
     """Returns the names of the cards that an answer is for."""
     return ", ".join(map(named, dict.fromkeys(answer.request.gpus), repeat(answer.request))) or "any card"
 
@@ -74,7 +74,7 @@ def left_out(before: Request, after: Request) -> list[str]:
     return [*gone, *(str(wish) for wish in before.wishes if wish not in after.wishes)]
 
 
-def _chosen(answer: Answer) -> Table:
+def _chosen(answer: Solution) -> Table:
     table = Table(box=SIMPLE_HEAD)
     for column in ("", "choice", "why"):
         table.add_column(column, overflow="fold")
@@ -85,7 +85,7 @@ def _chosen(answer: Answer) -> Table:
     return table
 
 
-def _alternatives(answer: Answer) -> Table:
+def _alternatives(answer: Solution) -> Table:
     table = Table(box=SIMPLE_HEAD)
     for column in ("what would work", "driver", "CUDA", "PyTorch", "Python", "verdict"):
         table.add_column(column, overflow="fold")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rigforge.compat import by_number
+from rigforge.compat import driver_numbers
 from rigforge.compat.gpu import Gpu, find
 from rigforge.compat.tables import tables
 
@@ -22,13 +22,13 @@ from rigforge.compat.tables import tables
     ],
 )
 def test_the_cuda_of_a_driver(version: str, told: str, cuda: str | None) -> None:
-    driver = by_number.driver(tables(), version, "open", told)
+    driver = driver_numbers.driver(tables(), version, "open", told)
     assert driver
     assert driver.branch.cuda == cuda or (cuda is None and driver.branch.cuda.startswith("13."))
 
 
 def test_a_driver_before_the_first_of_the_tables() -> None:
-    assert by_number.driver(tables(), "340.108", "proprietary") is None
+    assert driver_numbers.driver(tables(), "340.108", "proprietary") is None
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,6 @@ def test_a_driver_before_the_first_of_the_tables() -> None:
     ],
 )
 def test_what_a_driver_without_a_row_drives(version: str, gpu: Gpu, drives: bool) -> None:
-    driver = by_number.driver(tables(), version, "open")
+    driver = driver_numbers.driver(tables(), version, "open")
     assert driver
-    assert (by_number.why_not(tables(), driver, gpu) == "") == drives
+    assert (driver_numbers.why_not(tables(), driver, gpu) == "") == drives

@@ -14,7 +14,7 @@ from typing import Any
 
 from rigforge import atomic
 from rigforge.doctor.machine import Machine
-from rigforge.doctor.upgrade.doing import Doing, Failed
+from rigforge.doctor.upgrade.runner import Doing, Failed
 
 #: In a machine's file system.
 FOLDER = "var/lib/rigforge/upgrade"
@@ -25,7 +25,7 @@ _OF_STATUS = re.compile(r"^(?:Status|Config-Version|Conffiles):.*\n(?: .*\n)*", 
 
 
 @dataclass(frozen=True)
-class Record:
+class UpgradeRecord:
     """One upgrade: kernels before and after, the driver before, the packages that it added, what was held."""
 
     kernel: str
@@ -36,18 +36,18 @@ class Record:
     finished: bool = False
 
 
-def read(machine: Machine) -> Record | None:
+def read(machine: Machine) -> UpgradeRecord | None:
     """Returns the record of the last upgrade that was not taken back."""
     text = machine.text(f"{FOLDER}/{_RECORD}")
     try:
         fields: dict[str, Any] = json.loads(text) if text else {}
         typed: Any = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
-        return Record(**typed) if typed else None
+        return UpgradeRecord(**typed) if typed else None
     except (ValueError, TypeError, AttributeError):
         raise Failed(f"/{FOLDER}/{_RECORD} cannot be read; it is the record of the last upgrade") from None
 
 
-def write(machine: Machine, record: Record) -> None:
+def write(machine: Machine, record: UpgradeRecord) -> None:
     """Writes the record so that it survives a power cut at any moment."""
     atomic.write(machine.root / FOLDER / _RECORD, json.dumps(asdict(record), indent=2))
 

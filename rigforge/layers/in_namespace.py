@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from rigforge.layers import trial
+from rigforge.layers import perturbation
 from rigforge.layers.root import Root, clean, interfaces, overlay, settle
 from rigforge.process import run
 
@@ -20,14 +20,14 @@ def build(request: dict[str, Any]) -> None:
     and `epoch` as in `Root`, `options` (the recipe's, by name). Where nothing is below, the recipe makes the root.
     """
     directory, files = Path(request["directory"]), Path(request["files"])
-    lowers = [*(Path(lower) for lower in request["lowers"]), *trial.ground()]
+    lowers = [*(Path(lower) for lower in request["lowers"]), *perturbation.ground()]
     recipe = importlib.import_module(f"rigforge.layers.recipes.{request['layer']}")
     path, upper, work = (directory / name for name in ("mounted", "rootfs", "work"))
     for part in (path, upper, work):
         part.mkdir()
     products = {name: Path(product) for name, product in request["products"].items()}
     epoch, options = request["epoch"], recipe.Options(**request["options"])
-    with overlay(path, lowers=lowers, upper=upper, work=work), trial.shuffled(path) as seen:
+    with overlay(path, lowers=lowers, upper=upper, work=work), perturbation.shuffled(path) as seen:
         with ExitStack() as mounts:
             if request["lowers"]:
                 mounts.enter_context(interfaces(seen, files))

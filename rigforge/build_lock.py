@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from rigforge import console, namespace, state
+from rigforge import console, namespace, paths
 from rigforge.errors import RigforgeError
 from rigforge.redact import command
 
@@ -28,7 +28,7 @@ def exclusive(out: Path | None = None) -> Iterator[None]:
 
     Raises RigforgeError where one of the two cannot be written.
     """
-    home = state.home()
+    home = paths.home()
     descriptor = _locked(home / "lock")
     try:
         os.truncate(descriptor, 0)

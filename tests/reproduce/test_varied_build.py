@@ -8,7 +8,7 @@ from pathlib import Path
 from rigforge.lock import model
 from rigforge.lock.model import Lock
 from rigforge.records.file import LockedFile
-from rigforge.reproduce import elsewhere
+from rigforge.reproduce import varied_build
 from rigforge.stack.load import load
 from rigforge.store import vendor
 from rigforge.store.store import Store
@@ -23,7 +23,7 @@ def test_the_vendored_directory_is_whole_and_takes_no_second_room_on_the_disk(tm
     kept.parent.mkdir(parents=True)
     kept.write_bytes(b"bash")
 
-    elsewhere.vendored(stack, Lock("smoke", model.asked(stack), 1, {}, (), files), store, directory)
+    varied_build.vendored(stack, Lock("smoke", model.asked(stack), 1, {}, (), files), store, directory)
 
     assert vendor.check_all(directory) == []
     assert load(directory / vendor.stack_file(stack)).name == "smoke"

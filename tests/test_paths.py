@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rigforge import state
+from rigforge import paths
 from rigforge.errors import RigforgeError
 
 
@@ -12,4 +12,4 @@ from rigforge.errors import RigforgeError
 def test_a_directory_from_which_no_layer_can_be_mounted_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RIGFORGE_HOME", f"/tmp/{name}")
     with pytest.raises(RigforgeError, match="comma, colon, backslash or line end"):
-        state.home()
+        paths.home()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import get_args
 
-from rigforge.compat.answer import Request
+from rigforge.compat.constraints import Component, Constraint, parse_constraint
 from rigforge.compat.gpu import Gpu, find
+from rigforge.compat.solution import Request
 from rigforge.compat.solve import Prefer
 from rigforge.compat.tables import tables
-from rigforge.compat.wishes import Component, Wish, wish
 from rigforge.errors import RigforgeError, UsageError
 from rigforge.stack.model import Stack
 
@@ -17,7 +17,7 @@ from rigforge.stack.model import Stack
 _OF_STACKS: tuple[Component, ...] = ("pytorch", "cuda", "cudnn", "driver", "python")
 
 
-def request(
+def build_request(
     gpus: Sequence[str], wishes: Mapping[Component, str], stack: Stack | None = None, prefer: str = "newest"
 ) -> Request:
     """Returns what is asked for; what the command line names comes before what the stack says of the same thing.
@@ -27,11 +27,11 @@ def request(
     if prefer not in get_args(Prefer):
         raise UsageError(f"--prefer {prefer} is not known", f"it is one of: {', '.join(get_args(Prefer))}")
     cards = tuple(find(text) for text in gpus)
-    named = {component: wish(component, text) for component, text in wishes.items() if text}
+    named = {component: parse_constraint(component, text) for component, text in wishes.items() if text}
     if not stack:
         return Request(cards, tuple(filter(None, named.values())), prefer)  # type: ignore[arg-type]
     of_stack = {component: made for component in _OF_STACKS if (made := _of_stack(stack, component))}
-    index = wish("provider", stack.pytorch.provider) if stack.pytorch.provider == "pypi" else None
+    index = parse_constraint("provider", stack.pytorch.provider) if stack.pytorch.provider == "pypi" else None
     together = {"archives": archives(stack), "provider": index, **of_stack, **named}
     return Request(
         cards or _cards(stack),
@@ -41,7 +41,7 @@ def request(
     )
 
 
-def archives(stack: Stack, found: Sequence[str] = ()) -> Wish | None:
+def archives(stack: Stack, found: Sequence[str] = ()) -> Constraint | None:
     """Returns the wish to make do with the drivers that a stack's archives have.
 
     These are the versions `found` there or, where none are given, what the table says of the distribution; None where
@@ -59,16 +59,16 @@ def archives(stack: Stack, found: Sequence[str] = ()) -> Wish | None:
     if not versions:
         return None
     named = f"the drivers in the archives of {system.distribution} {system.suite}"
-    return Wish("archives", named, tuple(versions), tuple(broken))
+    return Constraint("archives", named, tuple(versions), tuple(broken))
 
 
-def _of_stack(stack: Stack, component: Component) -> Wish | None:
+def _of_stack(stack: Stack, component: Component) -> Constraint | None:
     section = getattr(stack, component)
     if getattr(section, "provider", "") == "none":
         return None
     # The distribution's own modules are told by the version, or there is but one.
     module = f"-{stack.driver.module}" if component == "driver" and stack.driver.provider == "nvidia" else ""
-    return wish(component, f"{section.version}{module}", f"stack {stack.name}: [{component}] version")
+    return parse_constraint(component, f"{section.version}{module}", f"stack {stack.name}: [{component}] version")
 
 
 def _cards(stack: Stack) -> tuple[Gpu, ...]:

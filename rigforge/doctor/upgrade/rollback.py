@@ -6,15 +6,15 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 
 from rigforge.doctor.machine import Machine
-from rigforge.doctor.upgrade import kept
+from rigforge.doctor.upgrade import rollback_store
 from rigforge.doctor.upgrade.debian import COMPILERS
-from rigforge.doctor.upgrade.doing import Doing, Failed
 from rigforge.doctor.upgrade.module import compile_for
-from rigforge.doctor.upgrade.packages import Package, Packages
+from rigforge.doctor.upgrade.packages import OfferedPackage, Packages
+from rigforge.doctor.upgrade.runner import Doing, Failed
 from rigforge.machine import pins
 
 
-def put_back(doing: Doing, record: kept.Record, say: Callable[[str], None]) -> None:
+def put_back(doing: Doing, record: rollback_store.UpgradeRecord, say: Callable[[str], None]) -> None:
     """Takes away what an upgrade added, installs what it replaced, and holds what was held.
 
     dpkg does it and not apt, which refuses to go on where a package is half installed.
@@ -30,10 +30,10 @@ def put_back(doing: Doing, record: kept.Record, say: Callable[[str], None]) -> N
     installed = Packages(machine).installed
     if held := sorted(name for name, package in installed.items() if package.held):
         doing.run("apt-mark", "unhold", *held)
-    replaced = {deb.stem for deb in kept.debs(machine)}
+    replaced = {deb.stem for deb in rollback_store.debs(machine)}
     if added := _free(installed, {*record.added} & {*installed}, replaced):
         doing.run("dpkg", "--force-depends,remove-reinstreq", "--purge", *added)
-    if debs := kept.debs(machine):
+    if debs := rollback_store.debs(machine):
         doing.run("dpkg", "--force-depends,downgrade,confold", "--install", *map(str, debs))
     doing.run("dpkg", "--configure", "--pending")
     if any(name in Packages(machine).installed for name in COMPILERS):
@@ -45,7 +45,7 @@ def put_back(doing: Doing, record: kept.Record, say: Callable[[str], None]) -> N
         raise Failed(f"dpkg finds packages that are not as they should be: {broken}")
     doing.run("apt-get", "check")
     make_menu(doing, record.kernel)
-    kept.forget(machine)
+    rollback_store.forget(machine)
 
 
 def hold(doing: Doing, names: Iterable[str]) -> None:
@@ -68,7 +68,7 @@ def make_menu(doing: Doing, *kernels: str) -> None:
             raise Failed(f"kernel {kernel} is not in the boot menu that update-grub makes (/{menu})")
 
 
-def _free(installed: Mapping[str, Package], added: set[str], replaced: set[str]) -> list[str]:
+def _free(installed: Mapping[str, OfferedPackage], added: set[str], replaced: set[str]) -> list[str]:
     """Returns those of the added packages that nothing needs which was installed since, such as a compiler.
 
     >>> there = {name: Package(name, "1", depends=needs) for name, needs in {"a": "b", "b": "", "c": "b | x"}.items()}

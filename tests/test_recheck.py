@@ -6,7 +6,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from rigforge import kept
+from rigforge import recheck
 from rigforge.layers.build import Cache
 from rigforge.records.checksums import to_text
 from rigforge.sources.mirrors import Mirrors
@@ -22,7 +22,7 @@ def test_damaged_files_of_the_cache_are_forgotten_and_whole_ones_stay(tmp_path: 
         for name, content in (("one", b"whole"), ("two", b"whoLe")):
             (tmp_path / kind / f"{name}.{suffix}").write_bytes(content)
             (tmp_path / kind / f"{name}.json").write_text(json.dumps(facts))
-    kept.read_again([], cache, Mirrors({}), offline=True)
+    recheck.read_again([], cache, Mirrors({}), offline=True)
     assert sorted(str(file.relative_to(tmp_path)) for file in tmp_path.glob("*/*.json")) == [
         "blobs/one.json",
         "squashfs/one.json",
@@ -32,11 +32,11 @@ def test_damaged_files_of_the_cache_are_forgotten_and_whole_ones_stay(tmp_path: 
 def test_an_iso_is_whole_only_where_its_checksum_file_says_so(tmp_path: Path) -> None:
     iso = tmp_path / "rig.iso"
     iso.write_bytes(b"medium")
-    assert not kept.is_whole(iso)
+    assert not recheck.is_whole(iso)
     (tmp_path / "rig.sha256").write_text(to_text({"rig.iso": hashlib.sha256(b"medium").hexdigest()}))
-    assert kept.is_whole(iso)
+    assert recheck.is_whole(iso)
     iso.write_bytes(b"mediuM")
-    assert not kept.is_whole(iso)
+    assert not recheck.is_whole(iso)
 
 
 def test_a_layout_with_a_damaged_blob_is_written_anew(tmp_path: Path) -> None:
@@ -46,9 +46,9 @@ def test_a_layout_with_a_damaged_blob_is_written_anew(tmp_path: Path) -> None:
     whole, damaged = (blobs / hashlib.sha256(content).hexdigest() for content in (b"one", b"two"))
     whole.write_bytes(b"one")
     damaged.write_bytes(b"two")
-    kept.clear_damaged(tmp_path)
+    recheck.clear_damaged(tmp_path)
     assert (tmp_path / "index.json").exists()
     damaged.write_bytes(b"twO")
-    kept.clear_damaged(tmp_path)
+    recheck.clear_damaged(tmp_path)
     assert [blob.name for blob in blobs.iterdir()] == [whole.name]
     assert not (tmp_path / "index.json").exists()

@@ -15,11 +15,11 @@ from rigforge.errors import RigforgeError
 from rigforge.layers.build import Cache
 from rigforge.lock.model import Lock
 from rigforge.options import the_images, the_iso
+from rigforge.paths import home
 from rigforge.process import run
-from rigforge.reproduce import artifacts, elsewhere
+from rigforge.reproduce import artifacts, varied_build
 from rigforge.sources.mirrors import Mirrors
 from rigforge.stack.model import Stack
-from rigforge.state import home
 from rigforge.store.store import Store
 
 #: The values of the machine for which is built.
@@ -63,7 +63,7 @@ def compare(stack: Stack, lock: Lock, mirrors: Mirrors, out: Path, *, offline: b
     the_images(stack, mirrors, "", "zstd", offline=offline, out=str(first / "images"))
     store = Store(home() / "store")
     store.fetch(lock.files, mirrors, offline=offline)
-    console.say("Elsewhere:\n" + "\n".join(f"  {condition}" for condition in elsewhere.CONDITIONS))
+    console.say("Elsewhere:\n" + "\n".join(f"  {condition}" for condition in varied_build.CONDITIONS))
     trial = home() / "elsewhere"
     namespace.remove_tree(trial)
     trial.mkdir(parents=True)
@@ -71,7 +71,7 @@ def compare(stack: Stack, lock: Lock, mirrors: Mirrors, out: Path, *, offline: b
     site = ["--site", str(SITE.relative_to(SITE.parent.parent.parent))]
     commands = [["build-iso", *site, *options, "{out}"], ["build-images", *options, "{out}/images"]]
     try:
-        built = elsewhere.build(commands, stack, lock, store, trial, Cache(home()).log("elsewhere"))
+        built = varied_build.build(commands, stack, lock, store, trial, Cache(home()).log("elsewhere"))
         with step("comparing"):
             comparison = Comparison(artifacts.digests(first), artifacts.digests(built), reports)
         if comparison.differing:

@@ -15,7 +15,7 @@ def explicit(context: Context, stack: str = "", environment: str = "") -> None:
 
     Example: invoke explicit --stack mine > rig.txt
     """
-    from rigforge.lock.explicit import explicit
+    from rigforge.lock.conda_export import explicit
     from rigforge.options import the_lock, the_mirrors, the_stack
     from rigforge.records.conda import ROLE
     from rigforge.sources.mirrors import without_credentials
