@@ -40,6 +40,11 @@ class Identity:
     volume: str
 
 
+def on_disk(layers: Sequence[Layer]) -> tuple[Layer, ...]:
+    """Returns the layers of a plan that an installed machine has, bottom first."""
+    return next(layer for layer in layers if layer.name == "host").chain()
+
+
 def identity(layers: Sequence[Layer], epoch: int) -> Identity:
     """Returns that of the disk of `layers`, bottom first, which is made at `epoch` (seconds since 1970)."""
     sources = {str(file.relative_to(closure.PACKAGE)): sha256(file) for file in sources_of_disks()}

@@ -28,9 +28,6 @@ RAW = "disk.raw"
 FIRST_START = "rigforge.installer.first_start"
 UNIT = "installer/units/rigforge-first-start.service"
 
-#: cloud-init looks for answers even where its generator, early in a start, has seen no disk that has some.
-LOOK_FOR_ANSWERS = "policy: search,found=all,maybe=none,notfound=enabled\n"
-
 SECTOR = 512
 GIB = 1 << 30
 
@@ -77,16 +74,16 @@ def _system(directory: Path, lowers: list[Path], volumes: partition.Volumes, nam
     path, upper, work, files = (directory / part for part in ("mounted", "top", "work", "files"))
     for part in (path, upper, work, files):
         part.mkdir()
-    with overlay(path, lowers=[*lowers, *perturbation.ground()], upper=upper, work=work):
-        with interfaces(path, files):
-            root = Root(path, files, {}, epoch)
-            boot.write_tables(path, volumes)
-            root.write("etc/cloud/ds-identify.cfg", LOOK_FOR_ANSWERS)
+    grounded = [*lowers, *perturbation.ground()]
+    with overlay(path, lowers=grounded, upper=upper, work=work), perturbation.shuffled(path) as seen:
+        with interfaces(seen, files):
+            root = Root(seen, files, {}, epoch)
+            boot.write_tables(seen, volumes)
             own_files.add_modules(root, FIRST_START)
             own_files.add_units(root, "installer", Path(UNIT).name)
             disk_boot.install(root, volumes, name)
-        clean(path)
-    settle(upper, lowers, epoch)
+        clean(seen)
+    settle(upper, grounded, epoch)
     return upper
 
 

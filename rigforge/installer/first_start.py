@@ -37,19 +37,20 @@ SWITCHED_OFF = Path("/run/cloud-init/disabled")
 PATIENCE = 60
 
 
-def first_start(root: Path = Path("/"), instance_id: str = "") -> str:
-    """Makes the machine by the document on a volume labelled CIDATA; returns what was done, in words.
+def first_start(root: Path = Path("/")) -> str:
+    """Makes the machine by the document on a volume labelled CIDATA; returns what was done, in words, "" for nothing.
 
     Nothing is written before the document has been checked. Raises InstallError, DocumentError.
     """
     command.run(["udevadm", "settle"])
-    if not media.cidata_volumes():
+    on_volume = media.of_volume()
+    if on_volume is None:
         return ""
-    text, where = media.find(medium=root / "nonexistent")
+    text, where = on_volume
     if is_document(text, where):
         document = parse(text, where, root=root)
         refuse(document, where)
-        take(document, root, instance_id or f"rigforge-{new_uuid()}")
+        take(document, root, f"rigforge-{new_uuid()}")
         done = f"document: {where}"
     else:
         done = f"{where} is no autoinstall document: cloud-init reads it"

@@ -34,6 +34,20 @@ def find(*, medium: Path = MEDIUM_DOCUMENT, run: Runner = command.output_of) -> 
     `network-config`, where it has one, counts as the section `network` of a document that has none.
     Raises DocumentError where there is no document, and where there are two such volumes.
     """
+    if on_volume := of_volume(run=run):
+        return on_volume
+    if not medium.is_file():
+        raise DocumentError(
+            str(medium), "", "there is no document to install by", "the medium is incomplete: make it anew"
+        )
+    return _read(medium, str(medium)), str(medium)
+
+
+def of_volume(*, run: Runner = command.output_of) -> tuple[str, str] | None:
+    """Returns the document on a volume labelled CIDATA, and where it is from; None where no such volume has one.
+
+    Raises DocumentError where there are two such volumes.
+    """
     volumes = cidata_volumes(run)
     if len(volumes) > 1:
         raise DocumentError(
@@ -44,11 +58,7 @@ def find(*, medium: Path = MEDIUM_DOCUMENT, run: Runner = command.output_of) -> 
             if (root / "user-data").is_file():
                 where = f"user-data on {volume} (CIDATA)"
                 return _with_network(_read(root / "user-data", where), root / "network-config", where), where
-    if not medium.is_file():
-        raise DocumentError(
-            str(medium), "", "there is no document to install by", "the medium is incomplete: make it anew"
-        )
-    return _read(medium, str(medium)), str(medium)
+    return None
 
 
 def cidata_volumes(run: Runner = command.output_of) -> list[str]:
