@@ -13,7 +13,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from cyclonedx.contrib.license.factories import LicenseFactory
@@ -27,6 +26,7 @@ from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
 from rigforge import __version__
+from rigforge.artifacts.artifact import Subject
 from rigforge.attest import licences
 from rigforge.attest.licences import Licence
 from rigforge.attest.tree import find
@@ -55,14 +55,6 @@ _NO_SERIAL = UUID(int=0)
 _FIELD = re.compile(r"""^(ID|VERSION_ID)=["']?([a-z0-9._-]+)["']?\s*$""", re.MULTILINE)
 
 _FACTORY = LicenseFactory()
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What the bill is of: an ISO by its file name, or a container image by its name."""
-
-    name: str
-    kind: Literal["iso", "image"]
 
 
 def sbom(subject: Subject, lock: Lock, layers: Sequence[Layer], cache: Cache) -> str:

@@ -65,8 +65,8 @@ def extract(image: Path, place: str, target: Path) -> bool:
 
 def text_in_squashfs(image: Path, start: int, place: str) -> str | None:
     """Returns what a file says of the squashfs that begins at `start` (bytes) in an ISO; None where it is not there."""
-    found = run(["unsquashfs", "-offset", str(start), "-cat", image, place], check=False)
-    return None if found.returncode else found.stdout
+    unsquashed = run(["unsquashfs", "-offset", str(start), "-cat", image, place], check=False)
+    return None if unsquashed.returncode else unsquashed.stdout
 
 
 def extents(image: Path, folder: str = "/") -> dict[str, list[tuple[int, int]]]:

@@ -19,14 +19,14 @@ DISK = 40960
 UNPACKED = ("cuda", "python")
 
 
-def iso_values(stack: Stack, lock: Lock, site: Path, out: Path) -> dict[str, Any]:
-    """Returns the values of iso.pkr.hcl; `site` is the file with the site's values, `out` the folder for the ISO."""
+def iso_values(stack: Stack, lock: Lock, site: Path, iso: Path) -> dict[str, Any]:
+    """Returns the values of iso.pkr.hcl; `site` is the file with the site's values, `iso` the one to be built."""
     return {
         "bootstrap": str(paths.PROJECT / "bootstrap"),
         "stack": str(stack.path),
         "site": str(site.absolute()),
-        "out": str(out.absolute()),
-        "iso": str(out.absolute() / f"rigforge-{stack.name}.iso"),
+        "out": str(iso.parent.absolute()),
+        "iso": str(iso.absolute()),
         "lock_sha256": digest(lock),
     }
 

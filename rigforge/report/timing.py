@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
+from rigforge.artifacts.artifact import Step
 from rigforge.layers.build import Cache, built_in, squashed
 from rigforge.layers.plan import Layer
 from rigforge.records.file import LockedFile
 from rigforge.store.store import Store
-
-
-@dataclass(frozen=True)
-class Step:
-    """A step, as the build itself names it; `seconds` is None where it was not measured."""
-
-    name: str
-    seconds: float | None
 
 
 def steps(layers: Sequence[Layer], cache: Cache, level: int) -> tuple[Step, ...]:
@@ -41,13 +31,3 @@ def of_downloads(files: Iterable[LockedFile], store: Store) -> Step:
         seconds += fetch["seconds"] * sum(of_these) / sum(fetch["files"].values())
     known = count - len(wanted)
     return Step(f"fetching {known} of {count} files" if 0 < known < count else "fetching", seconds if known else None)
-
-
-def of_blobs(directory: Path) -> dict[str, float]:
-    """Returns the seconds that blobs in the cache's directory of blobs took, by their digests, as far as measured."""
-    facts = [json.loads(file.read_text()) for file in sorted(directory.glob("*.json")) if _is_of_a_blob(file)]
-    return {fact["digest"]: fact["seconds"] for fact in facts if "seconds" in fact}
-
-
-def _is_of_a_blob(file: Path) -> bool:
-    return not file.name.startswith(".") and not file.name.endswith(".config.json")

@@ -8,10 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from rigforge.artifacts import ARTIFACTS
 from rigforge.foreign import leaving_out
-from rigforge.images.description import IMAGES
 from rigforge.verify.files import REPORT
-from rigforge.verify.qemu import FIRMWARES
 
 
 @dataclass(frozen=True)
@@ -41,10 +40,10 @@ class Unfinished:
 
 
 def find(stack: str, folder: Path) -> tuple[Verification | Unfinished, ...]:
-    """Returns the last verification of each firmware and image, from `folder`/verify and `folder`/images."""
-    places = [(f"machine, {name}", folder / "verify" / f"{stack}-{name}") for name in FIRMWARES]
-    places += [(f"image {name}", folder / "images" / f"{stack}-{name}-tests") for name in IMAGES]
-    return tuple(_read(subject, place) for subject, place in places if place.is_dir())
+    """Returns the last verification of each firmware and image, from the folder of all results."""
+    trials = {subject: place for artifact in ARTIFACTS for subject, place in artifact.trials.items()}
+    places = {subject: folder / place.format(stack=stack) for subject, place in trials.items()}
+    return tuple(_read(subject, place) for subject, place in places.items() if place.is_dir())
 
 
 def _read(subject: str, folder: Path) -> Verification | Unfinished:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from rigforge.attest.artifact import CHECKSUMS, PROVENANCE
+from rigforge.artifacts.artifact import CHECKSUMS, PROVENANCE
 from rigforge.errors import RigforgeError
 from rigforge.foreign import boundary
 from rigforge.records.checksums import parse, to_text
