@@ -49,7 +49,7 @@ class Iso(Artifact[Product]):
 
     def fits(self, lock: Lock) -> bool:
         """Returns whether the stack of a lock has no medium of others."""
-        return not lock.part("medium")
+        return not lock.base_iso
 
     def make(self, build: Build) -> Product:
         """Writes the ISO, or only its texts where nothing else has changed."""

@@ -24,7 +24,7 @@ class LiveServerIso(Iso):
 
     def fits(self, lock: Lock) -> bool:
         """Returns whether the stack of a lock has a medium of others."""
-        return bool(lock.part("medium"))
+        return bool(lock.base_iso)
 
     def make(self, build: Build) -> Product:
         """Writes the ISO, or only its texts where nothing else has changed."""

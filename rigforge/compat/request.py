@@ -47,7 +47,7 @@ def archives(stack: Stack, found: Sequence[str] = ()) -> Constraint | None:
     These are the versions `found` there or, where none are given, what the table says of the distribution; None where
     it says nothing, or the stack's driver is not from there.
     """
-    if stack.driver.provider != "apt":
+    if not stack.driver.source.of_release:
         return None
     system = stack.system
     there = tables()
@@ -67,7 +67,7 @@ def _of_stack(stack: Stack, component: Component) -> Constraint | None:
     if getattr(section, "provider", "") == "none":
         return None
     # The distribution's own modules are told by the version, or there is but one.
-    module = f"-{stack.driver.module}" if component == "driver" and stack.driver.provider == "nvidia" else ""
+    module = f"-{stack.driver.module}" if component == "driver" and stack.driver.source.module_choice else ""
     return parse_constraint(component, f"{section.version}{module}", f"stack {stack.name}: [{component}] version")
 
 

@@ -40,7 +40,7 @@ def ubuntu_values(
     `folder` the project's own, with the files for the installer in `http`.
     """
     medium = locked_medium(stack, lock)
-    driver = set(distributions.of(stack).driver_packages(stack))
+    driver = set(distributions.of(stack).driver.user_space)
     return {
         "iso_url": str(iso.absolute()),
         "iso_checksum": f"sha256:{medium.sha256}",
@@ -56,7 +56,7 @@ def ubuntu_values(
 
 def locked_medium(stack: Stack, lock: Lock) -> LockedFile:
     """Returns Canonical's ISO of a lock. Raises RigforgeError where it has none."""
-    medium = next(iter(lock.part("medium")), None)
+    medium = lock.base_iso
     if medium is None:
         raise RigforgeError(
             f"stack {stack.name} is of {stack.system.distribution}, whose medium is Rigforge's own",

@@ -41,7 +41,7 @@ def virtual_packages(stack: Stack, kernel: str, glibc: tuple[int, int]) -> dict[
     if stack.cuda.provider == "none":
         return found
     cuda = stack.cuda.version
-    if stack.driver.provider != "none":
+    if stack.driver.version:
         branch = tables().branch_of(stack.driver.version.partition("-")[0])
         if branch is None:
             raise RigforgeError(

@@ -91,7 +91,7 @@ def of_lock(stack: Stack, versions: Mapping[str, str]) -> Solution | None:
     build = _build(Version(versions["pytorch"])) if wheels else None
     if not branch or not build:
         return None
-    driver = Driver(branch, versions["driver"], distributions.of(stack).kernel_module(stack))
+    driver = Driver(branch, versions["driver"], distributions.of(stack).driver.module)
     wheel = Wheel(_as_locked(build, versions), Version(versions["pytorch"]))
     python = ".".join(versions["python"].split(".")[:2])
     return Solution(build_request((), {}, stack), Combination(driver, wheel, python))

@@ -116,7 +116,7 @@ def _files(component: str, stack: Stack, lock: Lock) -> list[LockedFile]:
         return _named(lock, "deb", re.escape(f"linux-image-{version}"))
     if component == "python":
         return _named(lock, "deb", re.escape(f"python{stack.python.version}"))
-    names = "|".join(map(re.escape, distributions.of(stack).driver_packages(stack)))
+    names = "|".join(map(re.escape, distributions.of(stack).driver.user_space))
     return [file for file in _named(lock, "deb", names) if file.layer == "host" and version in file.version]
 
 

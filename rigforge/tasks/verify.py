@@ -70,7 +70,7 @@ def verify_iso(
     own = install_iso(lock, Path(base_iso) if base_iso else None)
     path = Path(iso) if iso else the_artifact(own, wanted, lock, mirrors).path
     about = verify.read_medium(path)
-    base = next(iter(lock.part("medium")), None)
+    base = lock.base_iso
     if firmware == "none" and not base:
         raise UsageError(f"there is nothing to do for {path} without starting it", "leave --firmware out")
     folder = Path(out or PROJECT / "out" / "verify")

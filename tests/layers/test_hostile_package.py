@@ -146,7 +146,7 @@ def attacked(request: Mapping[str, Any]) -> None:
     root = Root(path, files, {}, EPOCH)
     with interfaces(path, files):
         root.write("tmp/asked.json", json.dumps(request["asked"]))
-        root.install_packages()
+        dpkg.install(root)
         # What is still there, of this namespace's processes.
         print("LEFT", json.dumps(processes(request["asked"]["linger"])), flush=True)
         root.write("etc/written", "by the recipe\n")
