@@ -16,7 +16,7 @@ from rigforge.process import run
 PROGRAM = "rigforge-doctor"
 
 #: What the program reads besides its code, as patterns within the package.
-DATA = ("compat/*.toml", "compat/probe.py", "doctor/**/*.toml", "doctor/**/*.j2", "doctor/load/worker.py")
+DATA = ("compat/*.toml", "compat/probe.py", "doctor/**/*.toml", "doctor/**/*.j2", "doctor/workload/worker.py")
 
 #: Its code: these, and all that they import.
 MODULES = ("rigforge.doctor.__main__", "rigforge.doctor.driver_api")
