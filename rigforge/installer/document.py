@@ -16,11 +16,11 @@ from rigforge.installer.localization import Keyboard
 from rigforge.installer.login import Identity, Ssh, check_login, read_identity, read_ssh
 from rigforge.installer.network_section import read_network
 from rigforge.installer.section import MANUAL, DocumentError, Section, kind, load
-from rigforge.installer.storage_section import DiskMatch, Storage, read_storage
+from rigforge.installer.storage_section import Storage, read_storage
 from rigforge.installer.user_data_section import read_user_data
 from rigforge.rules import network
 
-__all__ = ["DiskMatch", "Document", "DocumentError", "Identity", "Keyboard", "Ssh", "Storage", "parse"]
+__all__ = ["Document", "DocumentError", "Identity", "Keyboard", "Ssh", "Storage", "parse"]
 
 #: The sections of the subset.
 KNOWN = (

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from rigforge.installer.section import Section, nearest
+from rigforge.installer.section import Section, did_you_mean
 
 _LOCALES = "usr/share/i18n/SUPPORTED"
 _KEYBOARDS = "usr/share/X11/xkb/rules/base.lst"
@@ -30,7 +30,7 @@ def locale(top: Section, root: Path) -> str:
     if name != "C.UTF-8" and supported.is_file():
         names = [line.split()[0] for line in supported.read_text().splitlines() if line.endswith(" UTF-8")]
         if name not in names:
-            raise top.error("locale", f"unknown locale {name!r}", nearest(name, names))
+            raise top.error("locale", f"unknown locale {name!r}", did_you_mean(name, names))
     return name
 
 
@@ -49,10 +49,10 @@ def keyboard(top: Section, root: Path) -> Keyboard:
     if data.is_file():
         layouts, variants = _keyboards(data)
         if layout not in layouts:
-            raise section.error("layout", f"unknown keyboard layout {layout!r}", nearest(layout, layouts))
+            raise section.error("layout", f"unknown keyboard layout {layout!r}", did_you_mean(layout, layouts))
         if variant and variant not in variants.get(layout, []):
             known = variants.get(layout, [])
-            hint = nearest(variant, known) or f"{layout} has: {', '.join(known) or 'no variants'}"
+            hint = did_you_mean(variant, known) or f"{layout} has: {', '.join(known) or 'no variants'}"
             raise section.error("variant", f"layout {layout!r} has no variant {variant!r}", hint)
     return Keyboard(layout, variant)
 
@@ -65,7 +65,7 @@ def timezone(top: Section, root: Path) -> str:
     zones = root / _ZONES
     if (zones / "Etc/UTC").is_file() and not (zones / name).is_file():
         names = [str(path.relative_to(zones)) for path in zones.glob("[A-Z]*/**/*") if path.is_file()]
-        raise top.error("timezone", f"unknown time zone {name!r}", nearest(name, names) or "as in Europe/Vienna")
+        raise top.error("timezone", f"unknown time zone {name!r}", did_you_mean(name, names) or "as in Europe/Vienna")
     return name
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from rigforge.installer.section import Section, kind
+from rigforge.rules.disk_match import SIZES, DiskMatch, is_device
 
 LAYOUTS = ("direct", "lvm")
-SIZES = ("smallest", "largest")
 
 _REFUSED = {
     "config": "it lays the disk out itself, as storage.layout says",
@@ -26,21 +26,6 @@ _MATCH_REFUSED = {
     "devpath": "match serial, model or path instead",
     "install-media": "the medium itself is never chosen",
 }
-
-
-@dataclass(frozen=True)
-class DiskMatch:
-    """What a disk must be: every rule that is not None holds.
-
-    `serial`, `model` and `path` are shell patterns (fnmatch), `ssd` is whether it does not rotate, `size` picks the
-    smallest or largest of the disks that the other rules leave.
-    """
-
-    size: str | None = None
-    ssd: bool | None = None
-    serial: str | None = None
-    model: str | None = None
-    path: str | None = None
 
 
 @dataclass(frozen=True)
@@ -89,7 +74,7 @@ def _match(where: str, value: object) -> DiskMatch:
         if key in rule and not rule.text(key):
             raise rule.error(key, "is empty: no disk would match")
     path = rule.text("path") if "path" in rule else None
-    if path and not path.startswith("/dev/"):
+    if path and not is_device(path):
         raise rule.error("path", f"{path!r} is not a device", "as in /dev/nvme0n1, /dev/sd* or /dev/disk/by-id/ata-*")
     return DiskMatch(
         size=rule.choice("size", SIZES) if "size" in rule else None,

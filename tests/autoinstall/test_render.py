@@ -8,7 +8,8 @@ import pytest
 
 from rigforge.autoinstall.document import render
 from rigforge.errors import RigforgeError
-from rigforge.installer.document import DiskMatch, Document, Keyboard, Storage, parse
+from rigforge.installer.document import Document, Keyboard, Storage, parse
+from rigforge.rules.disk_match import DiskMatch
 from rigforge.stack.load import load
 from rigforge.stack.model import Stack
 

@@ -9,8 +9,9 @@ import pytest
 import yaml
 from documents import HASH, KEY, document, identity, layout, read, refusal
 
-from rigforge.installer.document import KNOWN, DiskMatch, Keyboard, Storage
+from rigforge.installer.document import KNOWN, Keyboard, Storage
 from rigforge.installer.document import REFUSED as OUTSIDE
+from rigforge.rules.disk_match import DiskMatch
 
 
 def test_a_short_document_gets_every_default() -> None:

@@ -10,6 +10,7 @@ from rigforge.doctor.checks.bus import RESEAT
 from rigforge.doctor.checks.kernel_log import Xids, decoded
 from rigforge.doctor.checks.thermal import MARGIN, REASONS, USUAL_LIMIT
 from rigforge.doctor.nvml import NvmlGpu
+from rigforge.rules.sizes import in_gib
 
 WORK = Topic("work", "A GPU that stops in the middle of work stops in the middle of training.")
 RESULTS = Topic("results", "A GPU that computes the same twice and gets two results spoils models without a word.")
@@ -106,7 +107,7 @@ def _memory(record: Record) -> Iterator[Check]:
 
 
 def _patterns(record: Record) -> str:
-    return f"{record.memory / 1024**3:.1f} GiB held {record.patterns} patterns"
+    return f"{in_gib(record.memory)} held {record.patterns} patterns"
 
 
 def _load(record: Record) -> Iterator[Check]:
