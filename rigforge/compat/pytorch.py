@@ -13,6 +13,7 @@ from rigforge.compat import interpreter as somebodys
 from rigforge.compat.gpu_code import Target, targets
 from rigforge.errors import RigforgeError
 from rigforge.plain import line
+from rigforge.rules.versions import series
 
 #: Seconds for a Python to say what it has.
 PATIENCE = 5.0
@@ -83,7 +84,7 @@ def _pytorch(interpreter: str, found: dict[str, Any]) -> Pytorch | None:
 
 def _runtime(packages: dict[str, str], made_with: str) -> str:
     """Returns the exact version of the CUDA that PyTorch is made with, where its wheel is there too."""
-    minor = ".".join(made_with.split(".")[:2])
+    minor = series(made_with)
     there = [version for name, version in packages.items() if name.startswith("nvidia-cuda-runtime")]
     return next((version for version in there if minor and f"{version}.".startswith(f"{minor}.")), made_with)
 

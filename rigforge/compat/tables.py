@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal
 from packaging.version import Version
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from rigforge.rules.versions import driver_branch
+
 Module = Literal["open", "proprietary"]
 
 
@@ -158,7 +160,7 @@ class Tables:
 
     def branch_of(self, version: str) -> Branch | None:
         """Returns the branch of a driver's version, "535.309.01" or "535"."""
-        name = version.partition(".")[0]
+        name = driver_branch(version)
         return next((branch for branch in self.branches if branch.name == name), None)
 
     def release_of(self, cuda: Version) -> Release | None:
