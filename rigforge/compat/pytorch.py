@@ -28,7 +28,7 @@ _PROBE = Path(__file__).with_name("probe.py").read_text()
 
 
 @dataclass(frozen=True)
-class Pytorch:
+class InstalledPytorch:
     """PyTorch in some Python's environment. `cuda` is "" for a build without, `cudnn` where no wheel has it.
 
     `code` is what its GPU code is for, as the file `code_in` says; nothing where it could not be read. `platform` is
@@ -46,7 +46,7 @@ class Pytorch:
     installer: str = ""
 
 
-def read(interpreter: str) -> Pytorch | None:
+def read(interpreter: str) -> InstalledPytorch | None:
     """Returns the PyTorch that a Python has; None for none.
 
     Raises RigforgeError where there is no such Python.
@@ -64,14 +64,14 @@ def read(interpreter: str) -> Pytorch | None:
         return None
 
 
-def _pytorch(interpreter: str, found: dict[str, Any]) -> Pytorch | None:
+def _pytorch(interpreter: str, found: dict[str, Any]) -> InstalledPytorch | None:
     packages = {line(str(name)): line(str(version)) for name, version in list(found["packages"].items())[:MOST]}
     words = {name: line(str(found.get(name, ""))) for name in ("python", "cuda", "version", *_OPTIONAL)}
     version = packages.get("torch") or words["version"]
     if not version:
         return None
     code = found.get("code", [])
-    return Pytorch(
+    return InstalledPytorch(
         interpreter,
         words["python"],
         version,

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from rigforge.installer.section import Section, did_you_mean
+from rigforge.installer.section import DocumentSection, did_you_mean
 
 _LOCALES = "usr/share/i18n/SUPPORTED"
 _KEYBOARDS = "usr/share/X11/xkb/rules/base.lst"
@@ -21,7 +21,7 @@ class Keyboard:
     variant: str = ""
 
 
-def locale(top: Section, root: Path) -> str:
+def locale(top: DocumentSection, root: Path) -> str:
     """Returns `locale`, one in UTF-8: as in `de_DE.UTF-8`, `C.UTF-8`, `sr_RS@latin`."""
     name = top.text("locale", "en_US.UTF-8")
     if not re.fullmatch(r"C\.UTF-8|[a-z]{2,3}(_[A-Z]{2})?(\.UTF-8|@[a-z]+)", name):
@@ -34,11 +34,11 @@ def locale(top: Section, root: Path) -> str:
     return name
 
 
-def keyboard(top: Section, root: Path) -> Keyboard:
+def keyboard(top: DocumentSection, root: Path) -> Keyboard:
     """Returns the `keyboard` section."""
     if top.get("keyboard") is None:
         return Keyboard()
-    section = Section(top.where, "keyboard", top.get("keyboard"), ("layout", "variant", "toggle"))
+    section = DocumentSection(top.where, "keyboard", top.get("keyboard"), ("layout", "variant", "toggle"))
     if section.get("toggle") is not None:
         raise section.error("toggle", "one layout only, so there is nothing to toggle", "leave the key out")
     layout, variant = section.text("layout"), section.text("variant", "")
@@ -57,7 +57,7 @@ def keyboard(top: Section, root: Path) -> Keyboard:
     return Keyboard(layout, variant)
 
 
-def timezone(top: Section, root: Path) -> str:
+def timezone(top: DocumentSection, root: Path) -> str:
     """Returns `timezone`, a name of the tz database."""
     name = top.text("timezone", "Etc/UTC")
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z][A-Za-z0-9_+-]*)*", name) or name == "geoip":

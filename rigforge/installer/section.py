@@ -32,7 +32,7 @@ class DocumentError(ValueError):
         super().__init__(self.message)
 
 
-class Section:
+class DocumentSection:
     """One mapping of the document; `key` is its dotted place, "" for the top level.
 
     `refused` names known keys that are outside the subset, with the reason.

@@ -75,7 +75,7 @@ class Simulated:
 
 
 @dataclass(frozen=True)
-class Packages:
+class AptPackages:
     """The packages of a machine."""
 
     machine: Machine
