@@ -157,7 +157,7 @@ def test_installer_and_machine_import_nothing_of_the_builder() -> None:
 
 
 def test_the_doctor_imports_nothing_of_the_builder() -> None:
-    program = {"doctor", "compat", "machine", "rules", "nearest", "atomic", "errors", "plain"}
+    program = {"doctor", "compat", "machine", "rules", "atomic", "errors", "plain"}
     assert loaded("rigforge.doctor.__main__") == program
     # Packing the program runs PyInstaller, on the builder.
     assert loaded(*all_of("doctor")) == {*program, "process", "closure"}

@@ -29,7 +29,7 @@ class LiveServerIso(Iso):
     def make(self, build: Build) -> Product:
         """Writes the ISO, or only its texts where nothing else has changed."""
         stack, cache, epoch = build.stack, build.cache, build.lock.source_date_epoch
-        locked = next(iter(build.lock.part("medium")))
+        (locked,) = build.lock.part("medium")
         document = rendered(stack, build.lock)
         server = self._server(locked, build)
         layers = plan(stack, build.lock)

@@ -9,7 +9,7 @@ from typing import Literal
 from rigforge.compat import driver_numbers
 from rigforge.compat.gpu import Gpu
 from rigforge.compat.installed import Installed, installed, native, no_code, not_run, only_ptx, that_works
-from rigforge.compat.machine import Machine
+from rigforge.compat.inventory import Inventory
 from rigforge.compat.rules import Driver
 from rigforge.compat.solution import Request, find_solution
 from rigforge.compat.tables import tables
@@ -30,7 +30,7 @@ class Finding:
     follows: str = ""
 
 
-def diagnose(machine: Machine, *, bus: bool = True) -> tuple[Finding, ...]:
+def diagnose(machine: Inventory, *, bus: bool = True) -> tuple[Finding, ...]:
     """Returns what was found, from the cards up to PyTorch.
 
     Where there is no `bus` to see them on (WSL), cards and driver are another system's.
@@ -39,7 +39,7 @@ def diagnose(machine: Machine, *, bus: bool = True) -> tuple[Finding, ...]:
     return (*of_bus, *_pytorch(machine))
 
 
-def _cards(machine: Machine) -> Iterator[Finding]:
+def _cards(machine: Inventory) -> Iterator[Finding]:
     for gpu in dict.fromkeys(machine.gpus):
         yield Finding("ok", f"{machine.gpus.count(gpu)} × {gpu.name}, compute capability {gpu.compute_capability}")
     for device in machine.unknown:
@@ -49,7 +49,7 @@ def _cards(machine: Machine) -> Iterator[Finding]:
         yield Finding("failed", "no NVIDIA card on the PCI bus", "check that the card is seated and has power")
 
 
-def _driver(machine: Machine) -> Iterator[Finding]:
+def _driver(machine: Inventory) -> Iterator[Finding]:
     loaded, gpus = machine.loaded, tuple(dict.fromkeys(machine.gpus))
     if not (gpus or loaded):
         return
@@ -89,7 +89,7 @@ def _driver(machine: Machine) -> Iterator[Finding]:
         yield Finding("ok", message)
 
 
-def _pytorch(machine: Machine) -> Iterator[Finding]:
+def _pytorch(machine: Inventory) -> Iterator[Finding]:
     pytorch, there = machine.pytorch, tables()
     if machine.toolkit:
         yield Finding("ok", f"CUDA toolkit {machine.toolkit} in /usr/local/cuda; PyTorch's wheels bring their own CUDA")
@@ -113,7 +113,7 @@ def _pytorch(machine: Machine) -> Iterator[Finding]:
         yield Finding("ok", _described(build, _driver_of(machine)))
 
 
-def _why_not(machine: Machine, build: Installed) -> Iterator[str]:
+def _why_not(machine: Inventory, build: Installed) -> Iterator[str]:
     """Yields why a PyTorch does not run on the cards, and not with the driver, where that drives them."""
     there, loaded, gpus = tables(), machine.loaded, tuple(dict.fromkeys(machine.gpus))
     yield from filter(None, (no_code(there, build, gpu) for gpu in gpus))
@@ -129,12 +129,12 @@ def _why_not(machine: Machine, build: Installed) -> Iterator[str]:
         yield from filter(None, (only_ptx(build, gpu, loaded.version) for gpu in gpus))
 
 
-def _driver_of(machine: Machine) -> Driver | None:
+def _driver_of(machine: Inventory) -> Driver | None:
     loaded = machine.loaded
     return driver_numbers.driver(tables(), loaded.version, loaded.module, machine.cuda) if loaded else None
 
 
-def _drives(driver: Driver, machine: Machine) -> bool:
+def _drives(driver: Driver, machine: Inventory) -> bool:
     return not any(driver_numbers.why_not(tables(), driver, gpu) for gpu in machine.gpus)
 
 
@@ -156,7 +156,7 @@ def _install(gpus: tuple[Gpu, ...]) -> str:
     )
 
 
-def _install_pytorch(machine: Machine, interpreter: str, python: str = "") -> str:
+def _install_pytorch(machine: Inventory, interpreter: str, python: str = "") -> str:
     """Returns which PyTorch goes with the driver that is there; else which driver is needed as well."""
     there, gpus, driver = tables(), tuple(dict.fromkeys(machine.gpus)), _driver_of(machine)
     for with_driver, with_python in ((driver, python), (driver, ""), (None, "")):

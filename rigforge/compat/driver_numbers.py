@@ -13,6 +13,7 @@ from packaging.version import Version
 from rigforge.compat.gpu import Gpu
 from rigforge.compat.rules import Driver, driver_with_gpu
 from rigforge.compat.tables import Branch, Module, Tables
+from rigforge.rules.versions import driver_branch
 
 _CUDA = re.compile(r"\d{1,3}\.\d{1,3}", re.ASCII)
 
@@ -24,7 +25,7 @@ def driver(tables: Tables, version: str, module: Module, cuda: str = "") -> Driv
     """
     row = tables.branch_of(version)
     if not row and (before := _before(tables, version)):
-        number = version.partition(".")[0]
+        number = driver_branch(version)
         own = cuda if _CUDA.fullmatch(cuda) else _cuda(tables, version, before)
         row = before.model_copy(update={"name": number, "latest": version, "cuda": own})
     return Driver(row, version, module) if row else None
@@ -68,4 +69,4 @@ def _cuda(tables: Tables, version: str, before: Branch) -> str:
 
 
 def _number(version: str) -> int:
-    return int(version.partition(".")[0])
+    return int(driver_branch(version))

@@ -10,7 +10,7 @@ from itertools import takewhile
 
 from rigforge.compat.tables import compute_capability, read
 from rigforge.errors import RigforgeError
-from rigforge.nearest import nearest
+from rigforge.rules.nearest import nearest
 
 #: Words that add nothing to a card's name, and those that tell its variants of one chip apart.
 _NOISE = re.compile(r"nvidia|geforce|tesla|quadro|generation|\(.*?\)")

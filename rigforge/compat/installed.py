@@ -9,7 +9,7 @@ from packaging.version import Version
 
 from rigforge.compat.gpu import Gpu
 from rigforge.compat.gpu_code import Target, targets
-from rigforge.compat.pytorch import Pytorch
+from rigforge.compat.pytorch import InstalledPytorch
 from rigforge.compat.rules import Driver, Wheel, pytorch_with_gpu, runs
 from rigforge.compat.tables import Build, Tables
 
@@ -25,7 +25,7 @@ class Installed:
     how: str
 
 
-def installed(tables: Tables, pytorch: Pytorch) -> Installed | None:
+def installed(tables: Tables, pytorch: InstalledPytorch) -> Installed | None:
     """Returns what is known of a PyTorch with CUDA; None where it says no version of CUDA that is one."""
     cuda, cudnn = _version(pytorch.cuda), _version(pytorch.cudnn)
     if not cuda:

@@ -13,6 +13,7 @@ from rigforge.compat import interpreter as somebodys
 from rigforge.compat.gpu_code import Target, targets
 from rigforge.errors import RigforgeError
 from rigforge.plain import line
+from rigforge.rules.versions import series
 
 #: Seconds for a Python to say what it has.
 PATIENCE = 5.0
@@ -27,7 +28,7 @@ _PROBE = Path(__file__).with_name("probe.py").read_text()
 
 
 @dataclass(frozen=True)
-class Pytorch:
+class InstalledPytorch:
     """PyTorch in some Python's environment. `cuda` is "" for a build without, `cudnn` where no wheel has it.
 
     `code` is what its GPU code is for, as the file `code_in` says; nothing where it could not be read. `platform` is
@@ -45,7 +46,7 @@ class Pytorch:
     installer: str = ""
 
 
-def read(interpreter: str) -> Pytorch | None:
+def read(interpreter: str) -> InstalledPytorch | None:
     """Returns the PyTorch that a Python has; None for none.
 
     Raises RigforgeError where there is no such Python.
@@ -63,14 +64,14 @@ def read(interpreter: str) -> Pytorch | None:
         return None
 
 
-def _pytorch(interpreter: str, found: dict[str, Any]) -> Pytorch | None:
+def _pytorch(interpreter: str, found: dict[str, Any]) -> InstalledPytorch | None:
     packages = {line(str(name)): line(str(version)) for name, version in list(found["packages"].items())[:MOST]}
     words = {name: line(str(found.get(name, ""))) for name in ("python", "cuda", "version", *_OPTIONAL)}
     version = packages.get("torch") or words["version"]
     if not version:
         return None
     code = found.get("code", [])
-    return Pytorch(
+    return InstalledPytorch(
         interpreter,
         words["python"],
         version,
@@ -83,7 +84,7 @@ def _pytorch(interpreter: str, found: dict[str, Any]) -> Pytorch | None:
 
 def _runtime(packages: dict[str, str], made_with: str) -> str:
     """Returns the exact version of the CUDA that PyTorch is made with, where its wheel is there too."""
-    minor = ".".join(made_with.split(".")[:2])
+    minor = series(made_with)
     there = [version for name, version in packages.items() if name.startswith("nvidia-cuda-runtime")]
     return next((version for version in there if minor and f"{version}.".startswith(f"{minor}.")), made_with)
 

@@ -9,7 +9,7 @@ from typing import Literal
 from packaging.version import Version
 
 from rigforge.compat.gpu import Gpu
-from rigforge.compat.tables import Branch, Build, Module, Modules, Tables
+from rigforge.compat.tables import Branch, Build, Module, ModuleSupport, Tables
 from rigforge.compat.tables import has_code as code_for
 
 Runs = Literal["native", "minor-compat", ""]
@@ -116,7 +116,7 @@ def _module_with_gpu(tables: Tables, module: Module, gpu: Gpu) -> str:
     return ""
 
 
-def needs_open(modules: Modules, gpu: Gpu) -> bool:
+def needs_open(modules: ModuleSupport, gpu: Gpu) -> bool:
     """Tells whether a card is driven by the open kernel module alone."""
     return gpu.capability >= modules.open_only_from or gpu.processor in modules.open_only_with
 

@@ -15,7 +15,7 @@ from rigforge.doctor.check import EXIT_CODES, verdict
 from rigforge.doctor.checks import every
 from rigforge.doctor.checks.cuda import CUDA
 from rigforge.doctor.errors import DoctorError
-from rigforge.doctor.machine import Kept, Machine
+from rigforge.doctor.machine import AnswerCache, Machine
 from rigforge.doctor.page import as_page, save
 from rigforge.doctor.terminal import as_text
 from rigforge.plain import plain
@@ -45,13 +45,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _examine(arguments: Sequence[str]) -> int:
     options = _options(arguments)
-    kept, before = Kept(), None
+    kept, before = AnswerCache(), None
     while True:
         machine = Machine(nvml.read(), at_rest=options.at_rest, kept=kept)
         checks = every(machine)
         # To ask CUDA takes memory of every GPU: once, and again where anything else has changed.
         now = {check.id: check.status for check in checks if check.id != CUDA.id}
-        kept, before = (kept if before in (None, now) else Kept()), now
+        kept, before = (kept if before in (None, now) else AnswerCache()), now
         found = verdict(checks)
         if options.report:
             save(options.report, as_page(machine, checks, found))
@@ -64,7 +64,7 @@ def _examine(arguments: Sequence[str]) -> int:
         if not options.watch:
             return EXIT_CODES[found]
         if _asked_for(options.watch):
-            kept = Kept()
+            kept = AnswerCache()
 
 
 def _asked_for(seconds: float) -> bool:

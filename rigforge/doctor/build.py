@@ -8,15 +8,15 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from rigforge import atomic, closure
+from rigforge import atomic, closure, machine
 from rigforge.doctor import driver_api
 from rigforge.errors import RigforgeError
 from rigforge.process import run
 
-PROGRAM = "rigforge-doctor"
+PROGRAM = machine.PROGRAM
 
 #: What the program reads besides its code, as patterns within the package.
-DATA = ("compat/*.toml", "compat/probe.py", "doctor/**/*.toml", "doctor/**/*.j2", "doctor/load/worker.py")
+DATA = ("compat/*.toml", "compat/probe.py", "doctor/**/*.toml", "doctor/**/*.j2", "doctor/workload/worker.py")
 
 #: Its code: these, and all that they import.
 MODULES = ("rigforge.doctor.__main__", "rigforge.doctor.driver_api")

@@ -19,8 +19,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from rigforge.compat import interpreter
-from rigforge.compat import machine as installed
+from rigforge.compat import interpreter, inventory
 from rigforge.doctor.nvml import Nvml
 from rigforge.machine import libraries
 from rigforge.plain import line
@@ -82,7 +81,7 @@ class Card:
 
 
 @dataclass
-class Kept:
+class AnswerCache:
     """What is kept from one look at a machine to the next, as long as nothing else changes: what CUDA answered."""
 
     cuda: Any = None
@@ -103,7 +102,7 @@ class Machine:
     environment: Mapping[str, str] = field(default_factory=lambda: outside_environment())
     given: Mapping[str, str] = field(default_factory=lambda: environment_of_programs())
     at_rest: bool = False
-    kept: Kept = field(default_factory=Kept)
+    kept: AnswerCache = field(default_factory=AnswerCache)
 
     def text(self, path: str) -> str:
         """Returns a file's text without white space at its ends, "" where it cannot be read."""
@@ -178,9 +177,9 @@ class Machine:
         return tuple(card for card in found if is_nvidia_gpu(card.text("vendor"), card.text("class")))
 
     @cached_property
-    def loaded(self) -> installed.Loaded | None:
+    def loaded(self) -> inventory.Loaded | None:
         """The driver's kernel module that is loaded."""
-        return installed.loaded(self.root)
+        return inventory.loaded(self.root)
 
     @cached_property
     def libcuda(self) -> libraries.Library | None:

@@ -14,6 +14,7 @@ from rigforge.doctor.errors import DoctorError
 from rigforge.doctor.machine import Machine
 from rigforge.doctor.nvml import NvmlGpu
 from rigforge.plain import in_page
+from rigforge.rules.sizes import in_gib
 
 #: The worst first: it is what the page is opened for.
 _ORDER: dict[Status, int] = {"failed": 0, "warning": 1, "ok": 2, "n/a": 3}
@@ -95,7 +96,7 @@ def _row(gpu: NvmlGpu) -> dict[str, object]:
         "index": gpu.index,
         "name": gpu.name or gpu.lost,
         "address": gpu.address,
-        "memory": "" if gpu.memory is None else f"{gpu.memory / 1024**3:.0f} GiB",
+        "memory": "" if gpu.memory is None else in_gib(gpu.memory, 0),
         "temperature": "" if gpu.temperature is None else f"{gpu.temperature} °C",
         "power": "" if gpu.power is None else f"{gpu.power:.0f} of {gpu.power_limit or 0:.0f} W",
     }

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rigforge.doctor import card_inventory, nvml
-from rigforge.doctor.card_inventory import Changes, Seen
+from rigforge.doctor.card_inventory import Changes, RecordedCard
 from rigforge.doctor.errors import DoctorError
 from rigforge.doctor.machine import Machine
 from rigforge.plain import plain
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str], machine: Machine | None = None) -> int:
     return 0
 
 
-def _before(machine: Machine) -> tuple[Seen, ...]:
+def _before(machine: Machine) -> tuple[RecordedCard, ...]:
     try:
         memory = card_inventory.read(machine)
     except ValueError:
@@ -44,14 +44,14 @@ def _before(machine: Machine) -> tuple[Seen, ...]:
     return memory.cards if memory else ()
 
 
-def _completed(before: Sequence[Seen], now: Sequence[Seen]) -> bool:
+def _completed(before: Sequence[RecordedCard], now: Sequence[RecordedCard]) -> bool:
     """Says whether the same cards have a UUID now that they had not: the driver did not run at the first start."""
     changes = card_inventory.compare(before, now)
     apart = changes.moved or changes.exchanged or changes.gone or changes.new
     return not apart and any(card.uuid and not old.uuid for old, card in changes.same)
 
 
-def _write(machine: Machine, now: Sequence[Seen]) -> Path:
+def _write(machine: Machine, now: Sequence[RecordedCard]) -> Path:
     try:
         return card_inventory.write(machine, now)
     except OSError as error:
@@ -60,14 +60,14 @@ def _write(machine: Machine, now: Sequence[Seen]) -> Path:
         ) from error
 
 
-def _shown(card: Seen, changes: Changes, before: Sequence[Seen]) -> str:
+def _shown(card: RecordedCard, changes: Changes, before: Sequence[RecordedCard]) -> str:
     link = f"×{card.width}" if card.width else ""
     kind = "may leave" if card.removable else ""
     new = "new" if before and any(card is found for found in (*changes.new, *_arrived(changes))) else ""
     return ", ".join(word for word in (card.shown, card.uuid, link, kind, new) if word)
 
 
-def _arrived(changes: Changes) -> list[Seen]:
+def _arrived(changes: Changes) -> list[RecordedCard]:
     return [card for _, card in changes.exchanged]
 
 

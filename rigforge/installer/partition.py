@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rigforge.installer.command import output_of, run
-from rigforge.installer.storage_section import Storage
+from rigforge.installer.storage_section import DiskLayout
 
 #: GPT partition types. Source: UEFI specification 2.10 (ESP), GNU GRUB manual (BIOS boot),
 #: the Discoverable Partitions Specification (the others).
@@ -75,7 +75,7 @@ class Volumes:
         return self.filesystems[-1]
 
 
-def table(storage: Storage) -> tuple[Partition, ...]:
+def table(storage: DiskLayout) -> tuple[Partition, ...]:
     """Returns the partitions of a layout, in their order on the disk."""
     encrypted = storage.password is not None
     root_type = LUKS if encrypted else LVM if storage.layout == "lvm" else ROOT_X86_64
@@ -143,7 +143,7 @@ def take_down_order(tree: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return list(order.values())
 
 
-def lay_out(disk: str, storage: Storage) -> Volumes:
+def lay_out(disk: str, storage: DiskLayout) -> Volumes:
     """Writes the partition table and makes the file systems; the disk has been erased. Returns what was made."""
     partitions = table(storage)
     write_table(disk, partitions)

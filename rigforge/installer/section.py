@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
+
+from rigforge.rules.nearest import nearest
 
 #: Where the subset is described, for hints.
 MANUAL = "docs/autoinstall.md lists every key and what it takes"
 
 #: A document has no more values once its aliases are followed: a few lines can stand for billions.
 MOST = 100_000
+
+
+T = TypeVar("T", bound=str)
 
 
 class DocumentError(ValueError):
@@ -28,7 +32,7 @@ class DocumentError(ValueError):
         super().__init__(self.message)
 
 
-class Section:
+class DocumentSection:
     """One mapping of the document; `key` is its dotted place, "" for the top level.
 
     `refused` names known keys that are outside the subset, with the reason.
@@ -49,7 +53,7 @@ class Section:
             if name in refused:
                 raise self.error(name, f"this installer does not do this: {refused[name]}", MANUAL)
             if name not in known:
-                raise self.error("", f"unknown key {name!r}", nearest(name, [*known, *refused]) or MANUAL)
+                raise self.error("", f"unknown key {name!r}", did_you_mean(name, [*known, *refused]) or MANUAL)
 
     def __contains__(self, name: str) -> bool:
         return name in self.values
@@ -82,12 +86,15 @@ class Section:
             raise self.error(name, f"must be true or false, not {kind(value)}")
         return value
 
-    def choice(self, name: str, choices: Collection[str], default: str | None = None) -> str:
+    def choice(self, name: str, choices: Collection[T], default: T | None = None) -> T:
         """Returns one of `choices`."""
         value = self.text(name, default)
-        if value not in choices and value != default:
-            raise self.error(name, f"{value!r} is not one of: {', '.join(choices)}", nearest(value, choices))
-        return value
+        if value == default:
+            return default
+        for choice in choices:
+            if choice == value:
+                return choice
+        raise self.error(name, f"{value!r} is not one of: {', '.join(choices)}", did_you_mean(value, choices))
 
     def texts(self, name: str) -> tuple[str, ...]:
         """Returns a list of lines of text, empty when the key is absent."""
@@ -113,12 +120,15 @@ def words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
-def nearest(name: str, choices: Collection[str]) -> str:
-    """Returns a hint naming the choice that `name` resembles, or ""."""
-    by_folded = {choice.replace("_", "-").lower(): choice for choice in choices}
-    # Comparing takes time by the square of the length.
-    found = difflib.get_close_matches(name[:100].replace("_", "-").lower(), by_folded, n=1)
-    return f"did you mean {by_folded[found[0]]!r}?" if found else ""
+def did_you_mean(name: str, choices: Collection[str]) -> str:
+    """Returns a hint naming the choice that `name` resembles, or "": case apart, and whether - or _ is in it."""
+    by_folded = {_folded(choice): choice for choice in choices}
+    near = nearest(_folded(name), by_folded)
+    return f"did you mean {by_folded[near[0]]!r}?" if near else ""
+
+
+def _folded(name: str) -> str:
+    return name.replace("_", "-").lower()
 
 
 def load(text: str, where: str) -> object:

@@ -23,6 +23,7 @@ from rigforge.lock.model import Lock
 from rigforge.machine import DOCTOR
 from rigforge.records.conda import BASE
 from rigforge.records.file import LockedFile
+from rigforge.rules.versions import series
 from rigforge.stack.model import Stack
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ def _environment(stack: Stack, lock: Lock, files: Iterable[LockedFile]) -> Envir
     return Environment(
         environment(lock),
         site_packages(lock, stack.python.version),
-        cuda_version=_series(lock.versions.get("cuda", "")),
+        cuda_version=series(lock.versions.get("cuda", "")),
         conda=packages,
     )
 
@@ -150,7 +151,7 @@ def _doctor(lock: Lock) -> doctor.Options:
 
 def _machine(stack: Stack, lock: Lock, distribution: Distribution) -> host.Options:
     names = {"python": "Python", "pytorch": "PyTorch"}
-    known = [f"{names[name]} {_series(lock.versions[name])}" for name in names if name in lock.versions]
+    known = [f"{names[name]} {series(lock.versions[name])}" for name in names if name in lock.versions]
     jupyter = "jupyterlab" in lock.versions
     return host.Options(
         kernel=lock.versions["kernel"],
@@ -164,11 +165,6 @@ def _machine(stack: Stack, lock: Lock, distribution: Distribution) -> host.Optio
         expect=stack.gpu.expect or 0,
         doctor=DOCTOR if lock.part("doctor") else "",
     )
-
-
-def _series(version: str) -> str:
-    """Returns major and minor of a version."""
-    return ".".join(version.split(".")[:2])
 
 
 def _release_date(stack: Stack, lock: Lock) -> int:

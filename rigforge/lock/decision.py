@@ -16,6 +16,7 @@ from rigforge.compat.solution import Request, Solution, find_solution
 from rigforge.compat.tables import Build, tables
 from rigforge.errors import RigforgeError
 from rigforge.lock.model import Decision
+from rigforge.rules.versions import series
 from rigforge.stack.model import Stack
 
 
@@ -93,7 +94,7 @@ def of_lock(stack: Stack, versions: Mapping[str, str]) -> Solution | None:
         return None
     driver = Driver(branch, versions["driver"], distributions.of(stack).driver.module)
     wheel = Wheel(_as_locked(build, versions), Version(versions["pytorch"]))
-    python = ".".join(versions["python"].split(".")[:2])
+    python = series(versions["python"])
     return Solution(build_request((), {}, stack), Combination(driver, wheel, python))
 
 

@@ -10,8 +10,9 @@ from rigforge.distributions.distribution import DriverPackages
 from rigforge.errors import RigforgeError
 from rigforge.lock import prebuilt
 from rigforge.records.file import LockedFile
+from rigforge.rules.versions import upstream
 from rigforge.sources.apt import Available, Root
-from rigforge.sources.dpkg import order, upstream
+from rigforge.sources.dpkg import order
 from rigforge.stack.model import Stack
 
 # Not a branch such as 580-server-open, which package names carry.

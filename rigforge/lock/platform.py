@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from rigforge.errors import RigforgeError
 from rigforge.records.file import LockedFile
-from rigforge.sources.dpkg import series, upstream
+from rigforge.rules.versions import series, upstream
 from rigforge.stack.model import Stack
 
 #: An exact kernel's package, with its release.
@@ -48,7 +48,7 @@ def system_python(files: Iterable[LockedFile]) -> str:
     """
     for file in files:
         if file.name == "python3":
-            return series(file.version)
+            return series(upstream(file.version))
     raise RigforgeError("no layer has python3, which packs rigforge-doctor", "check the stack's [[archives]]")
 
 
@@ -58,17 +58,17 @@ def python(stack: Stack, files: Iterable[LockedFile]) -> str:
     Raises RigforgeError where the base has none, or one of another series than python.version.
     """
     base = {file.name: file.version for file in files if file.layer == "base"}
-    wish = stack.python.version
     if "python3" not in base:
         raise RigforgeError(
             f"stack {stack.name}: python.provider = 'system', but the layer base has no python3",
             "add python3 and python3-venv to packages.base",
         )
-    version = base.get(f"python{wish}", base["python3"])
-    locked = upstream(version)
-    if not f"{locked}.".startswith(f"{wish}."):
+    version = base.get(f"python{stack.python.version}", base["python3"])
+    found = upstream(version)
+    if not f"{found}.".startswith(f"{stack.python.version}."):
         raise RigforgeError(
-            f"stack {stack.name}: python.version = {wish!r}, but the Python of {stack.system.suite} is {locked}",
-            f"set python.version to {series(version)!r}",
+            f"stack {stack.name}: python.version = {stack.python.version!r}, "
+            f"but the Python of {stack.system.suite} is {found}",
+            f"set python.version to {series(found)!r}",
         )
-    return locked
+    return found

@@ -28,8 +28,9 @@ from rigforge.lock.branches import (
 )
 from rigforge.lock.platform import KERNEL
 from rigforge.records.file import LockedFile
+from rigforge.rules.versions import upstream
 from rigforge.sources.apt import Available, Root
-from rigforge.sources.dpkg import Need, needs, upstream
+from rigforge.sources.dpkg import Need, needs
 from rigforge.stack.model import Stack
 
 #: Where a metapackage of the kernel may lead, beside a kernel: to another one, not to what comes with kernels.

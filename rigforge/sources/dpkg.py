@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from debian.deb822 import PkgRelation
 from debian.debian_support import Version
 
-from rigforge.foreign import boundary
-
 
 @dataclass(frozen=True)
 class Need:
@@ -28,18 +26,3 @@ def needs(depends: str) -> tuple[Need, ...]:
 def order(version: str) -> Version:
     """Returns what versions are sorted by, the oldest first."""
     return Version(version)
-
-
-def upstream(version: str) -> str:
-    """Returns a package's version without the distribution's epoch and revision."""
-    with boundary(f"{version!a} is no version of a package"):
-        return str(Version(version).upstream_version)
-
-
-def series(version: str) -> str:
-    """Returns major and minor of a package's version.
-
-    >>> series("1:3.11.2-1+b1")
-    '3.11'
-    """
-    return ".".join(upstream(version).split(".")[:2])

@@ -12,7 +12,7 @@ from rigforge.doctor import cuda_driver, nvml
 from rigforge.doctor.check import Check, Status
 from rigforge.doctor.checks import cuda
 from rigforge.doctor.cuda_driver import Told
-from rigforge.doctor.machine import Kept, Machine
+from rigforge.doctor.machine import AnswerCache, Machine
 from rigforge.doctor.nvml import Nvml
 
 
@@ -56,8 +56,8 @@ def test_what_cuda_answered_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     asked: list[Machine] = []
     monkeypatch.setattr(cuda, "_why_not", lambda *_: "")
     monkeypatch.setattr(cuda_driver, "ask", lambda machine, *_: asked.append(machine) or told)
-    kept = Kept()
-    first, second, other = (Machine(Nvml(), tmp_path, kept=each) for each in (kept, kept, Kept()))
+    kept = AnswerCache()
+    first, second, other = (Machine(Nvml(), tmp_path, kept=each) for each in (kept, kept, AnswerCache()))
     answers = [next(iter(cuda.checks(machine))) for machine in (first, second, other)]
     assert {answer.measured.partition(",")[0] for answer in answers} == {"cuInit answers 999"}
     assert asked == [first, other]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from rigforge.doctor.burn_in.record import Record, Sample
+from rigforge.doctor.burn_in.record import BurnInRecord, Sample
 from rigforge.doctor.chart import Chart, Series
 
 #: At most twice as many points are drawn in a line; each is the mean of its neighbours.
 POINTS = 300
 
 
-def charts(records: Sequence[Record]) -> Iterator[Chart]:
+def charts(records: Sequence[BurnInRecord]) -> Iterator[Chart]:
     """Returns one chart for each quantity that was measured, with a line for each device."""
     slowdown = {record.before.slowdown for record in records if record.before and record.before.slowdown}
     limits = {record.before.power_limit for record in records if record.before and record.before.power_limit}
@@ -22,7 +22,7 @@ def charts(records: Sequence[Record]) -> Iterator[Chart]:
 
 
 def _chart(
-    records: Sequence[Record],
+    records: Sequence[BurnInRecord],
     title: str,
     unit: str,
     value: Callable[[Sample], float | None],

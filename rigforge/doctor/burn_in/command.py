@@ -11,7 +11,7 @@ from pathlib import Path
 from rigforge.doctor import nvml, page
 from rigforge.doctor.burn_in.charts import charts
 from rigforge.doctor.burn_in.findings import clock, findings
-from rigforge.doctor.burn_in.record import Record
+from rigforge.doctor.burn_in.record import BurnInRecord
 from rigforge.doctor.burn_in.run import run
 from rigforge.doctor.check import EXIT_CODES, verdict
 from rigforge.doctor.checks.kernel_log import xids
@@ -74,7 +74,7 @@ class _Progress:
         self.terminal = sys.stderr.isatty()
         self.minute = -1
 
-    def tell(self, seconds: float, records: Sequence[Record]) -> None:
+    def tell(self, seconds: float, records: Sequence[BurnInRecord]) -> None:
         if not self.terminal and int(seconds // 60) == self.minute:
             return
         self.minute = int(seconds // 60)
@@ -88,7 +88,7 @@ class _Progress:
             print(file=sys.stderr)
 
 
-def _now(record: Record) -> str:
+def _now(record: BurnInRecord) -> str:
     if record.trouble:
         return f"{record.label}: stopped"
     sample = record.samples[-1]

@@ -41,7 +41,7 @@ class Format:
 
 
 @dataclass
-class Record:
+class BurnInRecord:
     """A GPU, or the processor where `before` is None. Memory in bytes; `trouble` is why the work ended too early."""
 
     before: NvmlGpu | None

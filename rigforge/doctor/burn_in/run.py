@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from rigforge.doctor import nvml
-from rigforge.doctor.burn_in.record import Record
+from rigforge.doctor.burn_in.record import BurnInRecord
 from rigforge.doctor.interruption import Interruption
 from rigforge.doctor.machine import Machine
 from rigforge.doctor.nvml import NvmlGpu
@@ -25,13 +25,13 @@ def run(
     seconds: float,
     patience: float,
     asked: Interruption,
-    tell: Callable[[float, Sequence[Record]], None],
-) -> tuple[list[Record], float]:
+    tell: Callable[[float, Sequence[BurnInRecord]], None],
+) -> tuple[list[BurnInRecord], float]:
     """Returns what each GPU did, and the seconds that all were at work together; the processor's where `gpus` is empty.
 
     The seconds begin when every worker is ready. `tell` is called after each look with the seconds so far.
     """
-    records = [Record(gpu, trouble=gpu.lost) for gpu in gpus] or [Record(None)]
+    records = [BurnInRecord(gpu, trouble=gpu.lost) for gpu in gpus] or [BurnInRecord(None)]
     workers: dict[int, Worker] = {}
     begun = time.monotonic()
     start = 0.0
@@ -57,7 +57,7 @@ def run(
     return records, min(done, seconds)
 
 
-def _worker(machine: Machine, python: str, record: Record, patience: float) -> Worker:
+def _worker(machine: Machine, python: str, record: BurnInRecord, patience: float) -> Worker:
     gpu = record.before
     return Worker(
         python,
@@ -69,25 +69,25 @@ def _worker(machine: Machine, python: str, record: Record, patience: float) -> W
     )
 
 
-def _look(records: Sequence[Record], workers: dict[int, Worker], now: float) -> None:
+def _look(records: Sequence[BurnInRecord], workers: dict[int, Worker], now: float) -> None:
     _hear(records, workers)
     there = _gpus(records)
     for record in records:
         record.look(there.get(record.before.index) if record.before else None, now)
 
 
-def _gpus(records: Sequence[Record]) -> dict[int, NvmlGpu]:
+def _gpus(records: Sequence[BurnInRecord]) -> dict[int, NvmlGpu]:
     return {gpu.index: gpu for gpu in nvml.read(briefly=True).gpus} if any(record.before for record in records) else {}
 
 
-def _hear(records: Sequence[Record], workers: dict[int, Worker]) -> None:
+def _hear(records: Sequence[BurnInRecord], workers: dict[int, Worker]) -> None:
     for place, worker in workers.items():
         for event in worker.events():
             records[place].take(event)
         records[place].trouble = worker.trouble
 
 
-def _end(records: Sequence[Record], workers: dict[int, Worker]) -> None:
+def _end(records: Sequence[BurnInRecord], workers: dict[int, Worker]) -> None:
     ready = [worker for worker in workers.values() if worker.ready and worker.working]
     for worker in ready:
         worker.ask_to_stop()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rigforge.doctor import card_inventory
-from rigforge.doctor.card_inventory import Changes, Seen
+from rigforge.doctor.card_inventory import Changes, RecordedCard
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.machine import Machine
 
@@ -62,11 +62,13 @@ def _changed(changes: Changes, since: str) -> Iterator[Check]:
             yield CARDS.warning(f"{card.shown}{_named(card)} is new since {since}", ACCEPT)
 
 
-def _named(card: Seen) -> str:
+def _named(card: RecordedCard) -> str:
     return f" ({card.uuid})" if card.uuid else ""
 
 
-def _all_there(now: Sequence[Seen], expected: int | None, since: str, changes: Changes, away: Sequence[Seen]) -> str:
+def _all_there(
+    now: Sequence[RecordedCard], expected: int | None, since: str, changes: Changes, away: Sequence[RecordedCard]
+) -> str:
     told = [f"{len(now)} on the bus" + (f", {expected} expected" if expected is not None else "")]
     if since:
         told[0] += f", all that were there on {since}" if not away else ""

@@ -14,7 +14,7 @@ from rigforge.machine import libraries
 
 if TYPE_CHECKING:
     from rigforge.compat.gpu import Gpu as Known
-    from rigforge.compat.machine import Machine as Installed
+    from rigforge.compat.inventory import Inventory
 
 PAIRS = Topic(
     "compatibility", "A driver too old for CUDA, or PyTorch without code for the GPU, fails only in the middle of work."
@@ -42,10 +42,10 @@ def checks(machine: Machine) -> Iterator[Check]:
 
 def _pairs(machine: Machine) -> Check:
     # Here, because pydantic takes longest of all to start, and --help needs none of it.
-    from rigforge.compat import machine as installed
+    from rigforge.compat import inventory
     from rigforge.compat.diagnosis import diagnose
 
-    found = told_by_driver(installed.read(machine.root, python(machine)), machine)
+    found = told_by_driver(inventory.read(machine.root, python(machine)), machine)
     if not found.gpus and not found.unknown and not found.loaded:
         versions = f"; PyTorch {found.pytorch.version}" if found.pytorch else ""
         return PAIRS.not_applicable(f"no NVIDIA GPU on the bus and no driver{versions}")
@@ -63,10 +63,10 @@ def without_bus(machine: Machine) -> bool:
     return not machine.cards and bool(machine.nvml.gpus)
 
 
-def told_by_driver(found: Installed, machine: Machine) -> Installed:
+def told_by_driver(found: Inventory, machine: Machine) -> Inventory:
     """Adds what the driver says of itself, of cards that the tables have not, and of those that no bus shows."""
     from rigforge.compat.gpu import by_pci
-    from rigforge.compat.machine import Loaded
+    from rigforge.compat.inventory import Loaded
     from rigforge.compat.tables import tables
 
     driver, cuda = machine.nvml.driver, machine.nvml.cuda

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from packaging.version import Version
 
-from rigforge.compat import machine as installed
+from rigforge.compat import inventory
 from rigforge.doctor import holds
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.checks import libraries as missing
@@ -51,7 +51,7 @@ def checks(machine: Machine) -> Iterator[Check]:
     yield HELD.of(lambda: _held(machine))
 
 
-def _module(machine: Machine, loaded: installed.Loaded | None) -> Check:
+def _module(machine: Machine, loaded: inventory.Loaded | None) -> Check:
     if loaded:
         return MODULE.ok(f"{loaded.version}, {loaded.module} kernel module")
     if not machine.cards:
@@ -60,7 +60,7 @@ def _module(machine: Machine, loaded: installed.Loaded | None) -> Check:
         return MODULE.failed(
             "not loaded, though this kernel has it", "sudo modprobe nvidia; sudo dmesg | tail says why not"
         )
-    if not installed.has_driver(machine.root):
+    if not inventory.has_driver(machine.root):
         return replace(MODULE.failed("no NVIDIA driver is installed", ""), cause="compatibility")
     return MODULE.failed(
         f"kernel {machine.kernel} has no NVIDIA module",
@@ -68,7 +68,7 @@ def _module(machine: Machine, loaded: installed.Loaded | None) -> Check:
     )
 
 
-def _user_space(machine: Machine, loaded: installed.Loaded | None) -> Check:
+def _user_space(machine: Machine, loaded: inventory.Loaded | None) -> Check:
     if not loaded:
         return USER_SPACE.not_applicable("no module is loaded to compare it with")
     before = machine.environment.get("LD_LIBRARY_PATH", "").split(":")
@@ -89,7 +89,7 @@ def _user_space(machine: Machine, loaded: installed.Loaded | None) -> Check:
     return USER_SPACE.ok(same)
 
 
-def _apart(machine: Machine, loaded: installed.Loaded, library: libraries.Library) -> Check:
+def _apart(machine: Machine, loaded: inventory.Loaded, library: libraries.Library) -> Check:
     """Returns what is to be said of a module and libraries of two versions."""
     measured = f"the module is {loaded.version}, the libraries are {library.version}"
     if library.forward and Version(library.version) > Version(loaded.version):
@@ -110,7 +110,7 @@ def _apart(machine: Machine, loaded: installed.Loaded, library: libraries.Librar
     return USER_SPACE.failed(measured, "sudo reboot (the driver was upgraded under a running module)")
 
 
-def _cure_of_nvml(machine: Machine, loaded: installed.Loaded) -> str:
+def _cure_of_nvml(machine: Machine, loaded: inventory.Loaded) -> str:
     """Returns what has NVML start again, where module and libcuda are of one version."""
     error = machine.nvml.error
     if NOT_FOUND in error:
@@ -162,7 +162,7 @@ def _foreign(card: Card, driver: str) -> Check:
     )
 
 
-def _nouveau(machine: Machine, loaded: installed.Loaded | None) -> Check:
+def _nouveau(machine: Machine, loaded: inventory.Loaded | None) -> Check:
     """Says that nouveau has the cards; beside a driver of NVIDIA's that has one it is no trouble."""
     if not (machine.root / "sys/module/nouveau").is_dir():
         return NOUVEAU.ok("not loaded")

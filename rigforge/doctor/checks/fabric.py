@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from rigforge.doctor import excerpt
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.machine import Machine
+from rigforge.rules.versions import driver_branch
 
 FABRIC = Topic(
     "fabric-manager", "GPUs behind NVSwitch run no CUDA program until fabric manager has set the switches up."
@@ -101,7 +102,7 @@ def _last_words(machine: Machine) -> str:
 
 def _install(machine: Machine, version: str) -> str:
     """Returns what installs the fabric manager of a driver. The branch is in its package's name before 580."""
-    branch = version.partition(".")[0]
+    branch = driver_branch(version)
     enable = f"sudo systemctl enable {UNIT} && sudo systemctl restart {UNIT}"
     if machine.has("dnf"):
         return f"sudo dnf install nvidia-fabricmanager-{version} && {enable}"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rigforge.doctor.machine import Machine
 from rigforge.machine import libraries
+from rigforge.rules.versions import driver_branch
 
 #: For which NVIDIA's container toolkit mounts libcuda and libnvidia-ml.
 _CAPABILITIES = "compute,utility"
@@ -27,7 +28,7 @@ def cure(machine: Machine, name: str, driver: str) -> str:
         return f"{alternatives}sudo ldconfig"
     if (machine.root / _INSTALLER).exists():
         return f"sudo sh NVIDIA-Linux-x86_64-{driver}.run --no-kernel-modules, the installer that brought the driver"
-    said = _package(machine, name).format(branch=driver.partition(".")[0], flavour=_flavour(machine))
+    said = _package(machine, name).format(branch=driver_branch(driver), flavour=_flavour(machine))
     return f"{said}, in version {driver} as the loaded module"
 
 

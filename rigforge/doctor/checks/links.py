@@ -10,6 +10,7 @@ from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.checks.bus import RESEAT
 from rigforge.doctor.machine import Card, Machine
 from rigforge.doctor.nvml import NvmlGpu
+from rigforge.rules.sizes import GIB, MIB, in_gib
 
 ERRORS = Topic("gpu-link-errors", "A link that sends again what was garbled is slow before it fails.")
 NVLINK = Topic("gpu-nvlink", "GPUs whose NVLink is down talk over PCIe, at a tenth of the speed.")
@@ -28,8 +29,6 @@ LINK_ERRORS, LINK_CRC = 1, 100
 _COUNT = re.compile(r"^(\w+) (\d{1,18})$", re.MULTILINE | re.ASCII)
 #: Totals, and requests that the other side does not know: the kernel itself causes those when it looks for devices.
 _UNCOUNTED = ("TOTAL_", "UnsupReq")
-
-_GIB, _MIB = 1024**3, 1024**2
 
 
 def checks(machine: Machine) -> Iterator[Check]:
@@ -143,4 +142,4 @@ def _part(gpu: NvmlGpu) -> str:
 def _size(size: int | None) -> str:
     if not size:
         return "?"
-    return f"{size / _GIB:.0f} GiB" if size >= _GIB else f"{size / _MIB:.0f} MiB"
+    return in_gib(size, 0) if size >= GIB else f"{size / MIB:.0f} MiB"

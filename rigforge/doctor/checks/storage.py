@@ -10,11 +10,11 @@ from typing import Any
 
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.machine import Machine
+from rigforge.rules.sizes import GIB, in_gib
 
 SPACE = Topic("disk-space", "A full disk ends a training run at its next checkpoint.")
 HEALTH = Topic("disk-health", "An SSD counts down to its end, and says so before.")
 
-GIB = 1024**3
 #: Bytes; a checkpoint of a middling model.
 LITTLE = 20 * GIB
 #: Percent of the writing that a drive was made for (NVM Express base specification, SMART / Health log: may pass 100).
@@ -39,7 +39,7 @@ def _space(machine: Machine) -> Check:
             status = os.statvfs(folder)
             found = (place, status.f_bavail * status.f_frsize, status.f_blocks * status.f_frsize)
             free.setdefault(folder.stat().st_dev, found)
-    shown = [f"{place} {left / GIB:.1f} of {size / GIB:.1f} GiB free" for place, left, size in free.values()]
+    shown = [f"{place} {left / GIB:.1f} of {in_gib(size)} free" for place, left, size in free.values()]
     fix = "sudo du -xh --max-depth=2 / | sort -h | tail shows what takes it"
     troubles = [
         SPACE.failed(text, fix) if left < GIB else SPACE.warning(text, fix)

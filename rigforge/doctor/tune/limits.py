@@ -15,7 +15,7 @@ from rigforge.doctor.tune.setting import TuneSetting
 TRIES, PAUSE = 3, 0.5
 
 
-class Kept:
+class RestoredSettings:
     """A GPU whose settings are, when the block is left, what they were before it. NVML is started.
 
     `before` is the power limit in milliwatts, None where the card has none; `trouble` is why it is not back, "" where
@@ -28,7 +28,7 @@ class Kept:
         self.before = power_limit(uuid)
         self._locked = False
 
-    def __enter__(self) -> Kept:
+    def __enter__(self) -> RestoredSettings:
         return self
 
     def __exit__(

@@ -11,7 +11,7 @@ from rigforge.doctor.checks.thermal import REASONS
 from rigforge.doctor.errors import DoctorError
 from rigforge.doctor.interruption import Interruption
 from rigforge.doctor.nvml import NvmlGpu
-from rigforge.doctor.tune.limits import Kept
+from rigforge.doctor.tune.limits import RestoredSettings
 from rigforge.doctor.tune.setting import TuneSetting
 from rigforge.doctor.workload.process import Worker
 
@@ -65,7 +65,7 @@ def sweep(
     tell: Callable[[TuneSetting], None],
 ) -> Sweep:
     """Returns what was measured, after all is as it was before. NVML is started; `seconds` are for each point."""
-    with Kept(gpu.uuid) as kept:
+    with RestoredSettings(gpu.uuid) as kept:
         found = Sweep(gpu, kept.before)
         try:
             # What was not permitted is known before anything is at work.
@@ -79,7 +79,7 @@ def sweep(
 
 def _measure_all(
     found: Sweep,
-    kept: Kept,
+    kept: RestoredSettings,
     settings: Sequence[TuneSetting],
     start: Callable[[], Worker],
     seconds: float,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from rigforge.doctor.kernels import flavour
 from rigforge.doctor.upgrade.packages import Offered
-from rigforge.doctor.upgrade.pair import Offer, Pair, System, newest_kernel
+from rigforge.doctor.upgrade.pair import PackagedSystem, Pair, PairOffer, newest_kernel
 
 #: What compiles the module; the second is the open one.
 COMPILERS = ("nvidia-kernel-dkms", "nvidia-open-kernel-dkms")
 
 
-def offered(system: System) -> Offer:
+def offered(system: PackagedSystem) -> PairOffer:
     """Returns the newest kernel and driver that the archives have, and whether one can be compiled for the other."""
     here, installed = system.pair, system.packages.installed
     metapackages = system.metapackages or (f"linux-image-{flavour(here.kernel)}",)
@@ -25,7 +25,7 @@ def offered(system: System) -> Offer:
     version = versions[-1] if versions else here.driver
     pair = Pair(kernel, image.version if image else here.kernel_version, version)
     if pair == here:
-        return Offer(pair)
+        return PairOffer(pair)
 
     why_not = []
     install = {f"linux-image-{kernel}": pair.kernel_version, **leading}
@@ -57,7 +57,7 @@ def offered(system: System) -> Offer:
         install[compiler] = source
     elif compiler not in installed or installed[compiler].upstream != version:
         why_not.append(f"{compiler} is not offered in version {version}, so there is no module to compile")
-    return Offer(
+    return PairOffer(
         pair=pair,
         install={name: new for name, new in install.items() if name not in installed or installed[name].version != new},
         remove=tuple(remove),

@@ -41,14 +41,14 @@ def unsigned(machine: Machine) -> str:
 
 def misfits(machine: Machine, before: str, driver: str) -> tuple[str, ...]:
     """Returns what of cards, CUDA and PyTorch does not go with a driver, though it does with the one before."""
-    from rigforge.compat import machine as compat
+    from rigforge.compat import inventory
     from rigforge.compat.diagnosis import diagnose
 
-    found = compat.read(machine.root, compatibility.python(machine))
+    found = inventory.read(machine.root, compatibility.python(machine))
     kind = found.loaded.module if found.loaded else "proprietary"
 
     def failures(version: str) -> list[str]:
-        loaded = replace(found, loaded=compat.Loaded(version, kind), user_space=version, nouveau=False)
+        loaded = replace(found, loaded=inventory.Loaded(version, kind), user_space=version, nouveau=False)
         return [finding.message for finding in diagnose(loaded) if finding.status == "failed"]
 
     there = failures(before)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rigforge.doctor import holds
 from rigforge.doctor.machine import Machine
+from rigforge.rules.versions import upstream
 
 #: Seconds; apt reads all of its lists anew when they have changed.
 PATIENCE = 120.0
@@ -41,13 +42,8 @@ class OfferedPackage:
 
     @property
     def upstream(self) -> str:
-        """The version without epoch and without what the distribution counts.
-
-        >>> Package("libcuda1", "1:580.95.05-0ubuntu0.24.04.1").upstream
-        '580.95.05'
-        """
-        version = re.sub(r"^\d+:", "", self.version)
-        return version.rpartition("-")[0] or version
+        """The version without epoch and without what the distribution counts."""
+        return upstream(self.version)
 
 
 @dataclass(frozen=True)
@@ -79,7 +75,7 @@ class Simulated:
 
 
 @dataclass(frozen=True)
-class Packages:
+class AptPackages:
     """The packages of a machine."""
 
     machine: Machine

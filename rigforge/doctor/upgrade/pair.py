@@ -9,7 +9,7 @@ from functools import cached_property
 
 from rigforge.doctor.kernels import order
 from rigforge.doctor.machine import Machine
-from rigforge.doctor.upgrade.packages import Offered, OfferedPackage, Packages
+from rigforge.doctor.upgrade.packages import AptPackages, Offered, OfferedPackage
 
 #: Packages of the module, whose name ends with that of the kernel: Rigforge's own, and Canonical's.
 MODULE = re.compile(r"(?:nvidia-modules|linux-modules-nvidia-(?P<branch>\d{3}(?:-server)?(?:-open)?))-(?P<kernel>\d.*)")
@@ -32,11 +32,11 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class System:
+class PackagedSystem:
     """A machine with a driver from packages; `image` is that of its newest kernel."""
 
     machine: Machine
-    packages: Packages
+    packages: AptPackages
 
     @cached_property
     def images(self) -> Mapping[str, OfferedPackage]:
@@ -73,7 +73,7 @@ class System:
 
 
 @dataclass(frozen=True)
-class Offer:
+class PairOffer:
     """What the archives offer: the pair, and how it would be installed.
 
     `why_not` says why its parts do not belong together, `no_fallback` why the present kernel would have no module
@@ -91,7 +91,9 @@ class Offer:
     notes: tuple[str, ...] = ()
 
 
-def newest_kernel(system: System, offers: Mapping[str, Offered], names: Iterable[str]) -> tuple[str, dict[str, str]]:
+def newest_kernel(
+    system: PackagedSystem, offers: Mapping[str, Offered], names: Iterable[str]
+) -> tuple[str, dict[str, str]]:
     """Returns the newest kernel that metapackages lead to, and those that lead there with their versions.
 
     It is the installed one, with no metapackage, where none leads to a newer one.

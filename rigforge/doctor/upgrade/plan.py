@@ -10,8 +10,8 @@ from typing import Literal
 from rigforge.doctor.machine import Machine
 from rigforge.doctor.upgrade import debian, rollback_store, ubuntu
 from rigforge.doctor.upgrade.obstacles import misfits, unsigned
-from rigforge.doctor.upgrade.packages import OPTIONS, PATIENCE, Change, Packages
-from rigforge.doctor.upgrade.pair import MODULE, Offer, Pair, System
+from rigforge.doctor.upgrade.packages import OPTIONS, PATIENCE, AptPackages, Change
+from rigforge.doctor.upgrade.pair import MODULE, PackagedSystem, Pair, PairOffer
 
 #: `apart`: there is something newer, which does not belong together or does not go with the machine.
 Status = Literal["nothing", "ready", "apart", "unknown", "unfinished"]
@@ -45,8 +45,8 @@ class Plan:
 
 def make(machine: Machine, *, without_fallback: bool = False) -> Plan:
     """Returns the plan for a machine, from the lists that apt has."""
-    packages = Packages(machine)
-    system = System(machine, packages)
+    packages = AptPackages(machine)
+    system = PackagedSystem(machine, packages)
     record = rollback_store.read(machine)
     if record and not record.finished:
         message = "an upgrade was cut off; put the previous packages back: sudo rigforge-doctor upgrade --back"
@@ -69,7 +69,7 @@ def make(machine: Machine, *, without_fallback: bool = False) -> Plan:
     return _judged(system, offer, held, without_fallback)
 
 
-def _judged(system: System, offer: Offer, held: tuple[str, ...], without_fallback: bool) -> Plan:
+def _judged(system: PackagedSystem, offer: PairOffer, held: tuple[str, ...], without_fallback: bool) -> Plan:
     here, there, machine = system.pair, offer.pair, system.machine
     why_not, notes = list(offer.why_not), list(offer.notes)
     if offer.no_fallback:

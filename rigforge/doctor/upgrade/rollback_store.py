@@ -14,7 +14,7 @@ from typing import Any
 
 from rigforge import atomic
 from rigforge.doctor.machine import Machine
-from rigforge.doctor.upgrade.runner import Doing, Failed
+from rigforge.doctor.upgrade.runner import Runner, UpgradeError
 
 #: In a machine's file system.
 FOLDER = "var/lib/rigforge/upgrade"
@@ -44,7 +44,7 @@ def read(machine: Machine) -> UpgradeRecord | None:
         typed: Any = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
         return UpgradeRecord(**typed) if typed else None
     except (ValueError, TypeError, AttributeError):
-        raise Failed(f"/{FOLDER}/{_RECORD} cannot be read; it is the record of the last upgrade") from None
+        raise UpgradeError(f"/{FOLDER}/{_RECORD} cannot be read; it is the record of the last upgrade") from None
 
 
 def write(machine: Machine, record: UpgradeRecord) -> None:
@@ -62,7 +62,7 @@ def debs(machine: Machine) -> tuple[Path, ...]:
     return tuple(sorted((machine.root / FOLDER / "previous").glob("*.deb")))
 
 
-def keep(machine: Machine, doing: Doing, names: Iterable[str]) -> None:
+def keep(machine: Machine, doing: Runner, names: Iterable[str]) -> None:
     """Packs installed packages again as they are, in place of those that were kept before.
 
     An archive may not have them any more, and the module's that Rigforge made it never had.
@@ -76,7 +76,7 @@ def keep(machine: Machine, doing: Doing, names: Iterable[str]) -> None:
             doing.run("dpkg-deb", "-Zgzip", "-z1", "--build", str(Path(temporary) / name), str(folder / f"{name}.deb"))
 
 
-def _unpack(machine: Machine, doing: Doing, name: str, into: Path) -> None:
+def _unpack(machine: Machine, doing: Runner, name: str, into: Path) -> None:
     """Puts a package's files and its control files where dpkg-deb packs them from."""
     control = into / "DEBIAN"
     control.mkdir(parents=True, mode=0o755)

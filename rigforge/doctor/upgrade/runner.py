@@ -13,12 +13,12 @@ from rigforge.doctor.machine import Machine
 _UNASKED = {"DEBIAN_FRONTEND": "noninteractive", "APT_LISTCHANGES_FRONTEND": "none", "NEEDRESTART_MODE": "l"}
 
 
-class Failed(Exception):
+class UpgradeError(Exception):
     """Something on the machine does not go as it must; the message is for the machine's owner."""
 
 
 @dataclass(frozen=True)
-class Doing:
+class Runner:
     """What is done on a machine, and the log of it."""
 
     machine: Machine
@@ -33,7 +33,7 @@ class Doing:
         """
         program = shutil.which(argv[0], path=self.machine.path)
         if not program:
-            raise Failed(f"{argv[0]} is not installed")
+            raise UpgradeError(f"{argv[0]} is not installed")
         environment = {**self.machine.given, **_UNASKED, "PATH": self.machine.path, "LC_ALL": "C.UTF-8"}
         with self.log.open("a") as log:
             log.write(f"$ {' '.join(argv)}\n")
@@ -66,5 +66,5 @@ class Doing:
             # DKMS complains where others report, and dpkg says last only that something failed.
             telling = [line for line in said.splitlines() if line.startswith("Error! ")]
             why = "; ".join(dict.fromkeys([*telling[:1], *lines[-4:]])) or "it said nothing"
-            raise Failed(f"{argv[0]} ended with {process.returncode}: {why} (all of it: {self.log})")
+            raise UpgradeError(f"{argv[0]} ended with {process.returncode}: {why} (all of it: {self.log})")
         return said

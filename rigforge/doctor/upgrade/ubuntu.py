@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from rigforge.doctor.kernels import flavour, order
 from rigforge.doctor.upgrade.packages import OfferedPackage
-from rigforge.doctor.upgrade.pair import MODULE, Offer, Pair, System, newest_kernel
+from rigforge.doctor.upgrade.pair import MODULE, PackagedSystem, Pair, PairOffer, newest_kernel
 
 #: A package that has its branch in its name: of the modules before the kernel, of user space at the end.
 _BRANCH = re.compile(
@@ -15,7 +15,7 @@ _BRANCH = re.compile(
 )
 
 
-def offered(system: System) -> Offer:
+def offered(system: PackagedSystem) -> PairOffer:
     """Returns the newest kernel that has a prebuilt module, the driver it is of, and whether the rest is offered."""
     here, installed = system.pair, system.packages.installed
     branch = next(match["branch"] for name in installed if (match := MODULE.fullmatch(name)) and match["branch"])
@@ -31,8 +31,8 @@ def offered(system: System) -> Offer:
     if later := _later_branch([leader, *user_space] if leader else user_space):
         ended = f"branch {branch} has ended, in the archive its packages lead to {later}: that takes a new installation"
         if newest == here.kernel:
-            return Offer(here, notes=(ended,))
-        return Offer(_alone(system, newest), why_not=(ended,))
+            return PairOffer(here, notes=(ended,))
+        return PairOffer(_alone(system, newest), why_not=(ended,))
     found = re.search(rf"linux-modules-nvidia-{branch}-(\d\S*)", leader.depends if leader else "")
     kernel = found[1] if found and order(found[1]) > order(here.kernel) else here.kernel
     module_name, image_name = f"linux-modules-nvidia-{branch}-{kernel}", f"linux-image-{kernel}"
@@ -42,7 +42,7 @@ def offered(system: System) -> Offer:
     pair = Pair(kernel, image.version if image else here.kernel_version, version)
     behind = f"kernel {newest} is offered, but no module of {branch} for it yet" if newest != kernel else ""
     if pair == here:
-        return Offer(_alone(system, newest), why_not=(behind,)) if behind else Offer(pair)
+        return PairOffer(_alone(system, newest), why_not=(behind,)) if behind else PairOffer(pair)
 
     why_not = []
     install = {package.name: package.version for package in (module, image, leader) if package}
@@ -66,7 +66,7 @@ def offered(system: System) -> Offer:
         else:
             no_fallback = f"the archive has no module of driver {version} for kernel {here.kernel}"
             remove = [own_module] if own_module in installed else []
-    return Offer(
+    return PairOffer(
         pair=pair,
         install={name: new for name, new in install.items() if name not in installed or installed[name].version != new},
         remove=tuple(remove),
@@ -77,7 +77,7 @@ def offered(system: System) -> Offer:
     )
 
 
-def _alone(system: System, kernel: str) -> Pair:
+def _alone(system: PackagedSystem, kernel: str) -> Pair:
     """Returns a kernel that is offered without a module, beside the present driver."""
     image = system.packages.offered([f"linux-image-{kernel}"])[f"linux-image-{kernel}"].candidate
     return Pair(kernel, image.version if image else "", system.pair.driver)

@@ -96,7 +96,7 @@ class Product:
             self.count *= 2
 
 
-class Memory:
+class MemoryBlocks:
     """Most of the memory that is free, in blocks."""
 
     def __init__(self, device: Device) -> None:
@@ -144,7 +144,7 @@ def products(device: Device) -> Iterator[Product]:
 def burn_in(device: Device) -> None:
     """Writes a pattern into memory, computes for some seconds, and looks whether the pattern is still there."""
     work = list(products(device))
-    memory = Memory(device)
+    memory = MemoryBlocks(device)
     say("ready", name=device.name, torch=torch.__version__, memory=memory.size)
     turn = 0
     while not STOP.is_set():

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rigforge.compat import pytorch as somebodys
 from rigforge.compat.gpu import Gpu, by_pci
-from rigforge.compat.pytorch import Pytorch
+from rigforge.compat.pytorch import InstalledPytorch
 from rigforge.compat.tables import Module
 from rigforge.machine import libraries
 from rigforge.rules.pci import is_nvidia_gpu
@@ -29,7 +29,7 @@ class Loaded:
 
 
 @dataclass(frozen=True)
-class Machine:
+class Inventory:
     """What was found. `unknown` has the PCI ids of NVIDIA's cards that the table has not.
 
     `user_space` is the version of the driver's libraries: None without any, "" where they do not tell it.
@@ -43,13 +43,13 @@ class Machine:
     nouveau: bool
     user_space: str | None
     toolkit: str
-    pytorch: Pytorch | None
+    pytorch: InstalledPytorch | None
     interpreter: str = ""
     cuda: str = ""
     driver: bool = True
 
 
-def read(root: Path = Path("/"), interpreter: str = "") -> Machine:
+def read(root: Path = Path("/"), interpreter: str = "") -> Inventory:
     """Returns what the machine has whose file system is at `root`; PyTorch is looked for with `interpreter`.
 
     Without one it is, on the running system, the `python3` of PATH that is not Rigforge's own.
@@ -57,7 +57,7 @@ def read(root: Path = Path("/"), interpreter: str = "") -> Machine:
     if not interpreter and root == Path("/"):
         interpreter = somebodys.usual()
     devices = _cards(root / "sys/bus/pci/devices")
-    return Machine(
+    return Inventory(
         gpus=tuple(card for device in devices if (card := by_pci(device))),
         unknown=tuple(f"10de:{device}" for device in devices if not by_pci(device)),
         loaded=loaded(root),
