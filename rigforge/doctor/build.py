@@ -8,12 +8,12 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from rigforge import atomic, closure, machine
+from rigforge import atomic, closure
 from rigforge.doctor import driver_api
 from rigforge.errors import RigforgeError
 from rigforge.process import run
 
-PROGRAM = machine.PROGRAM
+PROGRAM = "rigforge-doctor"
 
 #: What the program reads besides its code, as patterns within the package.
 DATA = ("compat/*.toml", "compat/probe.py", "doctor/**/*.toml", "doctor/**/*.j2", "doctor/workload/worker.py")

@@ -15,7 +15,7 @@ from typing import Any
 from rigforge import guest
 from rigforge.images import disk_boot
 from rigforge.installer import boot, partition
-from rigforge.installer.storage_section import 
+from rigforge.installer.storage_section import DiskLayout
 from rigforge.layers import own_files, perturbation
 from rigforge.layers.root import Root, clean, interfaces, overlay, settle
 from rigforge.layers.squashfs import content_bytes
@@ -123,7 +123,7 @@ def write_table(disk: Path, identity: Mapping[str, str], root_bytes: int) -> dic
 
     The root has at least `root_bytes`; the disk's size is whole GiB.
     """
-    partitions = partition.table(("direct"))
+    partitions = partition.table(DiskLayout("direct"))
     with disk.open("wb") as file:
         # A GiB has room for everything besides the root.
         file.truncate((-(-root_bytes // GIB) + 1) * GIB)

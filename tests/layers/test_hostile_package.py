@@ -133,9 +133,9 @@ os.mkfifo("/etc/waits")
 def attacked(request: Mapping[str, Any]) -> None:
     """Inside: makes a root, installs the package, and does what recipes do after that."""
     path, files = Path(request["root"]), Path(request["files"])
-    dpkg = [f"var/lib/dpkg/{name}" for name in ("info", "updates", "triggers")]
+    states = [f"var/lib/dpkg/{name}" for name in ("info", "updates", "triggers")]
     apt = ["var/lib/apt/lists/partial", "var/cache/apt/archives/partial", "var/log/apt"]
-    for name in ("dev", "run", "tmp", "proc", "mnt", "usr", "etc/alternatives", "var/tmp", "var/log", *dpkg, *apt):
+    for name in ("dev", "run", "tmp", "proc", "mnt", "usr", "etc/alternatives", "var/tmp", "var/log", *states, *apt):
         (path / name).mkdir(parents=True, exist_ok=True)
     (path / "var/lib/dpkg/status").touch()
     for name in ("bin", "sbin", "lib", "lib64"):
