@@ -44,10 +44,10 @@ def reproduce(
     from rigforge.reproduce.rebuild import SITE, compare
 
     mirrors = the_mirrors(mirror)
-    wanted = the_stack(stack, mirrors, site=str(SITE), offline=offline)
-    file = records.path(wanted.lock_path)
+    definition = the_stack(stack, mirrors, site=str(SITE), offline=offline)
+    file = records.path(definition.lock_path)
     folder = Path(out or PROJECT / "out" / "reproduce").absolute()
-    comparison = compare(wanted, the_lock(wanted), mirrors, folder / wanted.name, offline=offline)
+    comparison = compare(definition, the_lock(definition), mirrors, folder / definition.name, offline=offline)
     if json:
         print(to_json.dumps(comparison.table(), indent=2))
     else:
