@@ -39,7 +39,7 @@ def reproduce(
     """
     from rigforge import console
     from rigforge.options import the_lock, the_mirrors, the_stack
-    from rigforge.reproduce import parts
+    from rigforge.reproduce import contents
     from rigforge.reproduce import record as records
     from rigforge.reproduce.rebuild import SITE, compare
 
@@ -60,5 +60,5 @@ def reproduce(
         )
     if record:
         records.write(file, records.recorded(comparison.first))
-    elif file.exists() and (others := parts.differing(records.read(file), records.recorded(comparison.first))):
+    elif file.exists() and (others := contents.differing(records.read(file), records.recorded(comparison.first))):
         console.warn(f"not as {file} has it: {', '.join(others)}")
