@@ -10,7 +10,7 @@ import pytest
 from chain import OUT, rigforge, usable
 
 from rigforge import console
-from rigforge.reproduce import artifacts, record
+from rigforge.reproduce import contents, record
 from rigforge.reproduce.rebuild import SITE
 from rigforge.stack.load import load
 from rigforge.stack.model import Stack
@@ -28,7 +28,7 @@ def test_a_build_gives_the_bytes_on_record(tmp_path: Path) -> None:
     shutil.rmtree(out, ignore_errors=True)
     rigforge("build-iso", "--stack", found, "--site", SITE, "--out", out)
     rigforge("build-images", "--stack", found, "--out", out / "images")
-    assert record.recorded(artifacts.digests(out)) == record.read(record.path(stack.lock_path))
+    assert record.recorded(contents.digests(out)) == record.read(record.path(stack.lock_path))
 
 
 @pytest.mark.full
