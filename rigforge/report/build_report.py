@@ -74,7 +74,7 @@ def gather(stack: Stack, lock: Lock, cache: Cache, folder: Path) -> BuildReport:
         layers=tuple(layer.name for layer in built),
         missing=tuple(layer.name for layer in shipped if layer not in built),
         packages=packages(built, lock, stack.python.version, cache),
-        squashfs=tuple(made for layer in built if (made := squashed(layer, cache, level))),
+        squashfs=tuple(image for layer in built if (image := squashed(layer, cache, level))),
         steps=(
             timing.of_downloads(lock.files, Store(cache.directory / "store")),
             *timing.steps(layers, cache, level),

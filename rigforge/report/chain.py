@@ -108,8 +108,8 @@ def _origin(component: str, stack: Stack, lock: Lock) -> str:
 def _files(component: str, stack: Stack, lock: Lock) -> list[LockedFile]:
     """The files of the lock that have the component's version."""
     version = lock.versions[component]
-    if component in conda.COMPONENTS and (found := _named(lock, "conda", conda.COMPONENTS[component])):
-        return [file for file in found if file.version == version]
+    if component in conda.COMPONENTS and (packages := _named(lock, "conda", conda.COMPONENTS[component])):
+        return [file for file in packages if file.version == version]
     if component in COMPONENTS:
         return _named(lock, "wheel", COMPONENTS[component])
     if component == "kernel":

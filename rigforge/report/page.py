@@ -172,7 +172,7 @@ def _map(report: BuildReport, name: str, extent: tuple[float, float]) -> dict[st
 
 
 def _layers(report: BuildReport, total: int) -> list[LayerRow]:
-    squashed = {made.layer: made for made in report.squashfs}
+    squashed = {image.layer: image for image in report.squashfs}
     rows = []
     for number, (layer, group) in enumerate(groupby(report.packages, key=attrgetter("layer")), 1):
         parts = list(group)
@@ -186,13 +186,13 @@ def _layers(report: BuildReport, total: int) -> list[LayerRow]:
 
 def _largest(report: BuildReport, total: int) -> list[Row]:
     ordered = sorted(report.packages, key=lambda package: -package.size)
-    shown = ordered[:LARGEST]
+    head = ordered[:LARGEST]
     rows = [
         Row(
             (_name(each), each.version, each.layer, in_words(each.size), _share(each.size, total)),
-            _percent(each, shown[0]),
+            _percent(each, head[0]),
         )
-        for each in shown
+        for each in head
     ]
     rest = ordered[LARGEST:]
     summed = _total(rest)
@@ -212,29 +212,29 @@ def _steps(steps: Sequence[Step]) -> list[Row]:
 
 
 def _measured(steps: Sequence[Step]) -> str:
-    known = [step.seconds for step in steps if step.seconds is not None]
-    return f"{duration(sum(known))} in {len(known)} of {len(steps)} steps" if known else "no step was measured"
+    seconds = [step.seconds for step in steps if step.seconds is not None]
+    return f"{duration(sum(seconds))} in {len(seconds)} of {len(steps)} steps" if seconds else "no step was measured"
 
 
-def _outcome(found: Verification | Unfinished, report: BuildReport) -> Outcome:
-    if isinstance(found, Unfinished):
+def _outcome(verification: Verification | Unfinished, report: BuildReport) -> Outcome:
+    if isinstance(verification, Unfinished):
         return Outcome(
-            found.subject, "unfinished", "no result", "", "", "", ("It did not get as far as being tested.",)
+            verification.subject, "unfinished", "no result", "", "", "", ("It did not get as far as being tested.",)
         )
-    remarks = list(found.failures)
+    remarks = list(verification.failures)
     media = [result.medium for result in report.results if result.medium is not None]
     remarks += [
-        f"This was another medium ({found.of}) than the ISO of this report ({medium or 'unknown'})."
+        f"This was another medium ({verification.of}) than the ISO of this report ({medium or 'unknown'})."
         for medium in media
-        if found.of and found.of != medium
+        if verification.of and verification.of != medium
     ]
     return Outcome(
-        subject=found.subject,
-        state="failed" if found.failed else "passed",
-        counts=f"{found.passed} passed, {found.failed} failed, {found.skipped} skipped",
-        boot=duration(found.boot) if found.boot is not None else "",
-        tests=duration(found.tests),
-        when=found.when,
+        subject=verification.subject,
+        state="failed" if verification.failed else "passed",
+        counts=f"{verification.passed} passed, {verification.failed} failed, {verification.skipped} skipped",
+        boot=duration(verification.boot) if verification.boot is not None else "",
+        tests=duration(verification.tests),
+        when=verification.when,
         remarks=tuple(remarks),
     )
 

@@ -53,11 +53,11 @@ def _read(subject: str, folder: Path) -> Verification | Unfinished:
     with leaving_out(file):
         report: dict[str, Any] = json.loads(file.read_text())
         expected = json.loads(expectations.read_text()) if expectations.exists() else {}
-        return _told(subject, file, report, expected)
+        return _verification(subject, file, report, expected)
     return Unfinished(subject, folder)
 
 
-def _told(subject: str, file: Path, report: dict[str, Any], expected: dict[str, Any]) -> Verification:
+def _verification(subject: str, file: Path, report: dict[str, Any], expectations: dict[str, Any]) -> Verification:
     return Verification(
         subject=f"{subject} ({report.get('accelerator') or report.get('injected')})",
         passed=int(report["passed"]),
@@ -67,5 +67,5 @@ def _told(subject: str, file: Path, report: dict[str, Any], expected: dict[str, 
         boot=None if (boot := report.get("seconds_to_ssh")) is None else float(boot),
         tests=float(report["seconds_of_tests"]),
         when=f"{datetime.fromtimestamp(file.stat().st_mtime, UTC):%Y-%m-%d %H:%M} UTC",
-        of=str(expected.get("medium_id", "")),
+        of=str(expectations.get("medium_id", "")),
     )

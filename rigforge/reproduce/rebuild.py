@@ -79,8 +79,8 @@ def compare(stack: Stack, lock: Lock, mirrors: Mirrors, out: Path, *, offline: b
     except RigforgeError:
         # What its messages refer to goes with the trial.
         for name in ("logs", "bugs"):
-            if (there := trial / "home" / name).exists():
-                shutil.copytree(there, out / "elsewhere" / name)
+            if (folder := trial / "home" / name).exists():
+                shutil.copytree(folder, out / "elsewhere" / name)
         raise
     finally:
         namespace.remove_tree(trial)
