@@ -12,10 +12,11 @@ from rigforge.artifacts.artifact import Artifact, Product
 from rigforge.artifacts.iso import Iso
 from rigforge.artifacts.live_server_iso import LiveServerIso
 from rigforge.artifacts.oci_images import OciImages
+from rigforge.artifacts.vm_disk import VmDisk
 from rigforge.lock.model import Lock
 
 #: With their options as they are by default, in the order of a report.
-ARTIFACTS: tuple[Artifact[Product], ...] = (Iso(), LiveServerIso(), OciImages())
+ARTIFACTS: tuple[Artifact[Product], ...] = (Iso(), LiveServerIso(), VmDisk(), OciImages())
 
 
 def of(lock: Lock) -> tuple[Artifact[Product], ...]:

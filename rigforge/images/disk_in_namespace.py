@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,32 +39,57 @@ ROOM = 2 * GIB
 CONTENT, DISK = "/run/content", f"/run/disk/{RAW}"
 
 
-def build(request: dict[str, Any]) -> None:
-    """Makes `RAW` in an empty `directory`.
+@dataclass(frozen=True)
+class Identity:
+    """What a disk and its parts are known by: UUIDs, but for `id`, which names its very content, and the number of the
+    FAT `volume`."""
 
-    `request`: `lowers` (upper directories of the machine's layers, top first), `layers_epoch` and `epoch` (seconds
-    since 1970: no file is younger than the first, and the file systems are made at the second), `identity`
-    (`rigforge.images.disk.Identity`, by name).
+    id: str
+    table: str
+    bios: str
+    esp: str
+    root: str
+    root_filesystem: str
+    root_hashes: str
+    volume: str
+
+
+@dataclass(frozen=True)
+class Request:
+    """A raw disk to make in an empty `directory`, of `lowers`: upper directories of a machine's layers, top first.
+
+    No file is younger than `files_epoch`, and the file systems are made at `epoch`, both seconds since 1970.
     """
-    directory, lowers = Path(request["directory"]), [Path(lower) for lower in request["lowers"]]
-    identity, epoch = request["identity"], request["epoch"]
+
+    directory: str
+    lowers: Sequence[str]
+    files_epoch: int
+    epoch: int
+    identity: Identity
+
+
+def build(content: dict[str, Any]) -> None:
+    """Makes the `RAW` of a `Request`."""
+    request = Request(**{**content, "identity": Identity(**content["identity"])})
+    directory, lowers = Path(request.directory), [Path(lower) for lower in request.lowers]
+    identity, epoch = request.identity, request.epoch
     volumes = describe(identity)
-    top = _system(directory, lowers, volumes, identity["id"], request["layers_epoch"])
+    top = _system(directory, lowers, volumes, identity.id, request.files_epoch)
     with _tools(directory, [top, *lowers], epoch) as tools:
         files = _without_esp(tools.at(CONTENT), epoch)
         start_of = write_table(directory / RAW, identity, content_bytes(tools.at(CONTENT)) * 11 // 10 + ROOM)
         disk_boot.embed(directory / RAW, start_of["rigforge-bios"], tools.at(CONTENT))
-        write_esp(directory / RAW, start_of["rigforge-esp"], files, identity["volume"], epoch)
+        write_esp(directory / RAW, start_of["rigforge-esp"], files, identity.volume, epoch)
         write_root(tools, start_of["rigforge-root"], identity, epoch)
 
 
-def describe(identity: Mapping[str, str]) -> partition.Volumes:
+def describe(identity: Identity) -> partition.Volumes:
     """Returns the volumes of the disk, by device names that a machine may or may not have: it mounts them by UUID."""
-    volume = identity["volume"]
+    volume = identity.volume
     return partition.Volumes(
         "/dev/sda",
         (
-            partition.Filesystem("/dev/sda3", "/", "ext4", identity["root_filesystem"]),
+            partition.Filesystem("/dev/sda3", "/", "ext4", identity.root_filesystem),
             partition.Filesystem("/dev/sda2", "/boot/efi", "vfat", f"{volume[:4]}-{volume[4:]}"),
         ),
     )
@@ -118,7 +144,7 @@ def _without_esp(content: Path, epoch: int) -> dict[str, Path]:
     return {str(path.relative_to(elsewhere)): path for path in sorted(elsewhere.rglob("*"))}
 
 
-def write_table(disk: Path, identity: Mapping[str, str], root_bytes: int) -> dict[str, tuple[int, int]]:
+def write_table(disk: Path, identity: Identity, root_bytes: int) -> dict[str, tuple[int, int]]:
     """Makes an empty disk with the installer's partitions; returns where each begins and its size, in bytes, by name.
 
     The root has at least `root_bytes`; the disk's size is whole GiB.
@@ -128,9 +154,9 @@ def write_table(disk: Path, identity: Mapping[str, str], root_bytes: int) -> dic
         # A GiB has room for everything besides the root.
         file.truncate((-(-root_bytes // GIB) + 1) * GIB)
     script = partition.sfdisk_script(partitions).splitlines()
-    uuids = (identity["bios"], identity["esp"], identity["root"])
+    uuids = (identity.bios, identity.esp, identity.root)
     rows = [f"{row}, uuid={name}" for row, name in zip(script[1:], uuids, strict=True)]
-    run(["sfdisk", "--quiet", disk], stdin="\n".join([script[0], f"label-id: {identity['table']}", *rows, ""]))
+    run(["sfdisk", "--quiet", disk], stdin="\n".join([script[0], f"label-id: {identity.table}", *rows, ""]))
     table = json.loads(run(["sfdisk", "--json", disk]).stdout)["partitiontable"]
     return {row["name"]: (row["start"] * SECTOR, row["size"] * SECTOR) for row in table["partitions"]}
 
@@ -147,12 +173,12 @@ def write_esp(disk: Path, place: tuple[int, int], files: Mapping[str, Path], vol
         run([*copy, f"::{path}"], env=dated)
 
 
-def write_root(tools: Root, place: tuple[int, int], identity: Mapping[str, str], epoch: int) -> None:
+def write_root(tools: Root, place: tuple[int, int], identity: Identity, epoch: int) -> None:
     """Makes the root's file system with everything at `CONTENT`, by the machine's own programs."""
     start, size = place
-    options = f"offset={start},hash_seed={identity['root_hashes']},root_owner=0:0,lazy_itable_init=1"
+    options = f"offset={start},hash_seed={identity.root_hashes},root_owner=0:0,lazy_itable_init=1"
     dated = {"E2FSPROGS_FAKE_TIME": str(epoch)}
-    made = ["mkfs.ext4", "-q", "-F", "-U", identity["root_filesystem"], "-E", options, "-d", CONTENT]
+    made = ["mkfs.ext4", "-q", "-F", "-U", identity.root_filesystem, "-E", options, "-d", CONTENT]
     tools.chroot([*made, DISK, f"{size // 1024}k"], **dated)
     image = f"{DISK}?offset={start}"
     # Of a file the program keeps when this machine last read it, and when its inode was made here.

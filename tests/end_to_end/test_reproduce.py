@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from chain import OUT, rigforge, usable
 
-from rigforge import console
+from rigforge import artifacts, console
+from rigforge.lock.model import read
 from rigforge.reproduce import contents, record
 from rigforge.reproduce.rebuild import SITE
 from rigforge.stack.load import load
@@ -26,8 +27,9 @@ def test_a_build_gives_the_bytes_on_record(tmp_path: Path) -> None:
         return
     out = OUT / "recorded"
     shutil.rmtree(out, ignore_errors=True)
-    rigforge("build-iso", "--stack", found, "--site", SITE, "--out", out)
-    rigforge("build-images", "--stack", found, "--out", out / "images")
+    for artifact in artifacts.of(read(stack.lock_path)):
+        site = ("--site", SITE) if artifact.of_site else ()
+        rigforge(artifact.task, "--stack", found, *site, "--out", out / artifact.folder)
     assert record.recorded(contents.digests(out)) == record.read(record.path(stack.lock_path))
 
 

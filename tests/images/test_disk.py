@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 
 from rigforge.images import disk, disk_boot, disk_in_namespace
+from rigforge.images.disk_in_namespace import Identity
 from rigforge.layers.plan import Layer, plan
 from rigforge.lock.model import read
 from rigforge.process import run
@@ -26,8 +27,8 @@ def layers() -> tuple[Layer, ...]:
 
 
 @pytest.fixture
-def identity(layers: tuple[Layer, ...]) -> dict[str, str]:
-    return asdict(disk.identity(layers, EPOCH))
+def identity(layers: tuple[Layer, ...]) -> Identity:
+    return disk.identity(layers, EPOCH)
 
 
 def test_it_has_the_layers_of_an_installed_machine(layers: tuple[Layer, ...]) -> None:
@@ -54,7 +55,7 @@ def test_what_makes_it_is_part_of_what_it_is_known_by(
     assert len(names) == 5
 
 
-def test_the_table_is_the_installers_with_uuids_of_its_own(identity: dict[str, str], tmp_path: Path) -> None:
+def test_the_table_is_the_installers_with_uuids_of_its_own(identity: Identity, tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     places = disk_in_namespace.write_table(one, identity, 3 * disk_in_namespace.GIB)
     assert places == disk_in_namespace.write_table(two, identity, 3 * disk_in_namespace.GIB)
@@ -65,17 +66,17 @@ def test_the_table_is_the_installers_with_uuids_of_its_own(identity: dict[str, s
     assert one.stat().st_blocks * 512 < MIB
     subprocess.run(["cmp", one, two], check=True)
     printed = run(["sfdisk", "--dump", one]).stdout.lower()
-    assert all(str(UUID(identity[name])) in printed for name in ("table", "bios", "esp", "root"))
+    assert all(str(UUID(getattr(identity, name))) in printed for name in ("table", "bios", "esp", "root"))
 
 
-def test_what_firmware_reads_is_there_and_the_same_each_time(identity: dict[str, str], tmp_path: Path) -> None:
+def test_what_firmware_reads_is_there_and_the_same_each_time(identity: Identity, tmp_path: Path) -> None:
     source = tmp_path / "BOOTX64.EFI"
     source.write_bytes(b"loader")
     places, disks = {}, (tmp_path / "one", tmp_path / "two")
     for file in disks:
         places = disk_in_namespace.write_table(file, identity, disk_in_namespace.GIB)
         files = {"EFI": tmp_path, "EFI/BOOT": tmp_path, "EFI/BOOT/BOOTX64.EFI": source}
-        disk_in_namespace.write_esp(file, places["rigforge-esp"], files, identity["volume"], EPOCH)
+        disk_in_namespace.write_esp(file, places["rigforge-esp"], files, identity.volume, EPOCH)
     subprocess.run(["cmp", *disks], check=True)
     image = f"{disks[0]}@@{places['rigforge-esp'][0]}"
     assert run(["mtype", "-i", image, "::EFI/BOOT/BOOTX64.EFI"]).stdout == "loader"
@@ -99,7 +100,7 @@ def test_the_core_image_says_where_its_rest_begins() -> None:
     assert set(image[:500] + image[508:]) == {0}
 
 
-def test_what_bios_starts_leaves_the_disks_table_whole(identity: dict[str, str], tmp_path: Path) -> None:
+def test_what_bios_starts_leaves_the_disks_table_whole(identity: Identity, tmp_path: Path) -> None:
     file, grub = tmp_path / "disk", tmp_path / "boot/grub/i386-pc"
     grub.mkdir(parents=True)
     (grub / "boot.img").write_bytes(bytes([7]) * 510 + b"\x55\xaa")
@@ -115,7 +116,7 @@ def test_what_bios_starts_leaves_the_disks_table_whole(identity: dict[str, str],
     assert content[MIB + 100_000 :] == bytes(MIB - 100_000)
 
 
-def test_a_core_image_that_is_too_large_is_no_disk(identity: dict[str, str], tmp_path: Path) -> None:
+def test_a_core_image_that_is_too_large_is_no_disk(identity: Identity, tmp_path: Path) -> None:
     grub = tmp_path / "boot/grub/i386-pc"
     grub.mkdir(parents=True)
     for name in ("boot.img", "core.img"):
