@@ -20,6 +20,7 @@ from rigforge.layers.recipes import base, boot, doctor, host, module, pool
 from rigforge.layers.root import NoOptions
 from rigforge.lock import platform
 from rigforge.lock.model import Lock
+from rigforge.machine import DOCTOR
 from rigforge.records.conda import BASE
 from rigforge.records.file import LockedFile
 from rigforge.stack.model import Stack
@@ -161,6 +162,7 @@ def _machine(stack: Stack, lock: Lock, distribution: Distribution) -> host.Optio
         enable=stack.services.enable,
         disable=stack.services.disable,
         expect=stack.gpu.expect or 0,
+        doctor=DOCTOR if lock.part("doctor") else "",
     )
 
 
