@@ -51,7 +51,7 @@ def build_iso(
     With `check` all of that is read, and what is damaged made anew. `base_iso` is the distribution's ISO where the
     user has it already. Raises RigforgeError; what was complete before the error is kept for the next run.
     """
-    base = lock.base_iso
+    base = next(iter(lock.part("medium")), None)
     kernel = lock.versions["kernel"]
     if base_iso and not base:
         raise UsageError(f"stack {stack.name} is not made from an ISO", "leave --base-iso out")

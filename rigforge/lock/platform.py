@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from debian.debian_support import Version
+
 from rigforge.errors import RigforgeError
 from rigforge.records.file import LockedFile
-from rigforge.sources.dpkg import series, upstream
 from rigforge.stack.model import Stack
 
 #: An exact kernel's package, with its release.
@@ -36,7 +37,7 @@ def glibc(files: Iterable[LockedFile]) -> tuple[int, int]:
     """
     for file in files:
         if file.layer == "base" and file.name == "libc6":
-            major, minor = upstream(file.version).split(".")[:2]
+            major, minor = str(Version(file.version).upstream_version).split(".")[:2]
             return int(major), int(minor)
     raise RigforgeError("the layer base has no libc6, so no Python can run there", "check the stack's [[archives]]")
 
@@ -48,7 +49,7 @@ def system_python(files: Iterable[LockedFile]) -> str:
     """
     for file in files:
         if file.name == "python3":
-            return series(file.version)
+            return ".".join(str(Version(file.version).upstream_version).split(".")[:2])
     raise RigforgeError("no layer has python3, which packs rigforge-doctor", "check the stack's [[archives]]")
 
 
@@ -58,17 +59,17 @@ def python(stack: Stack, files: Iterable[LockedFile]) -> str:
     Raises RigforgeError where the base has none, or one of another series than python.version.
     """
     base = {file.name: file.version for file in files if file.layer == "base"}
-    wish = stack.python.version
+    series = stack.python.version
     if "python3" not in base:
         raise RigforgeError(
             f"stack {stack.name}: python.provider = 'system', but the layer base has no python3",
             "add python3 and python3-venv to packages.base",
         )
-    version = base.get(f"python{wish}", base["python3"])
-    locked = upstream(version)
-    if not f"{locked}.".startswith(f"{wish}."):
+    version = base.get(f"python{series}", base["python3"])
+    found = str(Version(version).upstream_version)
+    if not f"{found}.".startswith(f"{series}."):
         raise RigforgeError(
-            f"stack {stack.name}: python.version = {wish!r}, but the Python of {stack.system.suite} is {locked}",
-            f"set python.version to {series(version)!r}",
+            f"stack {stack.name}: python.version = {series!r}, but the Python of {stack.system.suite} is {found}",
+            f"set python.version to {'.'.join(found.split('.')[:2])!r}",
         )
-    return locked
+    return found

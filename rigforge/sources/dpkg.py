@@ -34,12 +34,3 @@ def upstream(version: str) -> str:
     """Returns a package's version without the distribution's epoch and revision."""
     with boundary(f"{version!a} is no version of a package"):
         return str(Version(version).upstream_version)
-
-
-def series(version: str) -> str:
-    """Returns major and minor of a package's version.
-
-    >>> series("1:3.11.2-1+b1")
-    '3.11'
-    """
-    return ".".join(upstream(version).split(".")[:2])

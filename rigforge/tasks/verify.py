@@ -67,7 +67,7 @@ def verify_iso(
     wanted = the_stack(stack or of_medium, mirrors, set_ or (), site)
     path = Path(iso) if iso else the_iso(wanted, mirrors, base_iso=base_iso)
     about, lock = verify.read_medium(path), the_lock(wanted)
-    base = lock.base_iso
+    base = next(iter(lock.part("medium")), None)
     if firmware == "none" and not base:
         raise UsageError(f"there is nothing to do for {path} without starting it", "leave --firmware out")
     folder = Path(out or PROJECT / "out" / "verify")
