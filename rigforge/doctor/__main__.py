@@ -14,10 +14,10 @@ from rigforge.doctor import burn_in, nvml, record_cards, tune, upgrade
 from rigforge.doctor.check import EXIT_CODES, verdict
 from rigforge.doctor.checks import every
 from rigforge.doctor.checks.cuda import CUDA
-from rigforge.doctor.errors import DoctorError
 from rigforge.doctor.machine import AnswerCache, Machine
 from rigforge.doctor.page import as_page, save
 from rigforge.doctor.terminal import as_text
+from rigforge.errors import RigforgeError
 from rigforge.plain import plain
 
 #: What it does besides looking: each takes the arguments after its name and returns the exit code.
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if arguments and arguments[0] in SUBCOMMANDS:
             return SUBCOMMANDS[arguments[0]](arguments[1:])
         return _examine(arguments)
-    except DoctorError as error:
+    except RigforgeError as error:
         print(plain(f"rigforge-doctor: {error.message}; {error.hint}"), file=sys.stderr)
         return EXIT_CODES["failed"]
     except KeyboardInterrupt:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from rigforge.doctor.chart import Chart, drawn
 from rigforge.doctor.check import Check, Status
-from rigforge.doctor.errors import DoctorError
 from rigforge.doctor.machine import Machine
 from rigforge.doctor.nvml import NvmlGpu
+from rigforge.errors import RigforgeError
 from rigforge.plain import in_page
 from rigforge.rules.sizes import in_gib
 
@@ -62,17 +62,17 @@ def measurement(
 
 
 def check_place(path: Path) -> None:
-    """Raises DoctorError where a page could not be saved, before minutes are spent on measuring."""
+    """Raises RigforgeError where a page could not be saved, before minutes are spent on measuring."""
     if not path.parent.is_dir() or path.is_dir() or not os.access(path.parent, os.W_OK):
-        raise DoctorError(f"--report: {path} cannot be written", "name a file in a folder that can be written")
+        raise RigforgeError(f"--report: {path} cannot be written", "name a file in a folder that can be written")
 
 
 def save(path: Path, page: str) -> None:
-    """Writes the page. Raises DoctorError."""
+    """Writes the page. Raises RigforgeError."""
     try:
         path.write_text(page)
     except OSError as error:
-        raise DoctorError(f"--report: {error}", "name a file that can be written") from error
+        raise RigforgeError(f"--report: {error}", "name a file that can be written") from error
 
 
 def _rendered(name: str, **values: object) -> str:

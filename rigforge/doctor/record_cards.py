@@ -8,23 +8,23 @@ from pathlib import Path
 
 from rigforge.doctor import card_inventory, nvml
 from rigforge.doctor.card_inventory import Changes, RecordedCard
-from rigforge.doctor.errors import DoctorError
 from rigforge.doctor.machine import Machine
+from rigforge.errors import RigforgeError
 from rigforge.plain import plain
 
 
 def main(arguments: Sequence[str], machine: Machine | None = None) -> int:
-    """Returns the exit code; remembers this machine's cards where no other is given. Raises DoctorError."""
+    """Returns the exit code; remembers this machine's cards where no other is given. Raises RigforgeError."""
     options = _options(arguments)
     machine = machine or Machine(nvml.read())
     if machine.container:
-        raise DoctorError("a container has the cards of its host", "run this on the host")
+        raise RigforgeError("a container has the cards of its host", "run this on the host")
     now = card_inventory.present(machine)
     before = _before(machine)
     if options.first and (not now or (before and not _completed(before, now))):
         return 0
     if not now:
-        raise DoctorError(
+        raise RigforgeError(
             "there is no NVIDIA GPU on the bus, and none is never remembered",
             f"if this machine is to have none any more: sudo rm -f /{card_inventory.FILE}",
         )
@@ -55,7 +55,7 @@ def _write(machine: Machine, now: Sequence[RecordedCard]) -> Path:
     try:
         return card_inventory.write(machine, now)
     except OSError as error:
-        raise DoctorError(
+        raise RigforgeError(
             f"/{card_inventory.FILE} cannot be written: {error.strerror}", "sudo rigforge-doctor remember"
         ) from error
 

@@ -8,29 +8,28 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rigforge.doctor import nvml, page
+from rigforge.doctor import nvml, page, workload
 from rigforge.doctor.burn_in.charts import charts
 from rigforge.doctor.burn_in.findings import clock, findings
 from rigforge.doctor.burn_in.record import BurnInRecord
 from rigforge.doctor.burn_in.run import run
 from rigforge.doctor.check import EXIT_CODES, verdict
 from rigforge.doctor.checks.kernel_log import xids
-from rigforge.doctor.errors import DoctorError
-from rigforge.doctor.interruption import Interruption
 from rigforge.doctor.machine import Machine
+from rigforge.doctor.signals import Interruption
 from rigforge.doctor.terminal import as_text
-from rigforge.doctor.workload import options as load
 from rigforge.doctor.workload.python import with_pytorch
+from rigforge.errors import RigforgeError
 
 
 def main(arguments: Sequence[str], machine: Machine | None) -> int:
-    """Returns the exit code: the verdict's, or that of the signal that stopped it. Raises DoctorError."""
+    """Returns the exit code: the verdict's, or that of the signal that stopped it. Raises RigforgeError."""
     options = _options(arguments)
     if options.report:
         page.check_place(options.report)
     machine = machine or Machine(nvml.read())
     if not options.cpu and not machine.nvml.gpus:
-        raise DoctorError(
+        raise RigforgeError(
             f"there is no GPU in the driver ({machine.nvml.error or 'it has none'})", "rigforge-doctor says why"
         )
     python = with_pytorch(machine, options.python)
@@ -104,8 +103,8 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
         description="Puts every GPU under full load, checks what it computes and remembers, and says how it went.",
         epilog="Ctrl-C ends it early, with the report so far.",
     )
-    parser.add_argument("--minutes", type=load.positive, default=10.0, metavar="N", help="how long (default: 10)")
+    parser.add_argument("--minutes", type=workload.positive, default=10.0, metavar="N", help="how long (default: 10)")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the report as one HTML file besides")
-    load.add_to(parser)
+    workload.add_options(parser)
     return parser.parse_args(arguments)

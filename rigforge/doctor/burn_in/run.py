@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 
 from rigforge.doctor import nvml
 from rigforge.doctor.burn_in.record import BurnInRecord
-from rigforge.doctor.interruption import Interruption
 from rigforge.doctor.machine import Machine
 from rigforge.doctor.nvml import NvmlGpu
+from rigforge.doctor.signals import Interruption
 from rigforge.doctor.workload.process import Worker
 
 #: Seconds between two looks.

@@ -30,7 +30,7 @@ from rigforge.doctor.checks import (
     wear,
 )
 from rigforge.doctor.machine import Machine
-from rigforge.doctor.place import fitted, place
+from rigforge.doctor.surroundings import fitted, place
 
 #: In the order of the report: from the slot up to the services.
 SUBJECTS: tuple[ModuleType, ...] = (

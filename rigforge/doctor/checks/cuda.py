@@ -15,12 +15,12 @@ from typing import Any
 from rigforge.compat.interpreter import NOBODY, Person
 from rigforge.doctor import cuda_driver
 from rigforge.doctor.check import Check, Topic
-from rigforge.doctor.checks import device_files, fabric, gpu_mode, uvm, visible
+from rigforge.doctor.checks import device_files, fabric, gpu_mode, uvm, visible_devices
 from rigforge.doctor.checks.device_files import FILES
 from rigforge.doctor.checks.fabric import FABRIC
 from rigforge.doctor.checks.gpu_mode import MODE
 from rigforge.doctor.checks.uvm import UVM
-from rigforge.doctor.checks.visible import VISIBLE
+from rigforge.doctor.checks.visible_devices import VISIBLE
 from rigforge.doctor.cuda_driver import Told
 from rigforge.doctor.machine import Machine
 
@@ -58,7 +58,7 @@ def checks(machine: Machine) -> Iterator[Check]:
     for cause in causes:
         refuted = told is not None and _works(told) and cause.id in (UVM.id, FABRIC.id) and cause.status == "failed"
         yield Check(cause.id, "ok", f"{cause.measured}; but CUDA works", cause.why) if refuted else cause
-    yield from visible.checks(machine, home)
+    yield from visible_devices.checks(machine, home)
 
 
 def _why_not(machine: Machine, person: Person | None) -> str:

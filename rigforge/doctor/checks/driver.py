@@ -9,7 +9,7 @@ from dataclasses import replace
 from packaging.version import Version
 
 from rigforge.compat import inventory
-from rigforge.doctor import holds
+from rigforge.doctor import apt_pins
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.checks import libraries as missing
 from rigforge.doctor.kernels import has_module, order
@@ -202,7 +202,7 @@ def _held(machine: Machine) -> Check:
     told = machine.ask("apt-mark", "showhold")
     if not told or told.code:
         return HELD.not_applicable("no apt on this machine")
-    held = {*told.said.split(), *holds.pinned(machine)}
+    held = {*told.said.split(), *apt_pins.pinned(machine)}
     kernel = [package for package in sorted(held) if package.startswith("linux-image-")]
     if not kernel and not machine.ours:
         return HELD.ok("no kernel, as on machines that Rigforge has not installed; next-kernel says what comes")

@@ -10,12 +10,11 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from rigforge.doctor import nvml, page
+from rigforge.doctor import nvml, page, workload
 from rigforge.doctor.check import EXIT_CODES, Check, verdict
-from rigforge.doctor.errors import DoctorError
-from rigforge.doctor.interruption import Interruption
 from rigforge.doctor.machine import Machine
 from rigforge.doctor.nvml import NvmlGpu
+from rigforge.doctor.signals import Interruption
 from rigforge.doctor.terminal import as_text
 from rigforge.doctor.tune import limits, report, unit
 from rigforge.doctor.tune.advice import advice, scatter, setting_of
@@ -23,13 +22,13 @@ from rigforge.doctor.tune.guard import guarded
 from rigforge.doctor.tune.report import APPLIED, Result
 from rigforge.doctor.tune.setting import TuneSetting, settings
 from rigforge.doctor.tune.sweep import sweep
-from rigforge.doctor.workload import options as load
 from rigforge.doctor.workload.process import Worker
 from rigforge.doctor.workload.python import with_pytorch
+from rigforge.errors import RigforgeError
 
 
 def main(arguments: Sequence[str], machine: Machine | None) -> int:
-    """Returns the exit code: the verdict's, or that of the signal that stopped it. Raises DoctorError."""
+    """Returns the exit code: the verdict's, or that of the signal that stopped it. Raises RigforgeError."""
     options = _options(arguments)
     machine = machine or Machine(nvml.read())
     if options.undo:
@@ -41,7 +40,7 @@ def main(arguments: Sequence[str], machine: Machine | None) -> int:
     limited = {"clocks": options.clocks, "most": options.at_most, "points": options.points}
     plan = [(gpu, settings(gpu, **limited)) for gpu in _chosen(machine, options.gpu)]
     if not any(tried for _, tried in plan):
-        raise DoctorError("the driver tells of no limit that could be changed", "cards of laptops have fixed limits")
+        raise RigforgeError("the driver tells of no limit that could be changed", "cards of laptops have fixed limits")
     python = with_pytorch(machine, options.python)
     print(_said(plan, options), file=sys.stderr)
     if not (options.yes or options.apply) and not _agreed():
@@ -98,7 +97,7 @@ def _applied(machine: Machine, result: Result) -> Check:
         return APPLIED.ok(f"{result.label}: the default is best, no unit is needed")
     try:
         file = unit.install(machine, gpu.uuid, setting)
-    except DoctorError as error:
+    except RigforgeError as error:
         return APPLIED.failed(f"{result.label}: {error.message}", error.hint)
     with nvml.kept_open():
         now = limits.power_limit(gpu.uuid)
@@ -162,10 +161,10 @@ def _chosen(machine: Machine, named: Sequence[str]) -> list[NvmlGpu]:
     gpus = [gpu for gpu in machine.nvml.gpus if not gpu.lost and gpu.uuid]
     if not gpus:
         why = machine.nvml.error or "it has none that answers"
-        raise DoctorError(f"there is no GPU in the driver ({why})", "rigforge-doctor says why")
+        raise RigforgeError(f"there is no GPU in the driver ({why})", "rigforge-doctor says why")
     if unknown := [name for name in named if not any(name in (str(gpu.index), gpu.uuid) for gpu in gpus)]:
         known = ", ".join(f"{gpu.index} ({gpu.uuid})" for gpu in gpus)
-        raise DoctorError(f"--gpu: there is no {unknown[0]}", f"there are {known}")
+        raise RigforgeError(f"--gpu: there is no {unknown[0]}", f"there are {known}")
     return [gpu for gpu in gpus if not named or str(gpu.index) in named or gpu.uuid in named]
 
 
@@ -200,7 +199,7 @@ def _above_default(gpu: NvmlGpu, setting: TuneSetting) -> bool:
 
 def _agreed() -> bool:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise DoctorError("nothing was measured or changed: nobody was there to be asked", "say it with --yes")
+        raise RigforgeError("nothing was measured or changed: nobody was there to be asked", "say it with --yes")
     print("Change the limits for that time? [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
@@ -212,10 +211,10 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
         epilog="Without --apply all limits are, at the end, what they were before.",
     )
     parser.add_argument("--gpu", action="append", default=[], metavar="INDEX|UUID", help="only this one; repeatable")
-    parser.add_argument("--keep", type=load.positive, default=95.0, metavar="PERCENT", help="speed to keep (95)")
-    parser.add_argument("--seconds", type=load.positive, default=20.0, metavar="N", help="for each setting (20)")
+    parser.add_argument("--keep", type=workload.positive, default=95.0, metavar="PERCENT", help="speed to keep (95)")
+    parser.add_argument("--seconds", type=workload.positive, default=20.0, metavar="N", help="for each setting (20)")
     parser.add_argument(
-        "--at-most", type=load.positive, default=math.inf, metavar="WATTS", help="try no power limit above this"
+        "--at-most", type=workload.positive, default=math.inf, metavar="WATTS", help="try no power limit above this"
     )
     parser.add_argument("--points", type=int, default=0, metavar="N", help="try so many settings at most (all)")
     parser.add_argument("--clocks", action="store_true", help="try lower clocks too, where the driver allows it")
@@ -224,5 +223,5 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--undo", action="store_true", help="take back what --apply did, and set the card's default")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the report as one HTML file besides")
-    load.add_to(parser)
+    workload.add_options(parser)
     return parser.parse_args(arguments)

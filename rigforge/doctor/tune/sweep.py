@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 from rigforge.doctor import nvml
 from rigforge.doctor.checks.thermal import REASONS
-from rigforge.doctor.errors import DoctorError
-from rigforge.doctor.interruption import Interruption
 from rigforge.doctor.nvml import NvmlGpu
+from rigforge.doctor.signals import Interruption
 from rigforge.doctor.tune.limits import RestoredSettings
 from rigforge.doctor.tune.setting import TuneSetting
 from rigforge.doctor.workload.process import Worker
+from rigforge.errors import RigforgeError
 
 #: Seconds between two looks, at most and at least.
 EVERY, SHORTEST = 0.5, 0.1
@@ -71,7 +71,7 @@ def sweep(
             # What was not permitted is known before anything is at work.
             kept.change(settings[0])
             _measure_all(found, kept, settings, worker, seconds, asked, tell)
-        except DoctorError as error:
+        except RigforgeError as error:
             found.trouble, found.hint = error.message, error.hint
     found.unrestored = kept.trouble
     return found

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from rigforge.doctor import holds
+from rigforge.doctor import apt_pins
 from rigforge.doctor.machine import Machine
 from rigforge.rules.versions import upstream
 
@@ -85,7 +85,7 @@ class AptPackages:
         """What is unpacked or configured, by name; packages of another architecture have it in their name."""
         form = "\\t".join(f"${{{field}}}" for field in _FIELDS) + "\\n"
         told = self.machine.ask("dpkg-query", "--show", "--showformat", form, seconds=PATIENCE)
-        found, pinned = {}, holds.pinned(self.machine)
+        found, pinned = {}, apt_pins.pinned(self.machine)
         for line in told.said.splitlines() if told else ():
             name, version, source, before, depends, want, status = line.split("\t")
             name = name.removesuffix(":amd64")
@@ -108,7 +108,7 @@ class AptPackages:
     def offered(self, names: Iterable[str]) -> Mapping[str, Offered]:
         """Returns what the archives have of each package."""
         wanted = sorted(set(names))
-        with holds.ignored(self.machine) as options:
+        with apt_pins.ignored(self.machine) as options:
             policy = self.machine.ask("apt-cache", *options, "policy", *wanted, seconds=PATIENCE)
         candidates = dict(re.findall(r"^(\S+):\n.*\n  Candidate: (\S+)", policy.said if policy else "", re.MULTILINE))
         shown = self.machine.ask("apt-cache", "show", *wanted, seconds=PATIENCE)

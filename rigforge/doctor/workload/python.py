@@ -6,8 +6,8 @@ import shutil
 
 from rigforge.compat import interpreter
 from rigforge.doctor.checks.compatibility import PYTHONS
-from rigforge.doctor.errors import DoctorError
 from rigforge.doctor.machine import Machine
+from rigforge.errors import RigforgeError
 
 _HAS_PYTORCH = "import importlib.util, sys; sys.exit(importlib.util.find_spec('torch') is None)"
 
@@ -15,7 +15,7 @@ _HAS_PYTORCH = "import importlib.util, sys; sys.exit(importlib.util.find_spec('t
 def with_pytorch(machine: Machine, named: str = "") -> str:
     """Returns the path of the Python that does the work: `named`, or the first in the usual places that has PyTorch.
 
-    Raises DoctorError where there is none.
+    Raises RigforgeError where there is none.
     """
     candidates = [named] if named else _usual(machine)
     for python in candidates:
@@ -23,9 +23,9 @@ def with_pytorch(machine: Machine, named: str = "") -> str:
         if found and interpreter.ask(found, _HAS_PYTORCH, environment=machine.given) is not None:
             return found
     if named:
-        raise DoctorError(f"--python: {named} does not run, or has no PyTorch", "name the Python of your environment")
+        raise RigforgeError(f"--python: {named} does not run, or has no PyTorch", "name the Python of your environment")
     tried = ", ".join(candidates) or "there is no Python at all"
-    raise DoctorError(
+    raise RigforgeError(
         f"no Python with PyTorch was found (tried: {tried})",
         "name one: --python /path/to/environment/bin/python; under sudo, the environment of your shell is not active",
     )
