@@ -45,26 +45,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _examine(arguments: Sequence[str]) -> int:
     options = _options(arguments)
-    kept, before = AnswerCache(), None
+    cache, before = AnswerCache(), None
     while True:
-        machine = Machine(nvml.read(), at_rest=options.at_rest, kept=kept)
+        machine = Machine(nvml.read(), at_rest=options.at_rest, kept=cache)
         checks = every(machine)
         # To ask CUDA takes memory of every GPU: once, and again where anything else has changed.
         now = {check.id: check.status for check in checks if check.id != CUDA.id}
-        kept, before = (kept if before in (None, now) else AnswerCache()), now
-        found = verdict(checks)
+        cache, before = (cache if before in (None, now) else AnswerCache()), now
+        status = verdict(checks)
         if options.report:
-            save(options.report, as_page(machine, checks, found))
+            save(options.report, as_page(machine, checks, status))
         if options.json:
-            answer = {"verdict": found, "machine": machine.described(), "checks": [vars(check) for check in checks]}
+            answer = {"verdict": status, "machine": machine.described(), "checks": [vars(check) for check in checks]}
             print(json.dumps(answer, indent=None if options.watch else 2), flush=True)
         else:
             clear = "\x1b[2J\x1b[H" if options.watch and sys.stdout.isatty() else ""
-            print(clear + as_text(machine, checks, found, colour=sys.stdout.isatty()), end="", flush=True)
+            print(clear + as_text(machine, checks, status, colour=sys.stdout.isatty()), end="", flush=True)
         if not options.watch:
-            return EXIT_CODES[found]
+            return EXIT_CODES[status]
         if _asked_for(options.watch):
-            kept = AnswerCache()
+            cache = AnswerCache()
 
 
 def _asked_for(seconds: float) -> bool:

@@ -55,9 +55,9 @@ class Told:
     @property
     def devices(self) -> int | None:
         """How many devices there are; None where that is nonsense."""
-        found = self.results.get("devices", "")
-        plausible = found.isascii() and found.isdecimal() and len(found) < 4 and int(found) <= driver_api.MOST
-        return int(found) if plausible else None
+        text = self.results.get("devices", "")
+        plausible = text.isascii() and text.isdecimal() and len(text) < 4 and int(text) <= driver_api.MOST
+        return int(text) if plausible else None
 
 
 def who(machine: Machine) -> Person | None:
@@ -118,10 +118,10 @@ def ask(machine: Machine, file: str, person: Person | None) -> Told:
     with process.stdout as pipe:
         hung = not _ended(process)
         os.set_blocking(pipe.fileno(), False)
-        said = b""
+        output = b""
         with suppress(BlockingIOError):
-            said = os.read(pipe.fileno(), 65536)
-    lines = (line.partition(" ") for line in said.decode(errors="replace").splitlines())
+            output = os.read(pipe.fileno(), 65536)
+    lines = (line.partition(" ") for line in output.decode(errors="replace").splitlines())
     return Told({step: result for step, _, result in lines}, user, hung, _death(process, hung))
 
 
@@ -161,12 +161,12 @@ def pwd_name(uid: int) -> str:
 
 def _of_jupyter(root: Path) -> Person | None:
     """Returns whose notebooks there are: User= of a unit of the system, else the first who may linger."""
-    named = []
+    names = []
     for file in sorted(root.glob("etc/systemd/system/*jupyter*.service")):
         text = excerpt.of(root, str(file.relative_to(root)))
-        named += re.findall(r"^User=([a-z_][\w.-]*)\s*$", text, re.MULTILINE)
-    named += [file.name for file in sorted(root.glob("var/lib/systemd/linger/*"))]
-    for name in named:
+        names += re.findall(r"^User=([a-z_][\w.-]*)\s*$", text, re.MULTILINE)
+    names += [file.name for file in sorted(root.glob("var/lib/systemd/linger/*"))]
+    for name in names:
         with suppress(KeyError):
             if uid := pwd.getpwnam(name).pw_uid:
                 return interpreter.person(uid)

@@ -100,16 +100,16 @@ def _told(machine: Machine, argv: tuple[str, ...], words: Collection[str], until
 
 def _of_files(root: Path, words: Collection[str], until: float) -> tuple[Log, ...]:
     """Returns the logs of syslog's files, newest boot first: each begins with a kernel's start."""
-    sieve, found = _Sieve(words), False
+    sieve, any_file = _Sieve(words), False
     for name in reversed(_FILES):
         try:
             with (gzip.open if name.endswith(".gz") else open)(root / name, "rb") as file:
-                found = True
+                any_file = True
                 while time.monotonic() < until and (piece := file.read(_PIECE)):
                     sieve.take(piece)
         except (OSError, EOFError):
             continue
-    if not found:
+    if not any_file:
         return ()
     boots: list[list[str]] = [[]]
     for line in sieve.lines():
@@ -173,17 +173,17 @@ class _Sieve:
         # Rubbish without an end of line is cut anywhere.
         end = data.rfind(b"\n") + 1 or (len(data) if len(data) > _PIECE else 0)
         data, self._rest = data[:end], data[end:]
-        found: dict[int, tuple[int, int]] = {}
+        ranges: dict[int, tuple[int, int]] = {}
         for word in words:
             at, times = data.find(word), 0
             while at >= 0 and times < FLOOD:
                 start, end = data.rfind(b"\n", 0, at) + 1, data.find(b"\n", at)
                 end = end if end >= 0 else len(data)
-                shown = max(start, at - BEFORE)
-                found.setdefault(start, (shown, min(end, shown + LONGEST)))
+                begin = max(start, at - BEFORE)
+                ranges.setdefault(start, (begin, min(end, begin + LONGEST)))
                 at, times = data.find(word, end), times + 1
             self.cut = self.cut or times == FLOOD
-        for _, (start, end) in sorted(found.items()):
+        for _, (start, end) in sorted(ranges.items()):
             if words is _NVIDIA and not any(word in data[start:end] for word in self._all):
                 continue
             text = _shown(data[start:end].decode(errors="replace"))

@@ -154,27 +154,27 @@ class Machine:
             )
         except (OSError, ValueError):
             return None
-        late, over, told = time.monotonic() + seconds, False, False
+        late, over, any_output = time.monotonic() + seconds, False, False
         end = threading.Timer(seconds, _end, (process.pid,))
         end.start()
         with process.stdout as output:  # type: ignore[union-attr]
             with suppress(OSError):  # a larger pipe than root allows others
                 fcntl.fcntl(output, fcntl.F_SETPIPE_SZ, 1 << 20)
             while not over and (piece := os.read(output.fileno(), 1 << 20)):
-                told, over = True, time.monotonic() >= late
+                any_output, over = True, time.monotonic() >= late
                 into(piece)
             if over:
                 _end(process.pid)
         code = process.wait()
         end.cancel()
-        return code if time.monotonic() < late else (0 if told else None)
+        return code if time.monotonic() < late else (0 if any_output else None)
 
     @property
     def cards(self) -> tuple[Card, ...]:
         """NVIDIA's display controllers, in the order of the bus."""
         devices = (self.root / "sys/bus/pci/devices").glob("*")
-        found = [Card(path.name, path) for path in sorted(devices)]
-        return tuple(card for card in found if is_nvidia_gpu(card.text("vendor"), card.text("class")))
+        candidates = [Card(path.name, path) for path in sorted(devices)]
+        return tuple(card for card in candidates if is_nvidia_gpu(card.text("vendor"), card.text("class")))
 
     @cached_property
     def loaded(self) -> inventory.Loaded | None:

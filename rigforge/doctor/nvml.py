@@ -106,11 +106,11 @@ def read(*, briefly: bool = False) -> Nvml:
 
     `briefly`: without the GPUs' health, for each second. A driver that hangs keeps the thread that asks it, not us.
     """
-    told: list[Nvml] = []
-    asking = threading.Thread(target=lambda: told.append(_read(briefly)), daemon=True)
+    answers: list[Nvml] = []
+    asking = threading.Thread(target=lambda: answers.append(_read(briefly)), daemon=True)
     asking.start()
     asking.join(PATIENCE)
-    return told[0] if told else Nvml(error=f"the driver gives no answer in {PATIENCE:g} s")
+    return answers[0] if answers else Nvml(error=f"the driver gives no answer in {PATIENCE:g} s")
 
 
 def _read(briefly: bool) -> Nvml:

@@ -63,7 +63,7 @@ def _write(machine: Machine, now: Sequence[RecordedCard]) -> Path:
 def _shown(card: RecordedCard, changes: Changes, before: Sequence[RecordedCard]) -> str:
     link = f"×{card.width}" if card.width else ""
     kind = "may leave" if card.removable else ""
-    new = "new" if before and any(card is found for found in (*changes.new, *_arrived(changes))) else ""
+    new = "new" if before and any(card is other for other in (*changes.new, *_arrived(changes))) else ""
     return ", ".join(word for word in (card.shown, card.uuid, link, kind, new) if word)
 
 

@@ -46,6 +46,6 @@ def _chart(
 
 
 def _thinned(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    many = max(1, len(points) // POINTS)
-    groups = [points[start : start + many] for start in range(0, len(points), many)]
+    step = max(1, len(points) // POINTS)
+    groups = [points[start : start + step] for start in range(0, len(points), step)]
     return [(group[-1][0], sum(up for _, up in group) / len(group)) for group in groups]

@@ -35,25 +35,25 @@ def main(arguments: Sequence[str], machine: Machine | None) -> int:
     python = with_pytorch(machine, options.python)
     if options.cpu:
         print("on the processor (--cpu): this tries the program, it does not test the machine", file=sys.stderr)
-    asked = Interruption()
+    interruption = Interruption()
     before = xids(machine)
     gpus = () if options.cpu else machine.nvml.gpus
-    wanted = options.minutes * 60
-    progress = _Progress(wanted)
-    records, seconds = run(machine, gpus, python, wanted, options.patience, asked, progress.tell)
+    duration = options.minutes * 60
+    progress = _Progress(duration)
+    records, seconds = run(machine, gpus, python, duration, options.patience, interruption, progress.tell)
     progress.end()
-    checks = findings(records, seconds, wanted, (before, xids(machine)))
-    found = verdict(checks)
+    checks = findings(records, seconds, duration, (before, xids(machine)))
+    status = verdict(checks)
     if options.report:
-        facts = [python, f"{clock(seconds)} of {clock(wanted)} minutes"]
-        page.save(options.report, page.measurement(machine, "burn-in", found, checks, charts(records), facts))
+        facts = [python, f"{clock(seconds)} of {clock(duration)} minutes"]
+        page.save(options.report, page.measurement(machine, "burn-in", status, checks, charts(records), facts))
     if options.json:
         answer = {
-            "verdict": found,
-            "interrupted": bool(asked),
+            "verdict": status,
+            "interrupted": bool(interruption),
             "device": "cpu" if options.cpu else "gpu",
             "seconds": round(seconds, 1),
-            "seconds_asked": wanted,
+            "seconds_asked": duration,
             "python": python,
             "machine": machine.described(),
             "checks": [vars(check) for check in checks],
@@ -61,15 +61,15 @@ def main(arguments: Sequence[str], machine: Machine | None) -> int:
         }
         print(json.dumps(answer, indent=2))
     else:
-        print(as_text(machine, checks, found, colour=sys.stdout.isatty()), end="")
-    return asked.exit_code if asked else EXIT_CODES[found]
+        print(as_text(machine, checks, status, colour=sys.stdout.isatty()), end="")
+    return interruption.exit_code if interruption else EXIT_CODES[status]
 
 
 class _Progress:
     """One line that changes on a terminal, one each minute elsewhere; on standard error."""
 
-    def __init__(self, wanted: float) -> None:
-        self.wanted = wanted
+    def __init__(self, duration: float) -> None:
+        self.wanted = duration
         self.terminal = sys.stderr.isatty()
         self.minute = -1
 
@@ -91,10 +91,10 @@ def _now(record: BurnInRecord) -> str:
     if record.trouble:
         return f"{record.label}: stopped"
     sample = record.samples[-1]
-    told = [f"{sample.temperature} °C"] if sample.temperature is not None else []
-    told += [f"{sample.power:.0f} W"] if sample.power is not None else []
+    words = [f"{sample.temperature} °C"] if sample.temperature is not None else []
+    words += [f"{sample.power:.0f} W"] if sample.power is not None else []
     wrong = sum(done.wrong for done in record.formats.values()) + record.words_wrong
-    return f"{record.label}: {' '.join([*told, f'{wrong} wrong'])}"
+    return f"{record.label}: {' '.join([*words, f'{wrong} wrong'])}"
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:

@@ -32,12 +32,12 @@ _ASK_THE_KERNEL = "read what the kernel says of it: sudo dmesg | grep -i -e nvrm
 
 
 def findings(
-    records: Sequence[BurnInRecord], seconds: float, asked: float, xids: tuple[Xids | None, Xids | None]
+    records: Sequence[BurnInRecord], seconds: float, duration: float, xids: tuple[Xids | None, Xids | None]
 ) -> tuple[Check, ...]:
     """Returns the checks. `seconds` of the `asked` ones were done; `xids` are those before and after."""
     gpus = [record for record in records if record.before]
     return (
-        _work(records, seconds, asked),
+        _work(records, seconds, duration),
         *_each(RESULTS, [record for record in records if record.formats], _results, _products),
         *_each(MEMORY, [record for record in records if record.patterns], _memory, _patterns),
         *_each(LOAD, [record for record in gpus if record.under_load()], _load, _busy),
@@ -70,7 +70,7 @@ def _each(
     yield topic.worst((found for record in records for found in troubles(record)), figures)
 
 
-def _work(records: Sequence[BurnInRecord], seconds: float, asked: float) -> Check:
+def _work(records: Sequence[BurnInRecord], seconds: float, duration: float) -> Check:
     troubles = []
     for record in records:
         if record.trouble:
@@ -79,7 +79,7 @@ def _work(records: Sequence[BurnInRecord], seconds: float, asked: float) -> Chec
             troubles.append(WORK.failed(f"{record.label}: {record.trouble}", f"{fix}; then run it again"))
     if not troubles and not seconds:
         return WORK.not_applicable("stopped before the load began")
-    done = clock(seconds) if seconds >= asked else f"{clock(seconds)} of {clock(asked)}, then it was stopped"
+    done = clock(seconds) if seconds >= duration else f"{clock(seconds)} of {clock(duration)}, then it was stopped"
     where = "" if records[0].before else ", on the processor: this tries the program, it does not test the machine"
     return WORK.worst(troubles, done + where)
 
@@ -176,8 +176,8 @@ def _best(record: BurnInRecord, name: str) -> int:
 
 
 def _shown_link(generation: int, width: int) -> str:
-    told = [*([f"PCIe {generation}"] if generation else []), *([f"×{width}"] if width else [])]
-    return " ".join(told) or "not told"
+    words = [*([f"PCIe {generation}"] if generation else []), *([f"×{width}"] if width else [])]
+    return " ".join(words) or "not told"
 
 
 def _errors(gpus: Sequence[BurnInRecord], before: Xids | None, after: Xids | None) -> Check:

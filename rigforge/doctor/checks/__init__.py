@@ -70,11 +70,11 @@ def every(machine: Machine) -> tuple[Check, ...]:
 
 def _of(subject: ModuleType, machine: Machine) -> Iterator[Check]:
     """Yields a check for every topic of a subject: for those that an error leaves without one, the error."""
-    left = {topic.id: topic for topic in vars(subject).values() if isinstance(topic, Topic)}
+    topics = {topic.id: topic for topic in vars(subject).values() if isinstance(topic, Topic)}
     try:
         for check in subject.checks(machine):
-            left.pop(check.id, None)
+            topics.pop(check.id, None)
             yield check
     except Exception as error:
-        for topic in left.values():
+        for topic in topics.values():
             yield topic.unknown(error)

@@ -43,13 +43,13 @@ def checks(machine: Machine) -> Iterator[Check]:
 def _seen(machine: Machine, cards: tuple[Card, ...]) -> Check:
     gpus = machine.nvml.gpus
     if lost := [gpu for gpu in gpus if gpu.lost]:
-        told = ", ".join(f"GPU {gpu.index} {gpu.address}: {gpu.lost}".replace(" :", ":") for gpu in lost)
+        words = ", ".join(f"GPU {gpu.index} {gpu.address}: {gpu.lost}".replace(" :", ":") for gpu in lost)
         if all(gpu.lost == RESET_REQUIRED for gpu in lost) and not machine.container:
             numbers = ",".join(str(gpu.index) for gpu in lost)
             return SEEN.failed(
-                told, f"sudo nvidia-smi --gpu-reset --id={numbers}, once no program uses it; else sudo reboot"
+                words, f"sudo nvidia-smi --gpu-reset --id={numbers}, once no program uses it; else sudo reboot"
             )
-        return SEEN.failed(told, f"sudo reboot; if it comes back: {RESEAT}")
+        return SEEN.failed(words, f"sudo reboot; if it comes back: {RESEAT}")
     if not cards:
         if gpus:
             return SEEN.ok(f"{len(gpus)} in the driver; the bus is not to be seen from here")
@@ -90,8 +90,8 @@ def _width(card: Card) -> Check | None:
 
 def _shown_width(card: Card) -> str:
     able, slot = _number(card, "max_link_width"), _number(card.slot, "max_link_width")
-    shown = f"{card.address} ×{card.text('current_link_width') or '?'}"
-    return f"{shown} (the card can ×{able}, its slot ×{slot})" if 0 < slot < able else shown
+    text = f"{card.address} ×{card.text('current_link_width') or '?'}"
+    return f"{text} (the card can ×{able}, its slot ×{slot})" if 0 < slot < able else text
 
 
 def _shown_speed(card: Card) -> str:

@@ -69,12 +69,12 @@ def _named(card: RecordedCard) -> str:
 def _all_there(
     now: Sequence[RecordedCard], expected: int | None, since: str, changes: Changes, away: Sequence[RecordedCard]
 ) -> str:
-    told = [f"{len(now)} on the bus" + (f", {expected} expected" if expected is not None else "")]
+    words = [f"{len(now)} on the bus" + (f", {expected} expected" if expected is not None else "")]
     if since:
-        told[0] += f", all that were there on {since}" if not away else ""
-    told += [f"{card.shown} is away, as it may be" for card in away]
-    told += [f"{card.shown} was at {old.address}" for old, card in changes.moved]
-    kept = (*changes.same, *changes.moved)
-    told += [f"{card.shown} had ×{old.width} on {since}" for old, card in kept if old.width > card.width > 0]
-    told += [f"{card.shown} had {old.speed:g} GT/s on {since}" for old, card in kept if old.speed > card.speed > 0]
-    return "; ".join(told)
+        words[0] += f", all that were there on {since}" if not away else ""
+    words += [f"{card.shown} is away, as it may be" for card in away]
+    words += [f"{card.shown} was at {old.address}" for old, card in changes.moved]
+    pairs = (*changes.same, *changes.moved)
+    words += [f"{card.shown} had ×{old.width} on {since}" for old, card in pairs if old.width > card.width > 0]
+    words += [f"{card.shown} had {old.speed:g} GT/s on {since}" for old, card in pairs if old.speed > card.speed > 0]
+    return "; ".join(words)

@@ -67,18 +67,18 @@ def specifications(machine: Machine) -> tuple[Specification, ...]:
 
 def _cdi(machine: Machine) -> Check:
     loaded = machine.loaded
-    there = specifications(machine)
-    if not there:
+    files = specifications(machine)
+    if not files:
         return CDI.not_applicable("no CDI specification for NVIDIA's GPUs")
     if not loaded:
         return CDI.not_applicable("no driver is loaded to compare it with")
-    troubles = [trouble for one in there if (trouble := _one(machine, one, there, loaded.version))]
+    troubles = [trouble for one in files if (trouble := _one(machine, one, files, loaded.version))]
     for folder in ("/etc/cdi", "/run/cdi"):
-        twice = [one.path for one in there if one.folder == folder and one.all_gpus]
+        twice = [one.path for one in files if one.folder == folder and one.all_gpus]
         if len(twice) > 1:
             measured = f"{' and '.join(twice)} both describe nvidia.com/gpu=all, so that engines refuse it"
             troubles.append(CDI.failed(measured, f"sudo rm {twice[0]}"))
-    return CDI.worst(troubles, ", ".join(f"{one.path}{_of(one)}" for one in there))
+    return CDI.worst(troubles, ", ".join(f"{one.path}{_of(one)}" for one in files))
 
 
 def _one(machine: Machine, one: Specification, others: tuple[Specification, ...], loaded: str) -> Check | None:

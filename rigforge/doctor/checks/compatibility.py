@@ -45,11 +45,11 @@ def _pairs(machine: Machine) -> Check:
     from rigforge.compat import inventory
     from rigforge.compat.diagnosis import diagnose
 
-    found = told_by_driver(inventory.read(machine.root, python(machine)), machine)
-    if not found.gpus and not found.unknown and not found.loaded:
-        versions = f"; PyTorch {found.pytorch.version}" if found.pytorch else ""
+    parts = told_by_driver(inventory.read(machine.root, python(machine)), machine)
+    if not parts.gpus and not parts.unknown and not parts.loaded:
+        versions = f"; PyTorch {parts.pytorch.version}" if parts.pytorch else ""
         return PAIRS.not_applicable(f"no NVIDIA GPU on the bus and no driver{versions}")
-    findings = diagnose(found, bus=not without_bus(machine))
+    findings = diagnose(parts, bus=not without_bus(machine))
     troubles = [
         Check(PAIRS.id, finding.status, finding.message, PAIRS.why, finding.cure, finding.follows)
         for finding in findings
@@ -75,12 +75,12 @@ def told_by_driver(found: Inventory, machine: Machine) -> Inventory:
         old = any(gpu.capability < tables().modules.open_from for gpu in gpus)
         loaded = Loaded(driver, "proprietary" if old else "open")
         return replace(found, gpus=gpus, loaded=loaded, user_space=driver, cuda=cuda)
-    told = {gpu.address: card for gpu in machine.nvml.gpus if (card := _by_name(gpu))}
+    by_address = {gpu.address: card for gpu in machine.nvml.gpus if (card := _by_name(gpu))}
     unknown = {card.address: device for card in machine.cards if not by_pci(device := _device(card))}
     return replace(
         found,
-        gpus=(*found.gpus, *(told[address] for address in unknown if address in told)),
-        unknown=tuple(f"10de:{device}" for address, device in unknown.items() if address not in told),
+        gpus=(*found.gpus, *(by_address[address] for address in unknown if address in by_address)),
+        unknown=tuple(f"10de:{device}" for address, device in unknown.items() if address not in by_address),
         cuda=cuda,
     )
 
@@ -144,9 +144,9 @@ def _shadowed(machine: Machine) -> Check:
             f"LD_LIBRARY_PATH has {stubs[0]}: stubs are for linking, and answer every call with an error",
             "unset LD_LIBRARY_PATH, and take the line out of ~/.bashrc",
         )
-    if there := {
+    if shadows := {
         folder: found for folder, found in names.items() if found and not _are_the_drivers(machine, folder, found)
     }:
-        told = "; ".join(f"{folder} has {', '.join(found)}" for folder, found in there.items())
-        return SHADOWED.warning(f"LD_LIBRARY_PATH: {told}", "unset LD_LIBRARY_PATH; PyTorch brings its own libraries")
+        words = "; ".join(f"{folder} has {', '.join(found)}" for folder, found in shadows.items())
+        return SHADOWED.warning(f"LD_LIBRARY_PATH: {words}", "unset LD_LIBRARY_PATH; PyTorch brings its own libraries")
     return SHADOWED.ok(f"LD_LIBRARY_PATH={':'.join(folders)} has no library of NVIDIA's")

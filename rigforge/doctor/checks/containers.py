@@ -34,18 +34,18 @@ def checks(machine: Machine) -> Iterator[Check]:
     if machine.at_rest and engine == "docker" and _sleeps(machine):
         yield from (topic.not_applicable("Docker starts when it is asked for") for topic in (RUNTIME, START))
         return
-    told = machine.ask(engine, "info", "--format", "json", seconds=START_SECONDS)
-    if not told or told.code:
+    answer = machine.ask(engine, "info", "--format", "json", seconds=START_SECONDS)
+    if not answer or answer.code:
         measured = f"{engine} does not answer" + (
-            f": {told.complaint.splitlines()[0]}" if told and told.complaint else ""
+            f": {answer.complaint.splitlines()[0]}" if answer and answer.complaint else ""
         )
         yield RUNTIME.warning(
             measured, f"sudo systemctl start {engine}, and be in the group docker: sudo usermod -aG docker $USER"
         )
         yield START.not_applicable(f"{engine} does not answer")
         return
-    confined = engine == "docker" and _of_snap(machine, told.said)
-    way = _way(machine, engine, told.said, confined)
+    confined = engine == "docker" and _of_snap(machine, answer.said)
+    way = _way(machine, engine, answer.said, confined)
     if not machine.cards:
         yield RUNTIME.not_applicable(f"{engine} answers; no NVIDIA GPU on the bus")
     elif not way and confined:
@@ -112,8 +112,8 @@ def _start(machine: Machine, engine: str, way: tuple[str, ...]) -> Check:
         engine, "run", "--rm", "--network=none", *gpus, "--entrypoint", ask[0], image, *ask[1:], seconds=START_SECONDS
     )
     if not done or done.code:
-        shown = " ".join([engine, "run", "--rm", *gpus, "--entrypoint", ask[0], image, *ask[1:]])
-        return START.failed(f"{image} did not start: {_reason(done)}", f"{shown} shows the whole message")
+        command = " ".join([engine, "run", "--rm", *gpus, "--entrypoint", ask[0], image, *ask[1:]])
+        return START.failed(f"{image} did not start: {_reason(done)}", f"{command} shows the whole message")
     return START.ok(f"{image} started" + (f" with {len(done.said.splitlines())} GPUs" if gpus else ""))
 
 

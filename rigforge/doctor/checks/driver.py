@@ -100,8 +100,8 @@ def _apart(machine: Machine, loaded: inventory.Loaded, library: libraries.Librar
             "make the container anew; if that does not help, its image brings a driver of its own: "
             "dpkg --search libcuda.so.1 names the package to take out of it",
         )
-    told = machine.ask("modinfo", "--field", "version", "nvidia")
-    on_disk = told.said if told and not told.code and _VERSION.fullmatch(told.said) else ""
+    answer = machine.ask("modinfo", "--field", "version", "nvidia")
+    on_disk = answer.said if answer and not answer.code and _VERSION.fullmatch(answer.said) else ""
     if on_disk not in ("", library.version):
         return USER_SPACE.failed(
             f"{measured}, and so is not the module on the disk, {on_disk}",
@@ -199,10 +199,10 @@ def _next_kernel(machine: Machine) -> Check:
 def _held(machine: Machine) -> Check:
     if not has_module(machine, machine.kernel):
         return HELD.not_applicable("no NVIDIA module to hold a kernel for")
-    told = machine.ask("apt-mark", "showhold")
-    if not told or told.code:
+    answer = machine.ask("apt-mark", "showhold")
+    if not answer or answer.code:
         return HELD.not_applicable("no apt on this machine")
-    held = {*told.said.split(), *apt_pins.pinned(machine)}
+    held = {*answer.said.split(), *apt_pins.pinned(machine)}
     kernel = [package for package in sorted(held) if package.startswith("linux-image-")]
     if not kernel and not machine.ours:
         return HELD.ok("no kernel, as on machines that Rigforge has not installed; next-kernel says what comes")

@@ -65,35 +65,39 @@ def _visible(machine: Machine, home: str) -> Check:
         return VISIBLE.not_applicable("no GPU that could be hidden")
     places = list(_places(machine, home))
     troubles = [trouble for place in places if (trouble := _judged(machine, place, gpus))]
-    told = "; ".join(f"{place.name}: {NAME}={place.value}" for place in places)
-    return VISIBLE.worst(troubles, told or f"all {gpus}, {NAME} is not set")
+    words = "; ".join(f"{place.name}: {NAME}={place.value}" for place in places)
+    return VISIBLE.worst(troubles, words or f"all {gpus}, {NAME} is not set")
 
 
 def _judged(machine: Machine, place: Place, gpus: int) -> Check | None:
-    named = [word.strip() for word in place.value.split(",")] if place.value.strip() else []
-    seen = _seen(machine, named, gpus)
-    shown = f"{NAME}={place.value}" if place.value else f"{NAME} is set to nothing, which"
-    if not seen:
-        return VISIBLE.failed(f"{place.name}: {shown} hides every GPU from CUDA", place.cure)
-    if seen < len(named):
-        measured = f"{place.name}: {shown} names {named[seen]!r}, which is no GPU here: CUDA sees only those before it"
+    devices = [word.strip() for word in place.value.split(",")] if place.value.strip() else []
+    count = _seen(machine, devices, gpus)
+    text = f"{NAME}={place.value}" if place.value else f"{NAME} is set to nothing, which"
+    if not count:
+        return VISIBLE.failed(f"{place.name}: {text} hides every GPU from CUDA", place.cure)
+    if count < len(devices):
+        measured = (
+            f"{place.name}: {text} names {devices[count]!r}, which is no GPU here: CUDA sees only those before it"
+        )
         return VISIBLE.warning(measured, place.cure)
     return None
 
 
-def _seen(machine: Machine, named: Iterable[str], gpus: int) -> int:
+def _seen(machine: Machine, devices: Iterable[str], gpus: int) -> int:
     """Returns how many of the named GPUs CUDA sees."""
     uuids = [gpu.uuid for gpu in machine.nvml.gpus if gpu.uuid]
     split_up = any(gpu.mig for gpu in machine.nvml.gpus)
-    found: set[str] = set()
-    for word in named:
+    visible: set[str] = set()
+    for word in devices:
         number = word.isascii() and word.isdecimal() and len(word) < 5 and int(word) < gpus
         of_uuid = [uuid for uuid in uuids if word.startswith("GPU-") and uuid.startswith(word)]
-        known = len(of_uuid) == 1 or (word.startswith("GPU-") and not uuids) or (word.startswith("MIG-") and split_up)
-        if word in found or not (number or known):
+        named_otherwise = (
+            len(of_uuid) == 1 or (word.startswith("GPU-") and not uuids) or (word.startswith("MIG-") and split_up)
+        )
+        if word in visible or not (number or named_otherwise):
             break
-        found.add(word)
-    return len(found)
+        visible.add(word)
+    return len(visible)
 
 
 def _places(machine: Machine, home: str) -> Iterator[Place]:
@@ -128,7 +132,7 @@ def _assigned(assignments: Iterable[str]) -> Iterator[str]:
 
 
 def _units(machine: Machine, home: str) -> Iterator[Place]:
-    found: dict[str, Place] = {}
+    by_unit: dict[str, Place] = {}
     for setting in jupyter_units.settings(machine, home):
         if setting.name == "Environment":
             said = [(setting.file, assignment) for assignment in _words(setting.value)]
@@ -140,8 +144,8 @@ def _units(machine: Machine, home: str) -> Iterator[Place]:
         for file, assignment in said:
             for value in _assigned([assignment]):
                 cure = f"sudo sed -i '/{NAME}/d' {file} && {setting.restart}"
-                found[setting.unit] = Place(f"{setting.unit} ({file})", value, cure)
-    yield from found.values()
+                by_unit[setting.unit] = Place(f"{setting.unit} ({file})", value, cure)
+    yield from by_unit.values()
 
 
 def _matching(machine: Machine, patterns: Iterable[str], home: str) -> Iterator[str]:

@@ -43,11 +43,13 @@ def checks(machine: Machine) -> Iterator[Check]:
 
 
 def _memory(gpus: Sequence[NvmlGpu]) -> Check:
-    told = [gpu for gpu in gpus if any(figure is not None for figure in _figures(gpu))]
-    if not told:
+    with_figures = [gpu for gpu in gpus if any(figure is not None for figure in _figures(gpu))]
+    if not with_figures:
         return MEMORY.not_applicable("these GPUs do not tell")
-    shown = (f"GPU {gpu.index}: {', '.join(_shown(gpu))}" for gpu in told if _shown(gpu))
-    return MEMORY.worst((found for gpu in told for found in _worn(gpu)), "; ".join(shown) or "nothing set aside")
+    words = (f"GPU {gpu.index}: {', '.join(_shown(gpu))}" for gpu in with_figures if _shown(gpu))
+    return MEMORY.worst(
+        (found for gpu in with_figures for found in _worn(gpu)), "; ".join(words) or "nothing set aside"
+    )
 
 
 def _worn(gpu: NvmlGpu) -> Iterator[Check]:
@@ -79,8 +81,8 @@ def _inforom(gpus: Sequence[NvmlGpu]) -> Check:
         if gpu.health.inforom is False
     )
     versions = ", ".join(dict.fromkeys(gpu.health.vbios for gpu in gpus if gpu.health.vbios))
-    told = "whole" if any(gpu.health.inforom for gpu in gpus) else "not told"
-    return INFOROM.worst(damaged, told + (f"; VBIOS {versions}" if versions else ""))
+    measured = "whole" if any(gpu.health.inforom for gpu in gpus) else "not told"
+    return INFOROM.worst(damaged, measured + (f"; VBIOS {versions}" if versions else ""))
 
 
 def _action(gpus: Sequence[NvmlGpu]) -> Check:

@@ -46,12 +46,12 @@ def main(arguments: Sequence[str], machine: Machine | None) -> int:
     if not (options.yes or options.apply) and not _agreed():
         print("Nothing was changed.", file=sys.stderr)
         return EXIT_CODES["ok"]
-    asked = Interruption()
-    results = _measured(machine, plan, python, options, asked)
-    if options.apply and not asked:
+    interruption = Interruption()
+    results = _measured(machine, plan, python, options, interruption)
+    if options.apply and not interruption:
         for result in results:
             result.applied = _applied(machine, result)
-    return _report(machine, results, python, options, asked)
+    return _report(machine, results, python, options, interruption)
 
 
 def _measured(
@@ -59,7 +59,7 @@ def _measured(
     plan: Sequence[tuple[NvmlGpu, Sequence[TuneSetting]]],
     python: str,
     options: argparse.Namespace,
-    asked: Interruption,
+    interruption: Interruption,
 ) -> list[Result]:
     """Returns the results of one GPU after the other."""
     results = []
@@ -67,7 +67,7 @@ def _measured(
         before = {gpu.uuid: limits.power_limit(gpu.uuid) for gpu, tried in plan if tried}
     with guarded(before, clocks=options.clocks), nvml.kept_open():
         for gpu, tried in plan:
-            if not tried or asked:
+            if not tried or interruption:
                 continue
 
             def tell(setting: TuneSetting, gpu: NvmlGpu = gpu) -> None:
@@ -82,8 +82,8 @@ def _measured(
                 uuid=gpu.uuid,
                 patience=options.patience,
             )
-            found = sweep(gpu, tried, worker, options.seconds, asked, tell)
-            results.append(Result(found, len(tried), advice(found.points, options.keep / 100)))
+            result = sweep(gpu, tried, worker, options.seconds, interruption, tell)
+            results.append(Result(result, len(tried), advice(result.points, options.keep / 100)))
     return results
 
 
@@ -111,20 +111,20 @@ def _applied(machine: Machine, result: Result) -> Check:
 
 
 def _report(
-    machine: Machine, results: Sequence[Result], python: str, options: argparse.Namespace, asked: Interruption
+    machine: Machine, results: Sequence[Result], python: str, options: argparse.Namespace, interruption: Interruption
 ) -> int:
     checks = tuple(report.checks(results))
-    found = verdict(checks)
+    status = verdict(checks)
     if options.report:
         words = [f"{result.label}: {word}" for result in results if result.advice for word in result.advice.words]
         charts = [chart for result in results for chart in report.chart(result)]
         tables = [report.table(result) for result in results if result.sweep.points]
-        text = page.measurement(machine, "tune", found, checks, charts, [python], words, tables)
+        text = page.measurement(machine, "tune", status, checks, charts, [python], words, tables)
         page.save(options.report, text)
     if options.json:
         answer = {
-            "verdict": found,
-            "interrupted": bool(asked),
+            "verdict": status,
+            "interrupted": bool(interruption),
             "device": "cpu" if options.cpu else "gpu",
             "keep_percent": options.keep,
             "python": python,
@@ -135,37 +135,37 @@ def _report(
         print(json.dumps(answer, indent=2))
     else:
         print("".join(report.as_text(result) + "\n" for result in results if result.sweep.points), end="")
-        print(as_text(machine, checks, found, colour=sys.stdout.isatty()), end="")
-    return asked.exit_code if asked else EXIT_CODES[found]
+        print(as_text(machine, checks, status, colour=sys.stdout.isatty()), end="")
+    return interruption.exit_code if interruption else EXIT_CODES[status]
 
 
 def _undo(machine: Machine) -> int:
     """Takes the units away and sets the cards' default limits."""
-    there = {gpu.uuid for gpu in machine.nvml.gpus}
-    found = list(unit.applied(machine))
-    for uuid, file in found:
+    uuids = {gpu.uuid for gpu in machine.nvml.gpus}
+    units = list(unit.applied(machine))
+    for uuid, file in units:
         clocks = "--lock-gpu-clocks" in machine.text(str(file.relative_to(machine.root)))
         unit.remove(machine, file)
-        if uuid not in there:
+        if uuid not in uuids:
             print(f"{uuid}: the unit is gone; the card is not in this machine")
             continue
         with nvml.kept_open():
             watts = limits.reset(uuid, clocks=clocks) / 1000
         print(f"{uuid}: the unit is gone; the limit is {watts:g} W, the card's default")
-    if not found:
+    if not units:
         print("There is no unit of tune's on this machine; nothing was changed.")
     return EXIT_CODES["ok"]
 
 
-def _chosen(machine: Machine, named: Sequence[str]) -> list[NvmlGpu]:
+def _chosen(machine: Machine, names: Sequence[str]) -> list[NvmlGpu]:
     gpus = [gpu for gpu in machine.nvml.gpus if not gpu.lost and gpu.uuid]
     if not gpus:
         why = machine.nvml.error or "it has none that answers"
         raise RigforgeError(f"there is no GPU in the driver ({why})", "rigforge-doctor says why")
-    if unknown := [name for name in named if not any(name in (str(gpu.index), gpu.uuid) for gpu in gpus)]:
-        known = ", ".join(f"{gpu.index} ({gpu.uuid})" for gpu in gpus)
-        raise RigforgeError(f"--gpu: there is no {unknown[0]}", f"there are {known}")
-    return [gpu for gpu in gpus if not named or str(gpu.index) in named or gpu.uuid in named]
+    if unknown := [name for name in names if not any(name in (str(gpu.index), gpu.uuid) for gpu in gpus)]:
+        choices = ", ".join(f"{gpu.index} ({gpu.uuid})" for gpu in gpus)
+        raise RigforgeError(f"--gpu: there is no {unknown[0]}", f"there are {choices}")
+    return [gpu for gpu in gpus if not names or str(gpu.index) in names or gpu.uuid in names]
 
 
 def _said(plan: Sequence[tuple[NvmlGpu, Sequence[TuneSetting]]], options: argparse.Namespace) -> str:

@@ -76,10 +76,10 @@ def power_limit(uuid: str) -> int | None:
 def set_power_limit(uuid: str, milliwatts: int) -> None:
     """Sets the limit and reads it back. Raises NVMLError, and RigforgeError where another value comes back."""
     pynvml.nvmlDeviceSetPowerManagementLimit(handle(uuid), milliwatts)
-    found = power_limit(uuid)
-    if found != milliwatts:
+    limit_now = power_limit(uuid)
+    if limit_now != milliwatts:
         raise RigforgeError(
-            f"the driver was told {milliwatts / 1000:g} W and says {(found or 0) / 1000:g} W",
+            f"the driver was told {milliwatts / 1000:g} W and says {(limit_now or 0) / 1000:g} W",
             "look at what else sets limits: systemctl list-units '*nvidia*' '*power-limit*'",
         )
 

@@ -93,9 +93,9 @@ def chart(result: Result) -> Iterator[Chart]:
 
 def _mark(point: Point, result: Result) -> Mark:
     cells = _cells(point, result.sweep.points[0])
-    told = ", ".join((str(point.setting), f"{cells[0]} drawn", f"{cells[1]} sequences/s", f"{cells[2]} of the speed"))
+    words = ", ".join((str(point.setting), f"{cells[0]} drawn", f"{cells[1]} sequences/s", f"{cells[2]} of the speed"))
     chosen = result.advice is not None and point is result.advice.chosen
-    return Mark(point.watts or 0.0, point.speed, str(point.setting), told, chosen)
+    return Mark(point.watts or 0.0, point.speed, str(point.setting), words, chosen)
 
 
 def _cells(point: Point, reference: Point) -> list[str]:

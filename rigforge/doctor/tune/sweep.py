@@ -61,7 +61,7 @@ def sweep(
     settings: Sequence[TuneSetting],
     worker: Callable[[], Worker],
     seconds: float,
-    asked: Interruption,
+    interruption: Interruption,
     tell: Callable[[TuneSetting], None],
 ) -> Sweep:
     """Returns what was measured, after all is as it was before. NVML is started; `seconds` are for each point."""
@@ -70,7 +70,7 @@ def sweep(
         try:
             # What was not permitted is known before anything is at work.
             kept.change(settings[0])
-            _measure_all(found, kept, settings, worker, seconds, asked, tell)
+            _measure_all(found, kept, settings, worker, seconds, interruption, tell)
         except RigforgeError as error:
             found.trouble, found.hint = error.message, error.hint
     found.unrestored = kept.trouble
