@@ -42,6 +42,6 @@ def targets(names: Iterable[str]) -> tuple[Target, ...]:
     >>> [str(target) for target in targets(["compute_90", "sm_120", "sm_90a", "rubbish"])]
     ['sm_90a', 'sm_120', 'compute_90']
     """
-    found = (match for name in names if (match := _TARGET.fullmatch(name)))
-    read = {Target((int(it["major"]), int(it["minor"])), it["kind"], it["scope"]) for it in found}
+    matches = (match for name in names if (match := _TARGET.fullmatch(name)))
+    read = {Target((int(it["major"]), int(it["minor"])), it["kind"], it["scope"]) for it in matches}
     return tuple(sorted(read, key=lambda target: (target.kind != "sm", target.capability, target.scope)))

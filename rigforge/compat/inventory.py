@@ -72,19 +72,19 @@ def read(root: Path = Path("/"), interpreter: str = "") -> Inventory:
 
 def _cards(devices: Path) -> list[str]:
     """Returns the device ids of NVIDIA's display controllers, in the order of the bus."""
-    found = []
+    cards = []
     for device in sorted(devices.iterdir()) if devices.is_dir() else ():
         vendor, kind, number = (_line(device / name) for name in ("vendor", "class", "device"))
         if is_nvidia_gpu(vendor, kind):
-            found.append(number.removeprefix("0x"))
-    return found
+            cards.append(number.removeprefix("0x"))
+    return cards
 
 
 def loaded(root: Path) -> Loaded | None:
     """Returns the kernel module that is loaded."""
     version = root / "proc/driver/nvidia/version"
-    found = _LOADED.search(version.read_text(errors="replace")) if version.is_file() else None
-    return Loaded(found["version"], "open" if found["open"] else "proprietary") if found else None
+    match = _LOADED.search(version.read_text(errors="replace")) if version.is_file() else None
+    return Loaded(match["version"], "open" if match["open"] else "proprietary") if match else None
 
 
 def user_space(root: Path) -> str | None:

@@ -72,12 +72,12 @@ def build(folder: Path) -> Path:
         return place(work / "dist" / PROGRAM, folder)
 
 
-def place(made: Path, folder: Path) -> Path:
+def place(packed: Path, folder: Path) -> Path:
     """Copies a program that was made elsewhere into `folder`, whole or not at all, and returns it."""
     folder.mkdir(parents=True, exist_ok=True)
     program = folder / PROGRAM
     with atomic.making(program) as new:
-        shutil.copy(made, new)
+        shutil.copy(packed, new)
     return program
 
 

@@ -153,10 +153,10 @@ def compare(before: Iterable[RecordedCard], now: Iterable[RecordedCard]) -> Chan
 
     def pair(kind: list[tuple[RecordedCard, RecordedCard]], *, fits: Any) -> None:
         for old in tuple(absent):
-            if found := next((card for card in unpaired if fits(old, card)), None):
-                kind.append((old, found))
+            if match := next((card for card in unpaired if fits(old, card)), None):
+                kind.append((old, match))
                 absent.remove(old)
-                unpaired.remove(found)
+                unpaired.remove(match)
 
     def unnamed(old: RecordedCard, card: RecordedCard) -> bool:
         return old.device == card.device and not (old.uuid and card.uuid)

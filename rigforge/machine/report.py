@@ -55,8 +55,8 @@ class Loading:
 
 def load_driver(kernel: str, modules: Path = Path("/lib/modules")) -> Loading:
     """Loads the NVIDIA module, if this kernel has one."""
-    found = [path for name in MODULES for path in (modules / kernel).rglob(f"{name}.ko*")]
-    if not found:
+    files = [path for name in MODULES for path in (modules / kernel).rglob(f"{name}.ko*")]
+    if not files:
         return Loading(tried=False)
     result = subprocess.run(["modprobe", "nvidia"], capture_output=True, text=True, check=False)
     return Loading(tried=True, ok=result.returncode == 0, error=result.stderr.strip())
@@ -109,13 +109,13 @@ def addresses(interfaces: Iterable[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def reach_lines(hostname: str, user: str, found: list[str]) -> list[str]:
+def reach_lines(hostname: str, user: str, numbers: list[str]) -> list[str]:
     """Returns how to log in, and where the machine is; it may have no address yet.
 
     >>> reach_lines("gpubox", "ada", ["192.0.2.7 (eno1)"])
     ['gpubox: ssh ada@gpubox.local', 'addresses: 192.0.2.7 (eno1)']
     """
-    return [f"{hostname}: ssh {user}@{hostname}.local", f"addresses: {', '.join(found) or 'none yet'}"]
+    return [f"{hostname}: ssh {user}@{hostname}.local", f"addresses: {', '.join(numbers) or 'none yet'}"]
 
 
 def user(file: Path = USERS) -> str:
@@ -167,8 +167,8 @@ def write(path: Path, lines: Iterable[str]) -> None:
 
 def _interfaces() -> list[dict[str, Any]]:
     result = subprocess.run(["ip", "-json", "address"], capture_output=True, text=True, check=False)
-    found: list[dict[str, Any]] = json.loads(result.stdout or "[]")
-    return found
+    interfaces: list[dict[str, Any]] = json.loads(result.stdout or "[]")
+    return interfaces
 
 
 def _driver(boot: bool) -> list[str]:

@@ -36,7 +36,7 @@ def _chart(
     series = []
     for record in records:
         points = [
-            (sample.seconds / divisor, found) for sample in record.samples if (found := value(sample)) is not None
+            (sample.seconds / divisor, figure) for sample in record.samples if (figure := value(sample)) is not None
         ]
         if points:
             colour = record.before.index if record.before else 0

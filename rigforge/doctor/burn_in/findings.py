@@ -67,7 +67,7 @@ def _each(
         yield topic.not_applicable("nothing was measured")
         return
     figures = "; ".join(f"{record.label}: {figure(record)}" for record in records)
-    yield topic.worst((found for record in records for found in troubles(record)), figures)
+    yield topic.worst((trouble for record in records for trouble in troubles(record)), figures)
 
 
 def _work(records: Sequence[BurnInRecord], seconds: float, duration: float) -> Check:
@@ -111,8 +111,8 @@ def _patterns(record: BurnInRecord) -> str:
 
 
 def _load(record: BurnInRecord) -> Iterator[Check]:
-    known = [sample.utilisation for sample in record.under_load() if sample.utilisation is not None]
-    if known and sum(known) / len(known) < BUSY:
+    percentages = [sample.utilisation for sample in record.under_load() if sample.utilisation is not None]
+    if percentages and sum(percentages) / len(percentages) < BUSY:
         yield LOAD.warning(f"{record.label}: {_busy(record)}", "end what else runs on the machine and run it again")
 
 
@@ -133,8 +133,8 @@ def _temperature(record: BurnInRecord) -> Iterator[Check]:
 
 
 def _hottest(record: BurnInRecord) -> str:
-    known = [sample.temperature for sample in record.samples if sample.temperature is not None]
-    return f"up to {max(known)} °C" if known else "not told"
+    temperatures = [sample.temperature for sample in record.samples if sample.temperature is not None]
+    return f"up to {max(temperatures)} °C" if temperatures else "not told"
 
 
 def _clocks(record: BurnInRecord) -> Iterator[Check]:
@@ -149,9 +149,9 @@ def _clocks(record: BurnInRecord) -> Iterator[Check]:
 
 def _clock_range(record: BurnInRecord) -> str:
     samples = record.under_load()
-    known = [sample.clock for sample in samples if sample.clock is not None]
+    clocks = [sample.clock for sample in samples if sample.clock is not None]
     held = sum(1 for sample in samples if (sample.reasons or 0) & POWER_CAP) * 2 > len(samples)
-    text = f"{min(known)} to {max(known)} MHz" if known else "not told"
+    text = f"{min(clocks)} to {max(clocks)} MHz" if clocks else "not told"
     return f"{text}, held by the power limit as usual under full load" if held else text
 
 
@@ -200,5 +200,5 @@ def _uncorrected(gpu: NvmlGpu | None) -> int:
 
 
 def _mean(samples: Sequence[Sample], name: str) -> str:
-    known = [value for sample in samples if (value := getattr(sample, name)) is not None]
-    return f"{sum(known) / len(known):.0f}" if known else "?"
+    values = [value for sample in samples if (value := getattr(sample, name)) is not None]
+    return f"{sum(values) / len(values):.0f}" if values else "?"

@@ -62,10 +62,10 @@ def every(machine: Machine) -> tuple[Check, ...]:
     What follows from another finding says so, and the cures are those for the place.
     """
     with ThreadPoolExecutor(len(SUBJECTS)) as pool:
-        found = tuple(
-            check for found in pool.map(lambda subject: tuple(_of(subject, machine)), SUBJECTS) for check in found
+        results = tuple(
+            check for results in pool.map(lambda subject: tuple(_of(subject, machine)), SUBJECTS) for check in results
         )
-    return fitted(traced(found), place(machine))
+    return fitted(traced(results), place(machine))
 
 
 def _of(subject: ModuleType, machine: Machine) -> Iterator[Check]:

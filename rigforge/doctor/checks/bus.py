@@ -66,8 +66,8 @@ def _seen(machine: Machine, cards: tuple[Card, ...]) -> Check:
         return SEEN.ok(f"{len(gpus)} of {len(cards)} on the bus were given to this container")
     others = [card for card in missing if card.driver not in ("", "nvidia")]
     if missing and others == missing:
-        shown = ", ".join(f"{card.address} ({card.driver})" for card in others)
-        return SEEN.ok(f"{len(cards)} on the bus, {len(gpus)} in the driver, others with another one: {shown}")
+        foreign = ", ".join(f"{card.address} ({card.driver})" for card in others)
+        return SEEN.ok(f"{len(cards)} on the bus, {len(gpus)} in the driver, others with another one: {foreign}")
     if dead := [card.address for card in missing if card not in others]:
         measured = f"on the bus but not in the driver: {', '.join(dead)} ({len(gpus)} of {len(cards)} work)"
         return SEEN.failed(measured, f"sudo dmesg | grep -i nvrm says why; {RESEAT}")

@@ -61,8 +61,8 @@ def specifications(machine: Machine) -> tuple[Specification, ...]:
             if file.suffix in _SUFFIXES and file.is_file():
                 files.setdefault(file.resolve(), file)
     paths = [f"/{file.relative_to(machine.root)}" for file in files.values()]
-    found = ((path, excerpt.of(machine.root, path, most=_LONGEST)) for path in paths)
-    return tuple(_read(path, text) for path, text in found if _KIND.search(text))
+    contents = ((path, excerpt.of(machine.root, path, most=_LONGEST)) for path in paths)
+    return tuple(_read(path, text) for path, text in contents if _KIND.search(text))
 
 
 def _cdi(machine: Machine) -> Check:

@@ -44,12 +44,12 @@ def for_members(machine: Machine) -> bool:
 def _files(machine: Machine, person: Person | None, home: str) -> Check:
     if not machine.loaded:
         return FILES.not_applicable("no NVIDIA driver is loaded")
-    if found := _hidden_from_jupyter(machine, home) or _made_for_few(machine, person):
-        return found
+    if trouble := _hidden_from_jupyter(machine, home) or _made_for_few(machine, person):
+        return trouble
     nodes = device_nodes.nodes(machine)
     for node in nodes:
-        if found := _stale(machine, node) or _closed(machine, node, person) or _forbidden(machine, node):
-            return found
+        if trouble := _stale(machine, node) or _closed(machine, node, person) or _forbidden(machine, node):
+            return trouble
     if machine.container and machine.nvml.error in _FORBIDDEN:
         return _not_allowed(machine, f"NVML says: {machine.nvml.error}")
     if not nodes:

@@ -84,8 +84,8 @@ def _version(machine: Machine) -> str:
         ("rpm", "--query", "--queryformat", "%{VERSION}\\n", "nvidia-fabricmanager", "nvidia-fabric-manager"),
     ):
         answer = machine.ask(*argv, seconds=1)
-        if answer and (found := _VERSION.search(answer.said)):
-            return found[0]
+        if answer and (match := _VERSION.search(answer.said)):
+            return match[0]
     return ""
 
 

@@ -45,8 +45,8 @@ def checks(machine: Machine) -> Iterator[Check]:
 
 def kernels(machine: Machine) -> tuple[JupyterKernel, ...]:
     """Returns the kernels of Python that Jupyter offers to somebody on the machine, each specification once."""
-    found = (_kernel(machine, file) for file in jupyter_kernels.files(machine))
-    return tuple(kernel for kernel in found if kernel)
+    specifications = (_kernel(machine, file) for file in jupyter_kernels.files(machine))
+    return tuple(kernel for kernel in specifications if kernel)
 
 
 def _kernels(machine: Machine) -> Check:

@@ -63,8 +63,8 @@ def _of_card(card: Card, limit: float) -> Iterator[Check]:
     """Yields what the card and its slot have counted."""
     for device, where in ((card, card.address), (card.slot, f"the slot of {card.address}")):
         for kind in ("fatal", "nonfatal"):
-            if found := _counted(device, kind):
-                words = ", ".join(f"{name} ×{count}" for name, count in found.items())
+            if counts := _counted(device, kind):
+                words = ", ".join(f"{name} ×{count}" for name, count in counts.items())
                 trouble = ERRORS.failed if kind == "fatal" else ERRORS.warning
                 yield trouble(f"{where}: {kind} errors of PCIe since the start: {words}", RESEAT)
         correctable = _counted(device, "correctable")
@@ -76,8 +76,8 @@ def _of_card(card: Card, limit: float) -> Iterator[Check]:
 
 
 def _counted(device: Card, kind: str) -> dict[str, int]:
-    found = {name: int(count) for name, count in _COUNT.findall(device.text(f"aer_dev_{kind}")[:4096])}
-    return {name: count for name, count in found.items() if count and not name.startswith(_UNCOUNTED)}
+    counts = {name: int(count) for name, count in _COUNT.findall(device.text(f"aer_dev_{kind}")[:4096])}
+    return {name: count for name, count in counts.items() if count and not name.startswith(_UNCOUNTED)}
 
 
 def _nvlink(machine: Machine, gpus: Sequence[NvmlGpu]) -> Check:

@@ -42,9 +42,9 @@ def _space(machine: Machine) -> Check:
     words = [f"{place} {unused / GIB:.1f} of {in_gib(size)} free" for place, unused, size in free.values()]
     fix = "sudo du -xh --max-depth=2 / | sort -h | tail shows what takes it"
     troubles = [
-        SPACE.failed(text, fix) if left < GIB else SPACE.warning(text, fix)
-        for (place, left, size), text in zip(free.values(), words, strict=True)
-        if left < LITTLE and left < size / 10
+        SPACE.failed(text, fix) if free_bytes < GIB else SPACE.warning(text, fix)
+        for (place, free_bytes, size), text in zip(free.values(), words, strict=True)
+        if free_bytes < LITTLE and free_bytes < size / 10
     ]
     return SPACE.worst(troubles, ", ".join(words))
 

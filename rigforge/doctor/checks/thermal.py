@@ -73,7 +73,7 @@ def _topic(
     figure: Callable[[NvmlGpu], str],
 ) -> Check:
     figures = dict.fromkeys(figure(gpu) for gpu in gpus)
-    return topic.worst((found for gpu in gpus if (found := trouble(gpu))), ", ".join(figures))
+    return topic.worst((check for gpu in gpus if (check := trouble(gpu))), ", ".join(figures))
 
 
 def _temperature(gpu: NvmlGpu) -> Check | None:

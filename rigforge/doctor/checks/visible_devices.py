@@ -135,13 +135,13 @@ def _units(machine: Machine, home: str) -> Iterator[Place]:
     by_unit: dict[str, Place] = {}
     for setting in jupyter_units.settings(machine, home):
         if setting.name == "Environment":
-            said = [(setting.file, assignment) for assignment in _words(setting.value)]
+            assignments = [(setting.file, assignment) for assignment in _words(setting.value)]
         elif setting.name == "EnvironmentFile":
             file = setting.value.lstrip("-")
-            said = [(file, line.strip()) for line in excerpt.of(machine.root, file).splitlines()]
+            assignments = [(file, line.strip()) for line in excerpt.of(machine.root, file).splitlines()]
         else:
             continue
-        for file, assignment in said:
+        for file, assignment in assignments:
             for value in _assigned([assignment]):
                 cure = f"sudo sed -i '/{NAME}/d' {file} && {setting.restart}"
                 by_unit[setting.unit] = Place(f"{setting.unit} ({file})", value, cure)
@@ -160,8 +160,8 @@ def _last(text: str) -> str | None:
     """Returns the value with which lines of a shell leave the variable; None for none, or where only running tells."""
     value = None
     for line in text.splitlines():
-        if found := _SET.match(line):
-            words = _words(found["value"].replace(";", " "), comments=True)
+        if match := _SET.match(line):
+            words = _words(match["value"].replace(";", " "), comments=True)
             value = words[0] if words else ""
         elif _UNSET.match(line):
             value = None

@@ -48,7 +48,7 @@ def _memory(gpus: Sequence[NvmlGpu]) -> Check:
         return MEMORY.not_applicable("these GPUs do not tell")
     words = (f"GPU {gpu.index}: {', '.join(_shown(gpu))}" for gpu in with_figures if _shown(gpu))
     return MEMORY.worst(
-        (found for gpu in with_figures for found in _worn(gpu)), "; ".join(words) or "nothing set aside"
+        (trouble for gpu in with_figures for trouble in _worn(gpu)), "; ".join(words) or "nothing set aside"
     )
 
 

@@ -142,16 +142,16 @@ def _of_lines(lines: Iterable[str]) -> Xids:
 
 
 def _fault(line: str) -> Fault | None:
-    if found := _XID.search(line):
-        number = int(found["number"])
+    if match := _XID.search(line):
+        number = int(match["number"])
         recovery = _RECOVERY.search(line) if number == _TOLD else None
         action = recovery["asked"] if recovery else _NOT_FATAL_TOLD if _NOT_FATAL.search(line) else ""
-        return Fault("xid", found["address"].lower(), number, action, line)
-    if found := _SXID.search(line):
+        return Fault("xid", match["address"].lower(), number, action, line)
+    if match := _SXID.search(line):
         action = _NOT_FATAL_TOLD if _NOT_FATAL.search(line) else ""
-        return Fault("sxid", found["address"].lower(), int(found["number"]), action, line)
-    if found := _FALLEN.search(line):
-        return Fault("xid", found["address"].lower().partition(".")[0], _FALLEN_OFF, _FALLEN_TOLD, line)
+        return Fault("sxid", match["address"].lower(), int(match["number"]), action, line)
+    if match := _FALLEN.search(line):
+        return Fault("xid", match["address"].lower().partition(".")[0], _FALLEN_OFF, _FALLEN_TOLD, line)
     return None
 
 

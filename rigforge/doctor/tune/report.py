@@ -70,8 +70,8 @@ def table(result: Result) -> Table:
 
 def as_text(result: Result) -> str:
     """Returns table and advice as lines."""
-    shown = table(result)
-    lines = [shown.head, *shown.rows]
+    cells = table(result)
+    lines = [cells.head, *cells.rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEAD))]
     rows = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
     words = result.advice.words if result.advice else ("Two settings at least are needed for an advice.",)

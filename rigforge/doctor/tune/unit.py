@@ -97,10 +97,10 @@ def remove(machine: Machine, file: Path) -> None:
 def _systemctl(machine: Machine, *words: str) -> None:
     answer = machine.ask("systemctl", *words, seconds=PATIENCE)
     if not answer or answer.code:
-        said = answer.complaint if answer else f"it did not answer within {PATIENCE:.0f} s"
+        complaint = answer.complaint if answer else f"it did not answer within {PATIENCE:.0f} s"
         unit = words[-1] if len(words) > 1 else ""
         raise RigforgeError(
-            f"systemctl {' '.join(words)}: {said}", f"journalctl --unit {unit}" if unit else "see above"
+            f"systemctl {' '.join(words)}: {complaint}", f"journalctl --unit {unit}" if unit else "see above"
         )
 
 

@@ -33,8 +33,8 @@ def offered(system: PackagedSystem) -> PairOffer:
         if newest == here.kernel:
             return PairOffer(here, notes=(ended,))
         return PairOffer(_alone(system, newest), why_not=(ended,))
-    found = re.search(rf"linux-modules-nvidia-{branch}-(\d\S*)", leader.depends if leader else "")
-    kernel = found[1] if found and order(found[1]) > order(here.kernel) else here.kernel
+    kernel_match = re.search(rf"linux-modules-nvidia-{branch}-(\d\S*)", leader.depends if leader else "")
+    kernel = kernel_match[1] if kernel_match and order(kernel_match[1]) > order(here.kernel) else here.kernel
     module_name, image_name = f"linux-modules-nvidia-{branch}-{kernel}", f"linux-image-{kernel}"
     offers |= system.packages.offered([module_name, image_name])
     module, image = offers[module_name].candidate, offers[image_name].candidate
@@ -56,8 +56,10 @@ def offered(system: PackagedSystem) -> PairOffer:
             if fitting:
                 install[name] = fitting.version
             elif offers[name].versions:
-                there = offers[name].versions[0].upstream
-                why_not.append(f"the module for kernel {kernel} is of driver {version}, {name} is offered in {there}")
+                offered_version = offers[name].versions[0].upstream
+                why_not.append(
+                    f"the module for kernel {kernel} is of driver {version}, {name} is offered in {offered_version}"
+                )
     if version != here.driver and kernel != here.kernel:
         own = offers[own_module].candidate
         if own and _driver_of(own) == version:
@@ -105,5 +107,5 @@ def _driver_of(module: OfferedPackage) -> str:
     >>> _driver_of(Package("linux-modules-nvidia-580-6.8.0-90-generic", "6.8.0-90.91+1", depends=depends))
     '580.95.05'
     """
-    found = re.search(r"nvidia-kernel-common-\S+ \(>= ([\d.]+)\)", module.depends)
-    return found[1] if found else ""
+    match = re.search(r"nvidia-kernel-common-\S+ \(>= ([\d.]+)\)", module.depends)
+    return match[1] if match else ""
