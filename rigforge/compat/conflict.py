@@ -56,10 +56,10 @@ def _newest_first(wheel: Wheel) -> tuple[Any, ...]:
 
 def _what_is_left(facts: Tables, wishes: Iterable[Constraint], choice: Choice) -> tuple[str, ...]:
     tables_of = f"the tables of {facts.as_of} have"
-    return tuple(f"{wish}: {tables_of} {_told(allowed(facts, wish, choice), choice)}" for wish in wishes)
+    return tuple(f"{wish}: {tables_of} {_in_words(allowed(facts, wish, choice), choice)}" for wish in wishes)
 
 
-def _told(granted: Choice, choice: Choice) -> str:
+def _in_words(granted: Choice, choice: Choice) -> str:
     """Returns what a wish leaves of what it is about; where it leaves nothing, what there is."""
     if not granted.drivers or not granted.wheels or not granted.pythons:
         rest = _drivers(choice) if not granted.drivers else _wheels(choice) if not granted.wheels else _pythons(choice)

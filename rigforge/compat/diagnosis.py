@@ -110,7 +110,7 @@ def _pytorch(machine: Inventory) -> Iterator[Finding]:
     for why in broken:
         yield Finding("failed", why, cure)
     if not broken:
-        yield Finding("ok", _described(build, _driver_of(machine)))
+        yield Finding("ok", _description(build, _driver_of(machine)))
 
 
 def _why_not(machine: Inventory, build: Installed) -> Iterator[str]:
@@ -138,7 +138,7 @@ def _drives(driver: Driver, machine: Inventory) -> bool:
     return not any(driver_numbers.why_not(tables(), driver, gpu) for gpu in machine.gpus)
 
 
-def _described(build: Installed, driver: Driver | None) -> str:
+def _description(build: Installed, driver: Driver | None) -> str:
     how = {True: ", native on this driver", False: ", minor-compat on this driver"}
     cudnn = f", cuDNN {build.cudnn}" if build.cudnn else ""
     code = f"; code for {', '.join(map(str, build.code))}, {build.how}" if build.code else ""

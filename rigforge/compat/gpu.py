@@ -132,7 +132,7 @@ def find(text: str) -> Gpu:
     if exact := _by_name().get(folded):
         return exact
     for form in (folded, _VARIANT.sub("", folded)):
-        if matches := _named(_key(form)):
+        if matches := _cards_named(_key(form)):
             if len({card.compute_capability for card in matches}) > 1:
                 raise RigforgeError(
                     f"GPU {text!r} can be {_or(card.name for card in matches[:6])}", "give more of its name"
@@ -156,7 +156,7 @@ def _by_name() -> dict[str, Gpu]:
     return {card.name.lower(): card for card in (*further_cards(), *cards())}
 
 
-def _named(key: str) -> tuple[Gpu, ...]:
+def _cards_named(key: str) -> tuple[Gpu, ...]:
     """Returns the cards with this name; else those with it but for the series; else those whose names begin so.
 
     Those of which more is known come first.

@@ -92,7 +92,7 @@ def ask(python: str, program: str, *, environment: Mapping[str, str], seconds: f
         return None
     deadline = time.monotonic() + seconds
     try:
-        output = _said(process, deadline)
+        output = _output(process, deadline)
         return None if output is None or process.wait(max(0.1, deadline - time.monotonic())) else output
     except subprocess.TimeoutExpired:
         return None
@@ -105,7 +105,7 @@ def ask(python: str, program: str, *, environment: Mapping[str, str], seconds: f
             process.stdout.close()
 
 
-def _said(process: subprocess.Popen[bytes], deadline: float) -> str | None:
+def _output(process: subprocess.Popen[bytes], deadline: float) -> str | None:
     """Returns what a process prints until it closes its output; None where that is too late or too much."""
     output = bytearray()
     with selectors.DefaultSelector() as ready:
@@ -126,8 +126,8 @@ def whose(python: Path) -> Person | None:
     try:
         target = python.resolve()
         trail = [place.lstat() for place in (python, *python.parents, target, *target.parents)]
-        hidden = any(map(_closed, python.parents))
-        roots_own = hidden or (any(map(_closed, target.parents)) and not any(map(_others_write, _parts(python))))
+        hidden = any(map(_is_closed, python.parents))
+        roots_own = hidden or (any(map(_is_closed, target.parents)) and not any(map(_others_write, _parts(python))))
     except (OSError, RuntimeError):
         return Person()
     if owner := next((status.st_uid for status in trail if status.st_uid), 0):
@@ -145,7 +145,7 @@ def for_programs() -> dict[str, str]:
     return {**variables, "PATH": PATH, "HOME": home, "LC_ALL": "C.UTF-8"}
 
 
-def _closed(folder: Path) -> bool:
+def _is_closed(folder: Path) -> bool:
     return not folder.stat().st_mode & 0o077
 
 

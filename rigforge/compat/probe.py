@@ -81,16 +81,16 @@ def in_binary(library: str) -> list[str]:
     A few kernels are made for more GPUs than the rest: they do not make the whole of it run there.
     """
     counted: Counter[str] = Counter()
-    end = 0
+    binaries = 0
     file = os.open(library, os.O_RDONLY | os.O_NONBLOCK)
     try:
         for offset, size in sections(file, (b".nv_fatbin", b"__nv_relfatbin")):
             for targets in parts(file, offset, offset + size):
                 counted.update(targets)
-                end += bool(targets)
+                binaries += bool(targets)
     finally:
         os.close(file)
-    return sorted((target for target, times in counted.items() if 2 * times >= end), key=_number)
+    return sorted((target for target, times in counted.items() if 2 * times >= binaries), key=_number)
 
 
 def _number(target: str) -> tuple[int, str]:

@@ -49,7 +49,7 @@ def as_json(answer: Solution) -> dict[str, Any]:
 
 def as_table(answer: Solution) -> Table:
     """Returns an answer as a table for the terminal: what was chosen and why; of what is impossible what would do."""
-    return _chosen(answer) if answer.combination else _alternatives(answer)
+    return _table(answer) if answer.combination else _alternatives(answer)
 
 
 def headline(answer: Solution) -> str:
@@ -74,7 +74,7 @@ def left_out(before: Request, after: Request) -> list[str]:
     return [*cards, *(str(wish) for wish in before.wishes if wish not in after.wishes)]
 
 
-def _chosen(answer: Solution) -> Table:
+def _table(answer: Solution) -> Table:
     table = Table(box=SIMPLE_HEAD)
     for column in ("", "choice", "why"):
         table.add_column(column, overflow="fold")

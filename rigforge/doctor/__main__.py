@@ -47,7 +47,7 @@ def _examine(arguments: Sequence[str]) -> int:
     options = _options(arguments)
     cache, before = AnswerCache(), None
     while True:
-        machine = Machine(nvml.read(), at_rest=options.at_rest, kept=cache)
+        machine = Machine(nvml.read(), at_rest=options.at_rest, answers=cache)
         checks = every(machine)
         # To ask CUDA takes memory of every GPU: once, and again where anything else has changed.
         now = {check.id: check.status for check in checks if check.id != CUDA.id}

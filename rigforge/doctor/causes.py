@@ -60,10 +60,10 @@ def traced(checks: Iterable[Check]) -> tuple[Check, ...]:
     """
     all_checks = tuple(checks)
     troubled = {check.id: check for check in all_checks if _RANK[check.status]}
-    return tuple(_traced(check, troubled) if check.id in troubled else check for check in all_checks)
+    return tuple(_with_cause(check, troubled) if check.id in troubled else check for check in all_checks)
 
 
-def _traced(check: Check, troubled: Mapping[str, Check]) -> Check:
+def _with_cause(check: Check, troubled: Mapping[str, Check]) -> Check:
     cause = _cause(check, troubled)
     if not cause:
         return replace(check, cause="")

@@ -36,7 +36,7 @@ _UNPACKED = "_PYI_"
 
 
 @dataclass(frozen=True)
-class Told:
+class CudaAnswer:
     """What the child said: a result for each step, "?" for the one in which it ended.
 
     `hung` and `died` (the signal or exit code) say how, where it did not end by itself; `user` is as whom it ran.
@@ -86,7 +86,7 @@ def library(machine: Machine) -> str:
     return libraries.CUDA if machine.libcuda or in_path else ""
 
 
-def ask(machine: Machine, file: str, person: Person | None) -> Told:
+def ask(machine: Machine, file: str, person: Person | None) -> CudaAnswer:
     """Returns what a child says that loads a library as a person (None: as who runs this).
 
     GPUs that others compute on are left alone: a context would take memory that they may want.
@@ -113,7 +113,7 @@ def ask(machine: Machine, file: str, person: Person | None) -> Told:
             start_new_session=True,
         )
     except (OSError, ValueError) as error:
-        return Told({}, user, died=str(error))
+        return CudaAnswer({}, user, died=str(error))
     assert process.stdout
     with process.stdout as pipe:
         hung = not _ended(process)
@@ -122,7 +122,7 @@ def ask(machine: Machine, file: str, person: Person | None) -> Told:
         with suppress(BlockingIOError):
             output = os.read(pipe.fileno(), 65536)
     lines = (line.partition(" ") for line in output.decode(errors="replace").splitlines())
-    return Told({step: result for step, _, result in lines}, user, hung, _death(process, hung))
+    return CudaAnswer({step: result for step, _, result in lines}, user, hung, _death(process, hung))
 
 
 def used(machine: Machine) -> tuple[int, ...]:

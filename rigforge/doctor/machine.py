@@ -93,7 +93,7 @@ class Machine:
 
     `environment` is what the caller had, to look at; `given` is what programs get: nothing of it where that is root.
     One that is looked at `at_rest` is left so: no service is woken for it and no container started. Who looks again and
-    again hands on what is `kept`.
+    again hands on the `answers`.
     """
 
     nvml: Nvml
@@ -102,7 +102,7 @@ class Machine:
     environment: Mapping[str, str] = field(default_factory=lambda: outside_environment())
     given: Mapping[str, str] = field(default_factory=lambda: environment_of_programs())
     at_rest: bool = False
-    kept: AnswerCache = field(default_factory=AnswerCache)
+    answers: AnswerCache = field(default_factory=AnswerCache)
 
     def text(self, path: str) -> str:
         """Returns a file's text without white space at its ends, "" where it cannot be read."""

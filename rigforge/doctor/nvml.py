@@ -125,7 +125,7 @@ def _read(briefly: bool) -> Nvml:
             driver=_maybe(pynvml.nvmlSystemGetDriverVersion) or "",
             cuda=f"{cuda // 1000}.{cuda % 1000 // 10}" if cuda else "",
             gpus=tuple(_gpu(index, handle, briefly) for index, handle in enumerate(handles)),
-            apart=_apart(handles),
+            apart=_pairs_apart(handles),
         )
     except (pynvml.NVMLError, *ODD) as error:
         return Nvml(error=str(error))
@@ -220,7 +220,7 @@ def _instances(handle: Any) -> int | None:
     return sum(_maybe(pynvml.nvmlDeviceGetMigDeviceHandleByIndex, handle, place) is not None for place in places)
 
 
-def _apart(handles: list[Any]) -> tuple[tuple[int, int, int], ...] | None:
+def _pairs_apart(handles: list[Any]) -> tuple[tuple[int, int, int], ...] | None:
     """Returns the pairs of GPUs that cannot read each other's memory, and why; None where the driver does not say."""
     states = [
         (one, other, _maybe(pynvml.nvmlDeviceGetP2PStatus, handle, handles[other], _READ))

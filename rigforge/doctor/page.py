@@ -28,12 +28,12 @@ class Table:
 
 def as_page(machine: Machine, checks: Iterable[Check], verdict: Status) -> str:
     """Returns the page of the checks."""
-    return _rendered(
+    return _html(
         "report.html.j2",
         machine=machine.described(),
         verdict=verdict,
         gpus=[_row(gpu) for gpu in machine.nvml.gpus],
-        checks=_ordered(checks),
+        checks=_worst_first(checks),
     )
 
 
@@ -48,12 +48,12 @@ def measurement(
     tables: Sequence[Table] = (),
 ) -> str:
     """Returns the page of something that was measured over time: checks, paragraphs, charts and tables."""
-    return _rendered(
+    return _html(
         "measurement.html.j2",
         machine=machine.described(),
         what=what,
         verdict=verdict,
-        checks=_ordered(checks),
+        checks=_worst_first(checks),
         charts=[drawn(chart) for chart in charts],
         facts=facts,
         words=words,
@@ -75,7 +75,7 @@ def save(path: Path, page: str) -> None:
         raise RigforgeError(f"--report: {error}", "name a file that can be written") from error
 
 
-def _rendered(name: str, **values: object) -> str:
+def _html(name: str, **values: object) -> str:
     # Here, because no other way of asking needs it.
     import jinja2
 
@@ -84,7 +84,7 @@ def _rendered(name: str, **values: object) -> str:
     return environment.get_template(name).render(time=time.strftime("%Y-%m-%d %H:%M %Z"), **values)
 
 
-def _ordered(checks: Iterable[Check]) -> list[dict[str, object]]:
+def _worst_first(checks: Iterable[Check]) -> list[dict[str, object]]:
     return [
         {**vars(check), "style": check.status.replace("/", ""), "fixes": [check.fix] if check.fix else []}
         for check in sorted(checks, key=lambda check: _ORDER[check.status])

@@ -30,7 +30,7 @@ def main(arguments: Sequence[str], machine: Machine | None = None) -> int:
         )
     file = _write(machine, now)
     changes = card_inventory.compare(before, now)
-    print(plain("\n".join([f"remembered in {file}:", *(f"  {_shown(card, changes, before)}" for card in now)])))
+    print(plain("\n".join([f"remembered in {file}:", *(f"  {_line(card, changes, before)}" for card in now)])))
     for card in changes.gone:
         print(plain(f"forgotten: {card.shown} {card.uuid}".rstrip()))
     return 0
@@ -60,7 +60,7 @@ def _write(machine: Machine, now: Sequence[RecordedCard]) -> Path:
         ) from error
 
 
-def _shown(card: RecordedCard, changes: Changes, before: Sequence[RecordedCard]) -> str:
+def _line(card: RecordedCard, changes: Changes, before: Sequence[RecordedCard]) -> str:
     link = f"×{card.width}" if card.width else ""
     kind = "may leave" if card.removable else ""
     new = "new" if before and any(card is other for other in (*changes.new, *_arrived(changes))) else ""

@@ -97,11 +97,11 @@ def inside(root: Path, path: str) -> Path | None:
 
 def _searched(root: Path) -> list[str]:
     """Returns the folders of the loader, first those of its settings (ld.so.conf(5))."""
-    folders = (folder.strip("/") for folder in _told(root, "etc/ld.so.conf", [0]))
+    folders = (folder.strip("/") for folder in _folders_named(root, "etc/ld.so.conf", [0]))
     return list(dict.fromkeys([*folders, *FOLDERS]))
 
 
-def _told(root: Path, settings: str, read: list[int]) -> Iterator[str]:
+def _folders_named(root: Path, settings: str, read: list[int]) -> Iterator[str]:
     file = inside(root, settings)
     read[0] += 1
     if not file or read[0] > _SETTINGS:
@@ -119,7 +119,7 @@ def _told(root: Path, settings: str, read: list[int]) -> Iterator[str]:
                 # A pattern that Python takes for none names no settings here, as one that matches nothing.
                 with suppress(ValueError, NotImplementedError, OSError):
                     for each in sorted(root.glob(within)):
-                        yield from _told(root, str(each.relative_to(root)), read)
+                        yield from _folders_named(root, str(each.relative_to(root)), read)
         elif words and words[0].startswith("/"):
             yield words[0]
 

@@ -24,7 +24,7 @@ RESEAT = "power off, seat the card and its power plugs again; then try another s
 
 def checks(machine: Machine) -> Iterator[Check]:
     cards = machine.cards
-    yield SEEN.of(lambda: _seen(machine, cards))
+    yield SEEN.of(lambda: _gpus_on_bus(machine, cards))
     if not cards:
         yield from (topic.not_applicable("no NVIDIA GPU on the bus") for topic in (WIDTH, SPEED))
         return
@@ -40,7 +40,7 @@ def checks(machine: Machine) -> Iterator[Check]:
     yield SPEED.ok(", ".join(_shown_speed(card) for card in cards))
 
 
-def _seen(machine: Machine, cards: tuple[Card, ...]) -> Check:
+def _gpus_on_bus(machine: Machine, cards: tuple[Card, ...]) -> Check:
     gpus = machine.nvml.gpus
     if lost := [gpu for gpu in gpus if gpu.lost]:
         words = ", ".join(f"GPU {gpu.index} {gpu.address}: {gpu.lost}".replace(" :", ":") for gpu in lost)

@@ -52,17 +52,17 @@ def _changed(changes: Changes, since: str) -> Iterator[Check]:
     for card in changes.gone:
         if not card.removable:
             yield CARDS.failed(
-                f"{card.shown} is gone: it was there on {since}{_named(card)}",
+                f"{card.shown} is gone: it was there on {since}{_label(card)}",
                 f"{RESEAT}; if it was taken out: {REMEMBER}",
             )
     for old, card in changes.exchanged:
-        yield CARDS.warning(f"{card.shown}{_named(card)} is in the slot of {old.shown}{_named(old)}", ACCEPT)
+        yield CARDS.warning(f"{card.shown}{_label(card)} is in the slot of {old.shown}{_label(old)}", ACCEPT)
     for card in changes.new:
         if not card.removable:
-            yield CARDS.warning(f"{card.shown}{_named(card)} is new since {since}", ACCEPT)
+            yield CARDS.warning(f"{card.shown}{_label(card)} is new since {since}", ACCEPT)
 
 
-def _named(card: RecordedCard) -> str:
+def _label(card: RecordedCard) -> str:
     return f" ({card.uuid})" if card.uuid else ""
 
 

@@ -76,13 +76,13 @@ def _way(machine: Machine, engine: str, info: str, confined: bool) -> tuple[str,
     """
     if not confined and specifications(machine):
         return ("--device", "nvidia.com/gpu=all")
-    runtimes = _told(info, "Runtimes")
+    runtimes = _field(info, "Runtimes")
     return ("--gpus", "all") if engine == "docker" and isinstance(runtimes, dict) and "nvidia" in runtimes else ()
 
 
 def _of_snap(machine: Machine, info: str) -> bool:
     """Tells whether the Docker that answers is the one of snap."""
-    root = _told(info, "DockerRootDir")
+    root = _field(info, "DockerRootDir")
     program = shutil.which("docker", path=machine.path) or ""
     ours = program.removeprefix(str(machine.root).rstrip("/"))
     if isinstance(root, str) and root:
@@ -90,7 +90,7 @@ def _of_snap(machine: Machine, info: str) -> bool:
     return ours.startswith(_SNAP) or (machine.root / "snap/docker/current").exists()
 
 
-def _told(info: str, name: str) -> Any:
+def _field(info: str, name: str) -> Any:
     try:
         return json.loads(info)[name]
     except (ValueError, KeyError, TypeError, RecursionError):

@@ -21,7 +21,7 @@ from rigforge.doctor.checks.fabric import FABRIC
 from rigforge.doctor.checks.gpu_mode import MODE
 from rigforge.doctor.checks.uvm import UVM
 from rigforge.doctor.checks.visible_devices import VISIBLE
-from rigforge.doctor.cuda_driver import Told
+from rigforge.doctor.cuda_driver import CudaAnswer
 from rigforge.doctor.machine import Machine
 
 CUDA = Topic("cuda", "nvidia-smi asks the driver in another way than programs do, and may work where CUDA does not.")
@@ -48,9 +48,9 @@ def checks(machine: Machine) -> Iterator[Check]:
         *gpu_mode.checks(machine),
     )
     why_not, file = _why_not(machine, person), cuda_driver.library(machine)
-    if not why_not and machine.kept.cuda is None:
-        machine.kept.cuda = cuda_driver.ask(machine, file, person)
-    answer: Told | None = None if why_not else machine.kept.cuda
+    if not why_not and machine.answers.cuda is None:
+        machine.answers.cuda = cuda_driver.ask(machine, file, person)
+    answer: CudaAnswer | None = None if why_not else machine.answers.cuda
     if answer:
         yield CUDA.of(lambda: _answer(machine, answer, causes))
     else:
@@ -75,26 +75,26 @@ def _why_not(machine: Machine, person: Person | None) -> str:
     return ""
 
 
-def _works(answer: Told) -> bool:
+def _works(answer: CudaAnswer) -> bool:
     results = [result for step, result in answer.results.items() if step != "devices"]
     return not answer.hung and not answer.died and bool(answer.devices) and all(result == "0" for result in results)
 
 
-def _answer(machine: Machine, answer: Told, causes: Sequence[Check]) -> Check:
+def _answer(machine: Machine, answer: CudaAnswer, causes: Sequence[Check]) -> Check:
     """Returns the check for what the child said."""
     if answer.results.get("user", "0") not in ("0", "?"):
         return CUDA.not_applicable(f"could not be asked as {answer.user}: {answer.results['user']}")
     if answer.hung:
-        return _hung(machine, answer)
+        return _hang(machine, answer)
     if answer.died or answer.results.get(answer.last) == "?":
-        return _died(machine, answer)
+        return _crash(machine, answer)
     for step in ("load", "init", "count"):
         if (result := answer.results.get(step, "?")) != "0":
             return _explained(machine, step, result, causes)
     return _devices(machine, answer, causes)
 
 
-def _devices(machine: Machine, answer: Told, causes: Sequence[Check]) -> Check:
+def _devices(machine: Machine, answer: CudaAnswer, causes: Sequence[Check]) -> Check:
     contexts = {step: result for step, result in answer.results.items() if step.startswith("context-")}
     bad = {step: result for step, result in contexts.items() if result != "0"}
     busy = [step for step, result in bad.items() if result.partition(" ")[0] in _BUSY and _is_used(machine, step)]
@@ -103,7 +103,7 @@ def _devices(machine: Machine, answer: Told, causes: Sequence[Check]) -> Check:
             return _explained(machine, step, result, causes)
     devices, gpus = answer.devices, len(machine.nvml.gpus)
     if devices is None:
-        return CUDA.failed("libcuda does not say how many devices there are", _anew(machine))
+        return CUDA.failed("libcuda does not say how many devices there are", _reload(machine))
     if not devices:
         return _explained(machine, "count", "100", causes)
     if devices < gpus and not any(gpu.mig for gpu in machine.nvml.gpus):
@@ -122,8 +122,8 @@ def _is_used(machine: Machine, step: str) -> bool:
     return bool(gpu.programs) or (gpu.used or 0) > _FULL * (gpu.memory or float("inf"))
 
 
-def _hung(machine: Machine, answer: Told) -> Check:
-    measured = f"{_named(answer.last)} gave no answer in {cuda_driver.PATIENCE:g} s"
+def _hang(machine: Machine, answer: CudaAnswer) -> Check:
+    measured = f"{_step_in_words(answer.last)} gave no answer in {cuda_driver.PATIENCE:g} s"
     if any(gpu.lost for gpu in machine.nvml.gpus):
         return CUDA.failed(measured, "see gpu-bus")
     asleep = [gpu for gpu in machine.nvml.gpus if gpu.persistence is False]
@@ -139,12 +139,12 @@ def _hung(machine: Machine, answer: Told) -> Check:
     )
 
 
-def _died(machine: Machine, answer: Told) -> Check:
+def _crash(machine: Machine, answer: CudaAnswer) -> Check:
     how = answer.died or "ended without an answer"
-    return CUDA.failed(f"the program that asks died in {_named(answer.last)} ({how})", _anew(machine))
+    return CUDA.failed(f"the program that asks died in {_step_in_words(answer.last)} ({how})", _reload(machine))
 
 
-def _anew(machine: Machine) -> str:
+def _reload(machine: Machine) -> str:
     library, loaded = machine.libcuda, machine.loaded
     where = f" ({library.file})" if library else ""
     if machine.container:
@@ -155,12 +155,14 @@ def _anew(machine: Machine) -> str:
 def _explained(machine: Machine, step: str, result: str, causes: Sequence[Check]) -> Check:
     code, _, name = result.partition(" ")
     if step == "load":
-        return CUDA.failed(f"libcuda.so.1 cannot be loaded: {result}", f"see driver-user-space; {_anew(machine)}")
+        return CUDA.failed(f"libcuda.so.1 cannot be loaded: {result}", f"see driver-user-space; {_reload(machine)}")
     row = _rows().get(code)
     if not row:
-        measured = f"{_named(step)} answers {result}"
+        measured = f"{_step_in_words(step)} answers {result}"
         return CUDA.failed(measured, "sudo dmesg | grep -e NVRM -e Xid says more; NVIDIA lists the answers as CUresult")
-    return _follows(machine, f"{_named(step)} answers {code}, {name or row['name']}: {row['means']}", row, causes)
+    return _follows(
+        machine, f"{_step_in_words(step)} answers {code}, {name or row['name']}: {row['means']}", row, causes
+    )
 
 
 def _follows(machine: Machine, measured: str, row: dict[str, Any], causes: Sequence[Check]) -> Check:
@@ -180,7 +182,7 @@ def _others(machine: Machine) -> Iterator[str]:
         yield "driver-user-space"
 
 
-def _named(step: str) -> str:
+def _step_in_words(step: str) -> str:
     return _CALLS.get(step) or f"the context on GPU {step.rpartition('-')[2]}"
 
 

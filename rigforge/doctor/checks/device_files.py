@@ -48,7 +48,7 @@ def _files(machine: Machine, person: Person | None, home: str) -> Check:
         return trouble
     nodes = device_nodes.nodes(machine)
     for node in nodes:
-        if trouble := _stale(machine, node) or _closed(machine, node, person) or _forbidden(machine, node):
+        if trouble := _wrong_number(machine, node) or _wrong_mode(machine, node, person) or _forbidden(machine, node):
             return trouble
     if machine.container and machine.nvml.error in _FORBIDDEN:
         return _not_allowed(machine, f"NVML says: {machine.nvml.error}")
@@ -69,7 +69,7 @@ def _files(machine: Machine, person: Person | None, home: str) -> Check:
     return FILES.ok(f"those of {gpus} GPUs") if gpus else FILES.failed("there is none of a GPU, as /dev/nvidia0", cure)
 
 
-def _stale(machine: Machine, node: Path) -> Check | None:
+def _wrong_number(machine: Machine, node: Path) -> Check | None:
     """Returns that a file has a number that the driver no longer has: that of nvidia-uvm changes with each loading."""
     status, numbers = node.stat(), device_nodes.numbers(machine)
     names = (UNIFIED,) if node.name.startswith(UNIFIED) else device_nodes.OF_GPUS
@@ -80,7 +80,7 @@ def _stale(machine: Machine, node: Path) -> Check | None:
     return FILES.failed(measured, _ANEW if machine.container else f"sudo rm /dev/{node.name} && {MAKE}")
 
 
-def _closed(machine: Machine, node: Path, person: Person | None) -> Check | None:
+def _wrong_mode(machine: Machine, node: Path, person: Person | None) -> Check | None:
     status = node.stat()
     uid, groups = _who(person)
     shift = 6 if uid == status.st_uid else 3 if status.st_gid in groups else 0

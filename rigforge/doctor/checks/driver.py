@@ -74,7 +74,7 @@ def _user_space(machine: Machine, loaded: inventory.Loaded | None) -> Check:
     before = machine.environment.get("LD_LIBRARY_PATH", "").split(":")
     library = machine.libcuda or libraries.find(machine.root, before=filter(None, before))
     if not library:
-        measured = missing.told(machine, libraries.CUDA)
+        measured = missing.description(machine, libraries.CUDA)
         return USER_SPACE.failed(measured, missing.cure(machine, libraries.CUDA, loaded.version))
     if library.folder.endswith("/stubs"):
         measured = f"programs get the libcuda of {library.folder}, which is for linking and no driver"
@@ -82,14 +82,14 @@ def _user_space(machine: Machine, loaded: inventory.Loaded | None) -> Check:
             measured, f"sudo sed -i '\\|{library.folder}|d' /etc/ld.so.conf.d/*.conf && sudo ldconfig"
         )
     if library.version and library.version != loaded.version:
-        return _apart(machine, loaded, library)
+        return _mismatch(machine, loaded, library)
     same = f"both {loaded.version}" if library.version else f"{loaded.version}; the libraries do not say theirs"
     if machine.nvml.error and machine.cards:
         return USER_SPACE.failed(f"{same}, but NVML says: {machine.nvml.error}", _cure_of_nvml(machine, loaded))
     return USER_SPACE.ok(same)
 
 
-def _apart(machine: Machine, loaded: inventory.Loaded, library: libraries.Library) -> Check:
+def _mismatch(machine: Machine, loaded: inventory.Loaded, library: libraries.Library) -> Check:
     """Returns what is to be said of a module and libraries of two versions."""
     measured = f"the module is {loaded.version}, the libraries are {library.version}"
     if library.forward and Version(library.version) > Version(loaded.version):

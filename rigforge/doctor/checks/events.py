@@ -74,7 +74,7 @@ def not_started(topic: Topic, machine: Machine, logs: Iterable[Log]) -> Iterator
     driver = machine.loaded is not None
     working = {gpu.address for gpu in machine.nvml.gpus if driver and not gpu.lost}
     causes: list[Hit] = []
-    for hit in sorted(_seen(topic, logs, cards), key=lambda hit: hit.event.rank):
+    for hit in sorted(_hits(topic, logs, cards), key=lambda hit: hit.event.rank):
         works = bool(cards) and {*(hit.addresses or cards)} <= working
         if hit.ago or (hit.event.unless == "works" and works) or (hit.event.unless == "loaded" and driver):
             continue
@@ -92,14 +92,14 @@ def failing(topic: Topic, machine: Machine, logs: Iterable[Log]) -> Iterator[Che
     """Yields which hardware failed, and which program was ended for want of memory: each once in a boot."""
     ports = {port for card in machine.cards for port in card.ports}
     reported: set[tuple[str, int, tuple[str, ...]]] = set()
-    for hit in sorted(_seen(topic, logs, ports), key=lambda hit: (hit.ago, hit.event.rank)):
+    for hit in sorted(_hits(topic, logs, ports), key=lambda hit: (hit.ago, hit.event.rank)):
         this = (hit.event.means.format_map(hit.values), hit.ago, hit.addresses)
         if this not in reported and not (hit.ago and not hit.event.earlier):
             reported.add(this)
             yield _check(topic, machine, hit)
 
 
-def _seen(topic: Topic, logs: Iterable[Log], ours: set[str]) -> list[Hit]:
+def _hits(topic: Topic, logs: Iterable[Log], ours: set[str]) -> list[Hit]:
     """Returns the events of a topic in the logs, the first line of each at each card."""
     mine = [event for event in events() if event.topic == topic.id]
     hits: dict[tuple[int, int, str], Hit] = {}

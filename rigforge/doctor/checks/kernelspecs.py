@@ -55,7 +55,7 @@ def _kernels(machine: Machine) -> Check:
     offers = kernels(machine)
     if not offers:
         return KERNELS.not_applicable("Jupyter has no kernel of Python here")
-    builds = _asked(machine, offers)
+    builds = _builds(machine, offers)
     troubles = [trouble for kernel in offers if (trouble := _trouble(machine, kernel, builds.get(kernel.python)))]
     return KERNELS.worst(troubles, ", ".join(dict.fromkeys(kernel.name for kernel in offers)))
 
@@ -76,7 +76,7 @@ def _trouble(machine: Machine, kernel: JupyterKernel, pytorch: tuple[str, str] |
     return None
 
 
-def _asked(machine: Machine, offers: tuple[JupyterKernel, ...]) -> dict[str, tuple[str, str] | None]:
+def _builds(machine: Machine, offers: tuple[JupyterKernel, ...]) -> dict[str, tuple[str, str] | None]:
     """Returns version and CUDA ("" for none) of the PyTorch that each Python has; None for no PyTorch."""
     pythons = [python for python in dict.fromkeys(kernel.python for kernel in offers) if not _state(machine, python)]
     with ThreadPoolExecutor(_PYTHONS) as pool:

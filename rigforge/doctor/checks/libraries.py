@@ -32,7 +32,7 @@ def cure(machine: Machine, name: str, driver: str) -> str:
     return f"{package}, in version {driver} as the loaded module"
 
 
-def told(machine: Machine, name: str) -> str:
+def description(machine: Machine, name: str) -> str:
     """Returns what there is of a library that no program gets."""
     if files := libraries.files(machine.root, name=name):
         return f"no {name}: no link leads to /{files[0].relative_to(machine.root)}"

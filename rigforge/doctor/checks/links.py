@@ -63,11 +63,11 @@ def _of_card(card: Card, limit: float) -> Iterator[Check]:
     """Yields what the card and its slot have counted."""
     for device, where in ((card, card.address), (card.slot, f"the slot of {card.address}")):
         for kind in ("fatal", "nonfatal"):
-            if counts := _counted(device, kind):
+            if counts := _counts(device, kind):
                 words = ", ".join(f"{name} ×{count}" for name, count in counts.items())
                 trouble = ERRORS.failed if kind == "fatal" else ERRORS.warning
                 yield trouble(f"{where}: {kind} errors of PCIe since the start: {words}", RESEAT)
-        correctable = _counted(device, "correctable")
+        correctable = _counts(device, "correctable")
         if sum(correctable.values()) > limit:
             worst = max(correctable, key=lambda name: correctable[name])
             total = sum(correctable.values())
@@ -75,7 +75,7 @@ def _of_card(card: Card, limit: float) -> Iterator[Check]:
             yield ERRORS.warning(measured, RESEAT)
 
 
-def _counted(device: Card, kind: str) -> dict[str, int]:
+def _counts(device: Card, kind: str) -> dict[str, int]:
     counts = {name: int(count) for name, count in _COUNT.findall(device.text(f"aer_dev_{kind}")[:4096])}
     return {name: count for name, count in counts.items() if count and not name.startswith(_UNCOUNTED)}
 

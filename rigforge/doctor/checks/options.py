@@ -56,7 +56,7 @@ def _options(machine: Machine) -> Check:
     loaded = machine.loaded is not None
     all_settings = tuple(settings(machine))
     troubles = [
-        Check(OPTIONS.id, row["status"], f"{_shown(setting)}: {row['means']}", OPTIONS.why, _fix(machine, setting))
+        Check(OPTIONS.id, row["status"], f"{_label(setting)}: {row['means']}", OPTIONS.why, _fix(machine, setting))
         for row in _table()
         for setting in all_settings
         if setting.where == row["where"]
@@ -76,7 +76,7 @@ def _fix(machine: Machine, setting: ModuleSetting) -> str:
     return f"take {word} out of /etc/default/grub, then: sudo update-grub && sudo reboot"
 
 
-def _shown(setting: ModuleSetting) -> str:
+def _label(setting: ModuleSetting) -> str:
     return f"{setting.file} has {setting.text[:_SHOWN]}"
 
 

@@ -61,7 +61,7 @@ def _health(machine: Machine) -> Check:
         return HEALTH.not_applicable(f"{', '.join(disks)} did not answer (it asks for root: run it again with sudo)")
     troubles = [trouble for disk, answer in answers.items() if answer and (trouble := _disk(disk, answer))]
     # A USB stick tells nothing, and is no reason to hide what the other disks tell.
-    words = [f"{disk} {_worn(answer) if answer else 'tells nothing'}" for disk, answer in answers.items()]
+    words = [f"{disk} {_wear(answer) if answer else 'tells nothing'}" for disk, answer in answers.items()]
     return HEALTH.worst(troubles, ", ".join(words))
 
 
@@ -92,6 +92,6 @@ def _log(report: dict[str, Any]) -> dict[str, int]:
     return {name: figure for name, figure in log.items() if isinstance(figure, int)} if isinstance(log, dict) else {}
 
 
-def _worn(report: dict[str, Any]) -> str:
+def _wear(report: dict[str, Any]) -> str:
     log = _log(report)
     return f"passed, {log['percentage_used']} % used" if "percentage_used" in log else "passed"

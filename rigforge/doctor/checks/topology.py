@@ -51,7 +51,7 @@ def _peers(nvml: Nvml) -> Check:
         return PEERS.not_applicable("fewer than two GPUs in the driver")
     if nvml.apart is None:
         return PEERS.not_applicable("the driver does not say")
-    return _apart(nvml.apart) if nvml.apart else PEERS.ok(f"between all {len(nvml.gpus)} GPUs")
+    return _missing_links(nvml.apart) if nvml.apart else PEERS.ok(f"between all {len(nvml.gpus)} GPUs")
 
 
 def _detour(machine: Machine) -> Check:
@@ -129,7 +129,7 @@ def _nodes(cards: Iterable[Card]) -> Check:
     return NUMA.ok("all GPUs on one node")
 
 
-def _apart(pairs: Iterable[tuple[int, int, int]]) -> Check:
+def _missing_links(pairs: Iterable[tuple[int, int, int]]) -> Check:
     by_reason: dict[int, list[str]] = {}
     for one, other, state in pairs:
         by_reason.setdefault(state if state in _REASONS else 6, []).append(f"{one}–{other}")

@@ -64,14 +64,14 @@ def _visible(machine: Machine, home: str) -> Check:
     if not gpus:
         return VISIBLE.not_applicable("no GPU that could be hidden")
     places = list(_places(machine, home))
-    troubles = [trouble for place in places if (trouble := _judged(machine, place, gpus))]
+    troubles = [trouble for place in places if (trouble := _trouble(machine, place, gpus))]
     words = "; ".join(f"{place.name}: {NAME}={place.value}" for place in places)
     return VISIBLE.worst(troubles, words or f"all {gpus}, {NAME} is not set")
 
 
-def _judged(machine: Machine, place: Place, gpus: int) -> Check | None:
+def _trouble(machine: Machine, place: Place, gpus: int) -> Check | None:
     devices = [word.strip() for word in place.value.split(",")] if place.value.strip() else []
-    count = _seen(machine, devices, gpus)
+    count = _count(machine, devices, gpus)
     text = f"{NAME}={place.value}" if place.value else f"{NAME} is set to nothing, which"
     if not count:
         return VISIBLE.failed(f"{place.name}: {text} hides every GPU from CUDA", place.cure)
@@ -83,7 +83,7 @@ def _judged(machine: Machine, place: Place, gpus: int) -> Check | None:
     return None
 
 
-def _seen(machine: Machine, devices: Iterable[str], gpus: int) -> int:
+def _count(machine: Machine, devices: Iterable[str], gpus: int) -> int:
     """Returns how many of the named GPUs CUDA sees."""
     uuids = [gpu.uuid for gpu in machine.nvml.gpus if gpu.uuid]
     split_up = any(gpu.mig for gpu in machine.nvml.gpus)

@@ -46,13 +46,13 @@ def _memory(gpus: Sequence[NvmlGpu]) -> Check:
     with_figures = [gpu for gpu in gpus if any(figure is not None for figure in _figures(gpu))]
     if not with_figures:
         return MEMORY.not_applicable("these GPUs do not tell")
-    words = (f"GPU {gpu.index}: {', '.join(_shown(gpu))}" for gpu in with_figures if _shown(gpu))
+    words = (f"GPU {gpu.index}: {', '.join(_words(gpu))}" for gpu in with_figures if _words(gpu))
     return MEMORY.worst(
-        (trouble for gpu in with_figures for trouble in _worn(gpu)), "; ".join(words) or "nothing set aside"
+        (trouble for gpu in with_figures for trouble in _troubles(gpu)), "; ".join(words) or "nothing set aside"
     )
 
 
-def _worn(gpu: NvmlGpu) -> Iterator[Check]:
+def _troubles(gpu: NvmlGpu) -> Iterator[Check]:
     health, label = gpu.health, f"GPU {gpu.index}"
     if health.sram_exceeded:
         yield MEMORY.failed(f"{label}: errors of its SRAM have passed the limit that NVIDIA sets", _REPLACE)
@@ -88,10 +88,12 @@ def _inforom(gpus: Sequence[NvmlGpu]) -> Check:
 def _action(gpus: Sequence[NvmlGpu]) -> Check:
     if all(gpu.health.action is None for gpu in gpus):
         return ACTION.not_applicable("the driver does not say")
-    return ACTION.worst((_asked(gpu, gpu.health.action) for gpu in gpus if gpu.health.action), "nothing is to be done")
+    return ACTION.worst(
+        (_recovery(gpu, gpu.health.action) for gpu in gpus if gpu.health.action), "nothing is to be done"
+    )
 
 
-def _asked(gpu: NvmlGpu, action: int) -> Check:
+def _recovery(gpu: NvmlGpu, action: int) -> Check:
     what, fix = _ACTIONS.get(action, (f"what it calls action {action}", "sudo reboot"))
     return ACTION.failed(f"GPU {gpu.index}: the driver asks for {what}", fix.format(index=gpu.index))
 
@@ -101,6 +103,6 @@ def _figures(gpu: NvmlGpu) -> tuple[int | None, ...]:
     return health.retired, health.retired_pending, health.full_banks, health.sram_exceeded, health.corrected
 
 
-def _shown(gpu: NvmlGpu) -> list[str]:
+def _words(gpu: NvmlGpu) -> list[str]:
     figures = {"pages set aside": gpu.health.retired, "corrected errors": gpu.health.corrected}
     return [f"{figure} {name}" for name, figure in figures.items() if figure]

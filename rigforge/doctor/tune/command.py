@@ -38,23 +38,23 @@ def main(arguments: Sequence[str], machine: Machine | None) -> int:
     if options.apply:
         unit.check(machine)
     limited = {"clocks": options.clocks, "most": options.at_most, "points": options.points}
-    plan = [(gpu, settings(gpu, **limited)) for gpu in _chosen(machine, options.gpu)]
+    plan = [(gpu, settings(gpu, **limited)) for gpu in _gpus(machine, options.gpu)]
     if not any(tried for _, tried in plan):
         raise RigforgeError("the driver tells of no limit that could be changed", "cards of laptops have fixed limits")
     python = with_pytorch(machine, options.python)
-    print(_said(plan, options), file=sys.stderr)
+    print(_announcement(plan, options), file=sys.stderr)
     if not (options.yes or options.apply) and not _agreed():
         print("Nothing was changed.", file=sys.stderr)
         return EXIT_CODES["ok"]
     interruption = Interruption()
-    results = _measured(machine, plan, python, options, interruption)
+    results = _results(machine, plan, python, options, interruption)
     if options.apply and not interruption:
         for result in results:
-            result.applied = _applied(machine, result)
+            result.applied = _check_of_unit(machine, result)
     return _report(machine, results, python, options, interruption)
 
 
-def _measured(
+def _results(
     machine: Machine,
     plan: Sequence[tuple[NvmlGpu, Sequence[TuneSetting]]],
     python: str,
@@ -87,7 +87,7 @@ def _measured(
     return results
 
 
-def _applied(machine: Machine, result: Result) -> Check:
+def _check_of_unit(machine: Machine, result: Result) -> Check:
     """Makes the recommended setting last, and looks whether the driver has it."""
     gpu = result.sweep.gpu
     if not result.advice or result.sweep.trouble or result.sweep.unrestored or scatter(result.sweep.points):
@@ -157,7 +157,7 @@ def _undo(machine: Machine) -> int:
     return EXIT_CODES["ok"]
 
 
-def _chosen(machine: Machine, names: Sequence[str]) -> list[NvmlGpu]:
+def _gpus(machine: Machine, names: Sequence[str]) -> list[NvmlGpu]:
     gpus = [gpu for gpu in machine.nvml.gpus if not gpu.lost and gpu.uuid]
     if not gpus:
         why = machine.nvml.error or "it has none that answers"
@@ -168,7 +168,7 @@ def _chosen(machine: Machine, names: Sequence[str]) -> list[NvmlGpu]:
     return [gpu for gpu in gpus if not names or str(gpu.index) in names or gpu.uuid in names]
 
 
-def _said(plan: Sequence[tuple[NvmlGpu, Sequence[TuneSetting]]], options: argparse.Namespace) -> str:
+def _announcement(plan: Sequence[tuple[NvmlGpu, Sequence[TuneSetting]]], options: argparse.Namespace) -> str:
     """Returns what is about to be done."""
     lines = []
     for gpu, tried in plan:

@@ -38,7 +38,7 @@ class Result:
             "uuid": self.sweep.gpu.uuid,
             "name": self.sweep.gpu.name,
             "power_limit_before": _watts(self.sweep.before),
-            "points": [_described(point) for point in self.sweep.points],
+            "points": [_as_json(point) for point in self.sweep.points],
             "recommended": vars(chosen) if chosen else None,
             "words": list(self.advice.words) if self.advice else [],
             "applied": self.applied is not None and self.applied.status == "ok",
@@ -142,5 +142,5 @@ def _watts(milliwatts: int | None) -> float | None:
     return None if milliwatts is None else milliwatts / 1000
 
 
-def _described(point: Point) -> dict[str, object]:
+def _as_json(point: Point) -> dict[str, object]:
     return {**vars(point), "setting": vars(point.setting), "work": point.work}

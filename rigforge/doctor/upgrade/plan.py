@@ -66,10 +66,10 @@ def make(machine: Machine, *, without_fallback: bool = False) -> Plan:
         waits = record and here.kernel == record.new_kernel != machine.kernel
         notes = (*offer.notes, *([f"kernel {here.kernel} starts with the next boot: sudo reboot"] if waits else []))
         return Plan("nothing", f"nothing newer is offered than {here}", here, held, notes=notes)
-    return _judged(system, offer, held, without_fallback)
+    return _plan(system, offer, held, without_fallback)
 
 
-def _judged(system: PackagedSystem, offer: PairOffer, held: tuple[str, ...], without_fallback: bool) -> Plan:
+def _plan(system: PackagedSystem, offer: PairOffer, held: tuple[str, ...], without_fallback: bool) -> Plan:
     here, offered, machine = system.pair, offer.pair, system.machine
     why_not, notes = list(offer.why_not), list(offer.notes)
     if offer.no_fallback:

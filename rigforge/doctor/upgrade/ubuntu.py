@@ -32,7 +32,7 @@ def offered(system: PackagedSystem) -> PairOffer:
         ended = f"branch {branch} has ended, in the archive its packages lead to {later}: that takes a new installation"
         if newest == here.kernel:
             return PairOffer(here, notes=(ended,))
-        return PairOffer(_alone(system, newest), why_not=(ended,))
+        return PairOffer(_kernel_alone(system, newest), why_not=(ended,))
     kernel_match = re.search(rf"linux-modules-nvidia-{branch}-(\d\S*)", leader.depends if leader else "")
     kernel = kernel_match[1] if kernel_match and order(kernel_match[1]) > order(here.kernel) else here.kernel
     module_name, image_name = f"linux-modules-nvidia-{branch}-{kernel}", f"linux-image-{kernel}"
@@ -42,7 +42,7 @@ def offered(system: PackagedSystem) -> PairOffer:
     pair = Pair(kernel, image.version if image else here.kernel_version, version)
     behind = f"kernel {newest} is offered, but no module of {branch} for it yet" if newest != kernel else ""
     if pair == here:
-        return PairOffer(_alone(system, newest), why_not=(behind,)) if behind else PairOffer(pair)
+        return PairOffer(_kernel_alone(system, newest), why_not=(behind,)) if behind else PairOffer(pair)
 
     why_not = []
     install = {package.name: package.version for package in (module, image, leader) if package}
@@ -79,7 +79,7 @@ def offered(system: PackagedSystem) -> PairOffer:
     )
 
 
-def _alone(system: PackagedSystem, kernel: str) -> Pair:
+def _kernel_alone(system: PackagedSystem, kernel: str) -> Pair:
     """Returns a kernel that is offered without a module, beside the present driver."""
     image = system.packages.offered([f"linux-image-{kernel}"])[f"linux-image-{kernel}"].candidate
     return Pair(kernel, image.version if image else "", system.pair.driver)
