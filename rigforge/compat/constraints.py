@@ -1,4 +1,4 @@
-"""What people ask for, by component: a version ("2.9"), a range (">=12.8"), or for the driver a kind ("lts")."""
+"""Constraints of people, by component: a version ("2.9"), a range (">=12.8"), or for the driver a kind ("lts")."""
 
 from __future__ import annotations
 

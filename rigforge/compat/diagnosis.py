@@ -1,4 +1,4 @@
-"""What is wrong with a machine that is set up already, and what would cure it."""
+"""Diagnosis of a machine that is set up already: what is wrong, and what would cure it."""
 
 from __future__ import annotations
 

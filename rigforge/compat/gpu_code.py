@@ -11,7 +11,7 @@ _TARGET = re.compile(r"(?P<kind>sm|compute)_(?P<major>\d{1,2})(?P<minor>\d)(?P<s
 
 @dataclass(frozen=True)
 class Target:
-    """What code is compiled for: "sm_90", machine code (SASS), or "compute_90", text (PTX) that the driver compiles.
+    """A target of compiled code: "sm_90", machine code (SASS), or "compute_90", text (PTX) that the driver compiles.
 
     `scope` is "a" for code of one compute capability alone, "f" for code of its family.
     """

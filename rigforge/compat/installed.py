@@ -16,7 +16,7 @@ from rigforge.compat.tables import Build, Tables
 
 @dataclass(frozen=True)
 class Installed:
-    """What is known of a PyTorch: `code` is what its GPU code is for, and `how` that is known ("" where it is not)."""
+    """Facts of a PyTorch: `code` is what its GPU code is for, and `how` that is known ("" where it is not)."""
 
     shown: str
     cuda: Version

@@ -1,4 +1,4 @@
-"""What a machine has: cards, driver, CUDA, PyTorch. It is only looked at, nothing is changed or loaded."""
+"""Inventory of a machine: cards, driver, CUDA, PyTorch. It is only looked at, nothing is changed or loaded."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Inventory:
-    """What was found. `unknown` has the PCI ids of NVIDIA's cards that the table has not.
+    """The parts of a machine. `unknown` has the PCI ids of NVIDIA's cards that the table has not.
 
     `user_space` is the version of the driver's libraries: None without any, "" where they do not tell it.
     `interpreter` is the Python that was asked for PyTorch; `cuda` what the driver says of itself, where it was asked.

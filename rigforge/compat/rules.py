@@ -1,4 +1,4 @@
-"""What goes with what: each rule looks at two things and says, in words, why they cannot be had together."""
+"""Rules of compatibility: each looks at two things and says, in words, why they cannot be had together."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ ALTERNATIVES = 4
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for: cards, wishes, and which of the sets that work is liked best.
+    """A request: cards, wishes, and which of the sets that work is liked best.
 
     `kernel` is the package of the kernel that the driver is for, where a stack says it.
     """

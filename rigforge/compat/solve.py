@@ -33,7 +33,7 @@ Part = Gpu | Constraint
 
 @dataclass(frozen=True)
 class Choice:
-    """What there is to choose from."""
+    """Drivers, builds of PyTorch and Pythons to choose from."""
 
     drivers: frozenset[Driver]
     wheels: frozenset[Wheel]

@@ -55,7 +55,7 @@ class RecordedCard:
 
 @dataclass(frozen=True)
 class InventoryRecord:
-    """What was remembered, since when (a date), and of which machine (a digest of its id)."""
+    """The cards that were recorded, since when (a date), and of which machine (a digest of its id)."""
 
     since: str
     machine: str
@@ -64,7 +64,7 @@ class InventoryRecord:
 
 @dataclass
 class Changes:
-    """How the cards of now differ from those remembered; pairs are (remembered, now)."""
+    """Differences of the cards of now from those recorded; pairs are (recorded, now)."""
 
     same: list[tuple[RecordedCard, RecordedCard]] = field(default_factory=list)
     moved: list[tuple[RecordedCard, RecordedCard]] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Which finding follows from which: one cause has one cure, and what follows from it offers none of its own."""
+"""Causes of findings: one cause has one cure, and what follows from it offers none of its own."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Chart:
-    """What is drawn. `limits` are horizontal lines with a name; `zero` has the vertical axis begin at 0."""
+    """A chart to draw. `limits` are horizontal lines with a name; `zero` has the vertical axis begin at 0."""
 
     title: str
     unit: str

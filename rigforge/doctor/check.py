@@ -1,4 +1,4 @@
-"""What a check says, and what all of them together come to."""
+"""A check's result, and the verdict of all of them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Topic:
-    """What a check is about, whatever it finds."""
+    """The subject of a check: its id, and why it matters."""
 
     id: str
     why: str

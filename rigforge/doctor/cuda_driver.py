@@ -37,7 +37,7 @@ _UNPACKED = "_PYI_"
 
 @dataclass(frozen=True)
 class CudaAnswer:
-    """What the child said: a result for each step, "?" for the one in which it ended.
+    """The child's answer: a result for each step, "?" for the one in which it ended.
 
     `hung` and `died` (the signal or exit code) say how, where it did not end by itself; `user` is as whom it ran.
     """
@@ -54,7 +54,7 @@ class CudaAnswer:
 
     @property
     def devices(self) -> int | None:
-        """How many devices there are; None where that is nonsense."""
+        """The number of devices; None where that is nonsense."""
         text = self.results.get("devices", "")
         plausible = text.isascii() and text.isdecimal() and len(text) < 4 and int(text) <= driver_api.MOST
         return int(text) if plausible else None

@@ -1,4 +1,4 @@
-"""What a GPU has counted and knows of itself, read through NVML: bad memory, errors of its links, heat, firmware.
+"""A GPU's own counters and figures, read through NVML: bad memory, errors of its links, heat, firmware.
 
 Slower to read than what changes from second to second (rigforge.doctor.nvml), and wanted once.
 """

@@ -1,4 +1,4 @@
-"""What the checks look at: files of the system, its programs, and NVIDIA's management library."""
+"""The machine that checks look at: files of the system, its programs, and NVIDIA's management library."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ PATIENCE = 10.0
 
 @dataclass(frozen=True)
 class CommandResult:
-    """How a program ended. `said` is its standard output, `complaint` its standard error."""
+    """The end of a program. `said` is its standard output, `complaint` its standard error."""
 
     code: int
     said: str
@@ -82,7 +82,7 @@ class Card:
 
 @dataclass
 class AnswerCache:
-    """What is kept from one look at a machine to the next, as long as nothing else changes: what CUDA answered."""
+    """Answers that the next look at a machine takes over, as long as nothing else changes: CUDA's."""
 
     cuda: Any = None
 
@@ -212,7 +212,7 @@ class Machine:
 
     @property
     def portable(self) -> bool:
-        """Whether it is carried about: its card is soldered in, to as few lanes as its maker chose, or switched off."""
+        """Whether this is a laptop: its card is soldered in, to as few lanes as its maker chose, or switched off."""
         return self.text("sys/class/dmi/id/chassis_type") in _PORTABLE
 
     @property

@@ -1,4 +1,4 @@
-"""What the driver says of its GPUs, read once through NVML. What a GPU does not support is None."""
+"""The driver's view of its GPUs, read once through NVML. What a GPU does not support is None."""
 
 from __future__ import annotations
 

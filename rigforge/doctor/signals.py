@@ -1,4 +1,4 @@
-"""Being asked to stop, without being torn out of what must be finished."""
+"""Signals that ask to stop, which wait for what must be finished."""
 
 from __future__ import annotations
 

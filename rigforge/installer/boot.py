@@ -1,4 +1,4 @@
-"""What makes the installed system start: fstab, crypttab and GRUB for the firmware that was found."""
+"""Files that make the installed system start: fstab, crypttab, and GRUB for the machine's firmware."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which document the installer follows: that of a volume labelled CIDATA, else the medium's own."""
+"""The document that the installer follows: that of a volume labelled CIDATA, else the medium's own."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class Filesystem:
 
 @dataclass(frozen=True)
 class Volumes:
-    """What a disk was laid out as. `filesystems` are in the order in which they are mounted, root first;
+    """The layout of a disk. `filesystems` are in the order in which they are mounted, root first;
     `luks_uuid` is that of the encrypted partition, "" where there is none."""
 
     disk: str

@@ -1,4 +1,4 @@
-"""Reading YAML strictly: every key is known and appears once, every value has its type."""
+"""Strict reading of YAML: every key is known and appears once, every value has its type."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What containers get of this machine's GPUs: a specification of the Container Device Interface, made at each boot.
+"""This machine's GPUs for containers: a specification of the Container Device Interface, made at each boot.
 
 For machines whose archives lack NVIDIA's container toolkit. With it `--device nvidia.com/gpu=all` works in podman from
 4.1 on and in Docker from 28.2 on (from 25 on with the feature `cdi` in its daemon.json), for containers of Debian and

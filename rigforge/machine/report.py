@@ -1,4 +1,4 @@
-"""What a machine says of itself: how it is reached, its GPUs and their driver, and the doctor's verdict.
+"""A machine's report on itself: how it is reached, its GPUs and their driver, and the doctor's verdict.
 
 Written to /var/lib/rigforge/report and shown before each login. At boot it comes before the first login and waits for
 nothing; a timer writes it again, with the addresses and with what the doctor says. Secrets have no place in it.
@@ -46,7 +46,7 @@ PATIENCE = 120
 
 @dataclass(frozen=True)
 class Loading:
-    """How loading the driver's module went: nothing was tried where `tried` is false."""
+    """The attempt to load the driver's module: there was none where `tried` is false."""
 
     tried: bool
     ok: bool = False
@@ -172,7 +172,7 @@ def _interfaces() -> list[dict[str, Any]]:
 
 
 def _driver(boot: bool) -> list[str]:
-    """What became of the driver, found out once a boot: the kernel would log each further try."""
+    """The driver's state, looked at once a boot: the kernel would log each further try."""
     if boot or not DRIVER.exists():
         kernel = os.uname().release
         write(DRIVER, driver_lines(kernel, is_on(Path("/", VARIABLE)), load_driver(kernel)))

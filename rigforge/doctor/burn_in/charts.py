@@ -1,4 +1,4 @@
-"""What a burn-in looked like over time."""
+"""Charts of a burn-in over time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a burn-in shows, as checks with why and fix."""
+"""Findings of a burn-in, as checks with why and fix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many cards there should be: those of the first start, and as many as the stack says."""
+"""The number of cards: those of the first start, and as many as the stack says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the kernel's log tells besides numbered errors: why a card was not started, and which hardware failed."""
+"""Events of the kernel's log besides numbered errors: why a card was not started, and which hardware failed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the kernel's log tells of the GPUs and of what is around them, and the counters of ECC memory."""
+"""The kernel's log on the GPUs and what is around them, and the counters of ECC memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What brings a library of the driver that is missing: by place, by distribution, by how the driver was installed."""
+"""Cures for a missing library of the driver: by place, by distribution, by how the driver was installed."""
 
 from __future__ import annotations
 

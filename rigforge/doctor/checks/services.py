@@ -1,4 +1,4 @@
-"""What makes the machine reachable and safe: SSH, Jupyter, clock, firewall."""
+"""Services that make the machine reachable and safe: SSH, Jupyter, clock, firewall."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How GPUs reach each other and the processors: peer-to-peer and NUMA nodes."""
+"""Ways of GPUs to each other and to the processors: peer-to-peer and NUMA nodes."""
 
 from __future__ import annotations
 

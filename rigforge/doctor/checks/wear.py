@@ -1,4 +1,4 @@
-"""What a GPU knows of its own decline: bad memory, its InfoROM, and what its driver says is to be done."""
+"""A GPU's wear: bad memory, its InfoROM, and the repair that its driver asks for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which setting to choose, and whether more power or higher clocks would help, from what was measured."""
+"""Advice from a sweep: the setting to choose, and whether more power or higher clocks would help."""
 
 from __future__ import annotations
 

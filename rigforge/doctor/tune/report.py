@@ -1,4 +1,4 @@
-"""What a sweep found: checks, a table, a chart, and the shape of the JSON."""
+"""Results of a sweep: checks, a table, a chart, and the shape of the JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is tried: power limits and highest clocks of a GPU, within what the card allows."""
+"""Settings to try: power limits and highest clocks of a GPU, within what the card allows."""
 
 from __future__ import annotations
 

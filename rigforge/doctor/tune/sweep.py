@@ -26,7 +26,7 @@ HELD = {0x02: "the clock lock", 0x04: "the power limit", **REASONS}
 
 @dataclass(frozen=True)
 class Point:
-    """What was measured at a setting: mean watts, sequences a second, mean MHz, highest °C, what held the clocks."""
+    """Figures of a setting: mean watts, sequences a second, mean MHz, highest °C, what held the clocks."""
 
     setting: TuneSetting
     watts: float | None

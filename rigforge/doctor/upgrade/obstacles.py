@@ -1,4 +1,4 @@
-"""What speaks against a pair that the archives do have: Secure Boot, and the tables of what runs with what."""
+"""Obstacles to a pair that the archives do have: Secure Boot, and the tables of what runs with what."""
 
 from __future__ import annotations
 

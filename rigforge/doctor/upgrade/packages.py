@@ -1,4 +1,4 @@
-"""What dpkg has installed and apt could install; nothing here changes either."""
+"""Packages that dpkg has installed and apt could install; nothing here changes either."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Offered:
 
 @dataclass(frozen=True)
 class Change:
-    """What apt does with one package; `was` is "" for a new one, `now` for one that goes."""
+    """A change that apt makes to one package; `was` is "" for a new one, `now` for one that goes."""
 
     name: str
     was: str
@@ -68,7 +68,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Simulated:
-    """What apt would do, or in its own words why it cannot."""
+    """The changes that apt would make, or in its own words why it cannot."""
 
     changes: tuple[Change, ...]
     complaint: str = ""
@@ -82,7 +82,7 @@ class AptPackages:
 
     @cached_property
     def installed(self) -> Mapping[str, OfferedPackage]:
-        """What is unpacked or configured, by name; packages of another architecture have it in their name."""
+        """The packages that are unpacked or configured, by name, with the architecture where that is another one."""
         form = "\\t".join(f"${{{field}}}" for field in _FIELDS) + "\\n"
         answer = self.machine.ask("dpkg-query", "--show", "--showformat", form, seconds=PATIENCE)
         packages, pinned = {}, apt_pins.pinned(self.machine)

@@ -74,7 +74,7 @@ class PackagedSystem:
 
 @dataclass(frozen=True)
 class PairOffer:
-    """What the archives offer: the pair, and how it would be installed.
+    """The pair that the archives offer, and how it would be installed.
 
     `why_not` says why its parts do not belong together, `no_fallback` why the present kernel would have no module
     that goes with the new driver. `kernels` are those that need a module; `compiler` is DKMS's package where the

@@ -1,4 +1,4 @@
-"""What an upgrade would do, found out without changing anything."""
+"""The plan of an upgrade, which is made without changing anything."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ class UpgradeError(Exception):
 
 @dataclass(frozen=True)
 class Runner:
-    """What is done on a machine, and the log of it."""
+    """Runs programs on a machine, and logs them."""
 
     machine: Machine
     log: Path

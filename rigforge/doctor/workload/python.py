@@ -1,4 +1,4 @@
-"""Which Python has PyTorch."""
+"""The Python that has PyTorch."""
 
 from __future__ import annotations
 
