@@ -37,10 +37,10 @@ PATIENCE = 10.0
 
 @dataclass(frozen=True)
 class CommandResult:
-    """The end of a program. `said` is its standard output, `complaint` its standard error."""
+    """The end of a program. `output` is its standard output, `complaint` its standard error."""
 
     code: int
-    said: str
+    output: str
     complaint: str
 
 

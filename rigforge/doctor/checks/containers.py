@@ -44,8 +44,8 @@ def checks(machine: Machine) -> Iterator[Check]:
         )
         yield START.not_applicable(f"{engine} does not answer")
         return
-    confined = engine == "docker" and _of_snap(machine, answer.said)
-    way = _way(machine, engine, answer.said, confined)
+    confined = engine == "docker" and _of_snap(machine, answer.output)
+    way = _way(machine, engine, answer.output, confined)
     if not machine.cards:
         yield RUNTIME.not_applicable(f"{engine} answers; no NVIDIA GPU on the bus")
     elif not way and confined:
@@ -66,7 +66,7 @@ def checks(machine: Machine) -> Iterator[Check]:
 def _sleeps(machine: Machine) -> bool:
     """Tells whether Docker is down behind a socket that starts it when it is asked for."""
     answer = machine.ask("systemctl", "is-active", "docker.socket", "docker.service")
-    return answer is not None and answer.said.split() == ["active", "inactive"]
+    return answer is not None and answer.output.split() == ["active", "inactive"]
 
 
 def _way(machine: Machine, engine: str, info: str, confined: bool) -> tuple[str, ...]:
@@ -101,7 +101,7 @@ def _start(machine: Machine, engine: str, way: tuple[str, ...]) -> Check:
     if machine.at_rest:
         return START.not_applicable("no container is started to look at it")
     listed = machine.ask(engine, "images", "--quiet", "--filter", "label=io.rigforge.stack")
-    image = listed.said.split()[0] if listed and listed.said else ""
+    image = listed.output.split()[0] if listed and listed.output else ""
     if not image:
         return START.not_applicable("no image of Rigforge's is loaded")
     gpus = way if machine.cards else ()
@@ -114,7 +114,7 @@ def _start(machine: Machine, engine: str, way: tuple[str, ...]) -> Check:
     if not done or done.code:
         command = " ".join([engine, "run", "--rm", *gpus, "--entrypoint", ask[0], image, *ask[1:]])
         return START.failed(f"{image} did not start: {_reason(done)}", f"{command} shows the whole message")
-    return START.ok(f"{image} started" + (f" with {len(done.said.splitlines())} GPUs" if gpus else ""))
+    return START.ok(f"{image} started" + (f" with {len(done.output.splitlines())} GPUs" if gpus else ""))
 
 
 def _reason(done: CommandResult | None) -> str:

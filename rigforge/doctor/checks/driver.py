@@ -101,7 +101,7 @@ def _mismatch(machine: Machine, loaded: inventory.Loaded, library: libraries.Lib
             "dpkg --search libcuda.so.1 names the package to take out of it",
         )
     answer = machine.ask("modinfo", "--field", "version", "nvidia")
-    on_disk = answer.said if answer and not answer.code and _VERSION.fullmatch(answer.said) else ""
+    on_disk = answer.output if answer and not answer.code and _VERSION.fullmatch(answer.output) else ""
     if on_disk not in ("", library.version):
         return USER_SPACE.failed(
             f"{measured}, and so is not the module on the disk, {on_disk}",
@@ -202,7 +202,7 @@ def _held(machine: Machine) -> Check:
     answer = machine.ask("apt-mark", "showhold")
     if not answer or answer.code:
         return HELD.not_applicable("no apt on this machine")
-    held = {*answer.said.split(), *apt_pins.pinned(machine)}
+    held = {*answer.output.split(), *apt_pins.pinned(machine)}
     kernel = [package for package in sorted(held) if package.startswith("linux-image-")]
     if not kernel and not machine.ours:
         return HELD.ok("no kernel, as on machines that Rigforge has not installed; next-kernel says what comes")

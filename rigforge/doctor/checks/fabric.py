@@ -52,7 +52,7 @@ def _fabric(machine: Machine) -> Check:
     if not loaded:
         return FABRIC.not_applicable("no NVIDIA driver is loaded")
     answer = machine.ask("systemctl", "is-active", UNIT, seconds=2)
-    state = answer.said.splitlines()[0] if answer and answer.said else ""
+    state = answer.output.splitlines()[0] if answer and answer.output else ""
     board = f"{count} NVSwitches" if count else "an HGX board"
     own = _version(machine)
     apart = own not in ("", loaded.version)
@@ -84,7 +84,7 @@ def _version(machine: Machine) -> str:
         ("rpm", "--query", "--queryformat", "%{VERSION}\\n", "nvidia-fabricmanager", "nvidia-fabric-manager"),
     ):
         answer = machine.ask(*argv, seconds=1)
-        if answer and (match := _VERSION.search(answer.said)):
+        if answer and (match := _VERSION.search(answer.output)):
             return match[0]
     return ""
 
@@ -92,7 +92,7 @@ def _version(machine: Machine) -> str:
 def _last_words(machine: Machine) -> str:
     """Returns what fabric manager complained of last."""
     answer = machine.ask("journalctl", "--unit", UNIT, "--lines", "50", "--no-pager", "--output", "cat", seconds=1)
-    lines = answer.said[-excerpt.MOST :].splitlines() if answer and not answer.code else []
+    lines = answer.output[-excerpt.MOST :].splitlines() if answer and not answer.code else []
     lines = [*excerpt.of(machine.root, _LOG, end=True).splitlines()[-50:], *lines]
     apart = [line for line in lines if _APART.search(line)]
     # systemd's own words say only that it ended.

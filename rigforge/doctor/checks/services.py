@@ -35,7 +35,7 @@ def _ssh(machine: Machine) -> Check:
         words = answer.complaint.splitlines()[-1:] or [f"sshd -T ended with {answer.code}"]
         reason = "run it again with sudo" if not machine.superuser else words[0]
         return SSH.not_applicable(f"its configuration cannot be read: {reason}")
-    settings = dict(line.partition(" ")[::2] for line in answer.said.splitlines())
+    settings = dict(line.partition(" ")[::2] for line in answer.output.splitlines())
     file = "/etc/ssh/sshd_config.d/local.conf && sudo systemctl reload ssh"
     if settings.get("permitrootlogin") == "yes":
         return SSH.failed("root may log in with a password", f"echo 'PermitRootLogin no' | sudo tee {file}")
@@ -77,7 +77,7 @@ def _clock(machine: Machine) -> Check:
     answer = machine.ask("timedatectl", "show", "--property=NTPSynchronized", "--value")
     if not answer or answer.code:
         return CLOCK.not_applicable("systemd does not say")
-    if answer.said == "yes":
+    if answer.output == "yes":
         return CLOCK.ok("set by the network")
     return CLOCK.warning("not synchronised", "sudo timedatectl set-ntp true; without a network set it by hand")
 
@@ -85,7 +85,7 @@ def _clock(machine: Machine) -> Check:
 def _firewall(machine: Machine) -> Check:
     for unit in ("nftables", "ufw", "firewalld"):
         answer = machine.ask("systemctl", "is-active", unit)
-        if answer and answer.said == "active":
+        if answer and answer.output == "active":
             if unit == "nftables" and _lets_everything_in(machine):
                 return FIREWALL.warning(
                     "nftables is active, but has no rule for what comes in", "write one into /etc/nftables.conf"
@@ -101,5 +101,5 @@ def _lets_everything_in(machine: Machine) -> bool:
     answer = machine.ask("nft", "list", "ruleset")
     if not answer or answer.code:
         return False
-    chains = re.findall(r"hook input\b.*?^\t}", answer.said, re.DOTALL | re.MULTILINE)
+    chains = re.findall(r"hook input\b.*?^\t}", answer.output, re.DOTALL | re.MULTILINE)
     return not any(re.search(r"\b(drop|reject)\b", chain) for chain in chains)

@@ -68,7 +68,7 @@ def _health(machine: Machine) -> Check:
 def _smart(machine: Machine, disk: str) -> dict[str, Any] | None:
     answer = machine.ask("smartctl", "--json", "--health", "--attributes", f"/dev/{disk}")
     try:
-        report = json.loads(answer.said) if answer else {}
+        report = json.loads(answer.output) if answer else {}
     except (ValueError, RecursionError):
         return None
     return report if isinstance(report, dict) and isinstance(report.get("smart_status"), dict) else None

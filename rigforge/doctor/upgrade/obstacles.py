@@ -29,7 +29,7 @@ def unsigned(machine: Machine) -> str:
     ]
     certificate = certificates[-1] if certificates else _CERTIFICATE
     answer = machine.ask("mokutil", "--test-key", certificate)
-    if answer and "already enrolled" in f"{answer.said} {answer.complaint}":
+    if answer and "already enrolled" in f"{answer.output} {answer.complaint}":
         return ""
     unseen = "" if machine.superuser else ", as far as that can be read without sudo"
     return (

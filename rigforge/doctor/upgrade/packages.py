@@ -86,7 +86,7 @@ class AptPackages:
         form = "\\t".join(f"${{{field}}}" for field in _FIELDS) + "\\n"
         answer = self.machine.ask("dpkg-query", "--show", "--showformat", form, seconds=PATIENCE)
         packages, pinned = {}, apt_pins.pinned(self.machine)
-        for line in answer.said.splitlines() if answer else ():
+        for line in answer.output.splitlines() if answer else ():
             name, version, source, before, depends, want, status = line.split("\t")
             name = name.removesuffix(":amd64")
             if status not in ("not-installed", "config-files"):
@@ -102,7 +102,8 @@ class AptPackages:
         )
         # apt keeps them packed where it is told to.
         return any(
-            list(Path(file).parent.glob(f"{Path(file).name}*")) for file in (answer.said.splitlines() if answer else ())
+            list(Path(file).parent.glob(f"{Path(file).name}*"))
+            for file in (answer.output.splitlines() if answer else ())
         )
 
     def offered(self, names: Iterable[str]) -> Mapping[str, Offered]:
@@ -110,10 +111,10 @@ class AptPackages:
         distinct = sorted(set(names))
         with apt_pins.ignored(self.machine) as options:
             policy = self.machine.ask("apt-cache", *options, "policy", *distinct, seconds=PATIENCE)
-        candidates = dict(re.findall(r"^(\S+):\n.*\n  Candidate: (\S+)", policy.said if policy else "", re.MULTILINE))
+        candidates = dict(re.findall(r"^(\S+):\n.*\n  Candidate: (\S+)", policy.output if policy else "", re.MULTILINE))
         stanzas = self.machine.ask("apt-cache", "show", *distinct, seconds=PATIENCE)
         by_name: dict[str, list[OfferedPackage]] = {name: [] for name in distinct}
-        for stanza in stanzas.said.split("\n\n") if stanzas else ():
+        for stanza in stanzas.output.split("\n\n") if stanzas else ():
             fields = dict(re.findall(r"^([\w-]+): (.*)$", stanza, re.MULTILINE))
             # What only dpkg knows has no file in any archive.
             if fields.get("Package") in by_name and "Filename" in fields:
@@ -131,10 +132,10 @@ class AptPackages:
         """Returns what `apt-get install` with these arguments would do."""
         answer = self.machine.ask("apt-get", "--simulate", *OPTIONS, "install", *arguments, seconds=PATIENCE)
         if not answer or answer.code:
-            lines = f"{answer.complaint}\n{answer.said}".splitlines() if answer else ["apt-get did not answer"]
+            lines = f"{answer.complaint}\n{answer.output}".splitlines() if answer else ["apt-get did not answer"]
             telling = [line.removeprefix("E: ").strip() for line in lines if re.match(r"E: | \S+ : | {3,}\S", line)]
             return Simulated((), "; ".join(telling) or "apt-get failed and said nothing")
-        changes = [match for line in answer.said.splitlines() if (match := _CHANGE.match(line))]
+        changes = [match for line in answer.output.splitlines() if (match := _CHANGE.match(line))]
         return Simulated(
             tuple(
                 Change(

@@ -116,7 +116,7 @@ def _plan(system: PackagedSystem, offer: PairOffer, held: tuple[str, ...], witho
 
 def _download(machine: Machine, arguments: tuple[str, ...]) -> int:
     answer = machine.ask("apt-get", "--print-uris", *OPTIONS, "install", *arguments, seconds=PATIENCE)
-    return sum(int(size) for size in re.findall(r"^'[^']+' \S+ (\d+)", answer.said if answer else "", re.MULTILINE))
+    return sum(int(size) for size in re.findall(r"^'[^']+' \S+ (\d+)", answer.output if answer else "", re.MULTILINE))
 
 
 def as_text(plan: Plan) -> str:
