@@ -94,7 +94,7 @@ def ask(machine: Machine, file: str, person: Person | None) -> CudaAnswer:
     packed = getattr(sys, "frozen", False)
     words = [sys.executable, *((driver_api.WORD,) if packed else ("-I", driver_api.__file__)), file, str(PATIENCE)]
     words.append(",".join(str(index) for index in used(machine)))
-    environment = {name: value for name, value in machine.given.items() if name not in HIDING} | _ORDER
+    environment = {name: value for name, value in machine.program_environment.items() if name not in HIDING} | _ORDER
     if packed:
         environment |= {name: value for name, value in os.environ.items() if name.startswith(_UNPACKED)}
     user = pwd_name(os.geteuid())

@@ -91,16 +91,16 @@ class AnswerCache:
 class Machine:
     """A machine whose file system is at `root`, whose programs are found along `path`.
 
-    `environment` is what the caller had, to look at; `given` is what programs get: nothing of it where that is root.
-    One that is looked at `at_rest` is left so: no service is woken for it and no container started. Who looks again and
-    again hands on the `answers`.
+    `environment` is what the caller had, to look at; `program_environment` is what programs get: nothing of it where
+    that is root. A machine that is looked at `at_rest` is left so: no service is woken for it and no container started.
+    Who looks again and again hands on the `answers`.
     """
 
     nvml: Nvml
     root: Path = Path("/")
     path: str = interpreter.PATH
     environment: Mapping[str, str] = field(default_factory=lambda: outside_environment())
-    given: Mapping[str, str] = field(default_factory=lambda: environment_of_programs())
+    program_environment: Mapping[str, str] = field(default_factory=lambda: environment_of_programs())
     at_rest: bool = False
     answers: AnswerCache = field(default_factory=AnswerCache)
 
@@ -135,7 +135,7 @@ class Machine:
     @property
     def _programs(self) -> dict[str, str]:
         """The environment of the programs that are run."""
-        return {**self.given, "PATH": self.path, "LC_ALL": "C.UTF-8"}
+        return {**self.program_environment, "PATH": self.path, "LC_ALL": "C.UTF-8"}
 
     def pour(self, *argv: str, into: Callable[[bytes], None], seconds: float = PATIENCE) -> int | None:
         """Runs a program and hands its output over in pieces; ends it when the time is over.

@@ -63,7 +63,7 @@ def _worker(machine: Machine, python: str, record: BurnInRecord, patience: float
         python,
         "burn-in",
         "cuda" if gpu else "cpu",
-        machine.given,
+        machine.program_environment,
         uuid=gpu.uuid if gpu else "",
         patience=patience,
     )

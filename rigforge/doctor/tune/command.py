@@ -78,7 +78,7 @@ def _results(
                 python,
                 "train",
                 "cpu" if options.cpu else "cuda",
-                machine.given,
+                machine.program_environment,
                 uuid=gpu.uuid,
                 patience=options.patience,
             )

@@ -34,7 +34,7 @@ class Runner:
         program = shutil.which(argv[0], path=self.machine.path)
         if not program:
             raise UpgradeError(f"{argv[0]} is not installed")
-        environment = {**self.machine.given, **_UNASKED, "PATH": self.machine.path, "LC_ALL": "C.UTF-8"}
+        environment = {**self.machine.program_environment, **_UNASKED, "PATH": self.machine.path, "LC_ALL": "C.UTF-8"}
         with self.log.open("a") as log:
             log.write(f"$ {' '.join(argv)}\n")
             log.flush()

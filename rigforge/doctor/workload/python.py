@@ -20,7 +20,7 @@ def with_pytorch(machine: Machine, chosen: str = "") -> str:
     candidates = [chosen] if chosen else _usual(machine)
     for python in candidates:
         path = shutil.which(python, path=machine.path)
-        if path and interpreter.ask(path, _HAS_PYTORCH, environment=machine.given) is not None:
+        if path and interpreter.ask(path, _HAS_PYTORCH, environment=machine.program_environment) is not None:
             return path
     if chosen:
         raise RigforgeError(
