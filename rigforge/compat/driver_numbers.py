@@ -63,8 +63,8 @@ def _before(tables: Tables, version: str) -> Branch | None:
 
 def _cuda(tables: Tables, version: str, before: Branch) -> str:
     """Returns the newest CUDA release that came with this driver or an earlier one."""
-    there = [release.version for release in tables.releases if Version(release.driver) <= Version(version)]
-    major, minor = max([Version(before.cuda), *there]).release[:2]
+    releases = [release.version for release in tables.releases if Version(release.driver) <= Version(version)]
+    major, minor = max([Version(before.cuda), *releases]).release[:2]
     return f"{major}.{minor}"
 
 

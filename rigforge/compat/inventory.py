@@ -1,4 +1,4 @@
-"""What a machine has: cards, driver, CUDA, PyTorch. It is only looked at, nothing is changed or loaded."""
+"""Inventory of a machine: cards, driver, CUDA, PyTorch. It is only looked at, nothing is changed or loaded."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Inventory:
-    """What was found. `unknown` has the PCI ids of NVIDIA's cards that the table has not.
+    """The parts of a machine. `unknown` has the PCI ids of NVIDIA's cards that the table has not.
 
     `user_space` is the version of the driver's libraries: None without any, "" where they do not tell it.
     `interpreter` is the Python that was asked for PyTorch; `cuda` what the driver says of itself, where it was asked.
@@ -72,19 +72,19 @@ def read(root: Path = Path("/"), interpreter: str = "") -> Inventory:
 
 def _cards(devices: Path) -> list[str]:
     """Returns the device ids of NVIDIA's display controllers, in the order of the bus."""
-    found = []
+    cards = []
     for device in sorted(devices.iterdir()) if devices.is_dir() else ():
         vendor, kind, number = (_line(device / name) for name in ("vendor", "class", "device"))
         if is_nvidia_gpu(vendor, kind):
-            found.append(number.removeprefix("0x"))
-    return found
+            cards.append(number.removeprefix("0x"))
+    return cards
 
 
 def loaded(root: Path) -> Loaded | None:
     """Returns the kernel module that is loaded."""
     version = root / "proc/driver/nvidia/version"
-    found = _LOADED.search(version.read_text(errors="replace")) if version.is_file() else None
-    return Loaded(found["version"], "open" if found["open"] else "proprietary") if found else None
+    match = _LOADED.search(version.read_text(errors="replace")) if version.is_file() else None
+    return Loaded(match["version"], "open" if match["open"] else "proprietary") if match else None
 
 
 def user_space(root: Path) -> str | None:

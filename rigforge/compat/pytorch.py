@@ -56,21 +56,21 @@ def read(interpreter: str) -> InstalledPytorch | None:
     found_at = shutil.which(interpreter)
     if not found_at:
         raise RigforgeError(f"there is no Python {interpreter}", "name the one that PyTorch is installed for")
-    told = somebodys.ask(found_at, _PROBE, environment=somebodys.for_programs(), seconds=PATIENCE)
+    answer = somebodys.ask(found_at, _PROBE, environment=somebodys.for_programs(), seconds=PATIENCE)
     try:
         # Whoever owns that Python says what it answers.
-        return _pytorch(found_at, json.loads(told or "{}"))
+        return _pytorch(found_at, json.loads(answer or "{}"))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 
-def _pytorch(interpreter: str, found: dict[str, Any]) -> InstalledPytorch | None:
-    packages = {line(str(name)): line(str(version)) for name, version in list(found["packages"].items())[:MOST]}
-    words = {name: line(str(found.get(name, ""))) for name in ("python", "cuda", "version", *_OPTIONAL)}
+def _pytorch(interpreter: str, answer: dict[str, Any]) -> InstalledPytorch | None:
+    packages = {line(str(name)): line(str(version)) for name, version in list(answer["packages"].items())[:MOST]}
+    words = {name: line(str(answer.get(name, ""))) for name in ("python", "cuda", "version", *_OPTIONAL)}
     version = packages.get("torch") or words["version"]
     if not version:
         return None
-    code = found.get("code", [])
+    code = answer.get("code", [])
     return InstalledPytorch(
         interpreter,
         words["python"],
@@ -85,8 +85,8 @@ def _pytorch(interpreter: str, found: dict[str, Any]) -> InstalledPytorch | None
 def _runtime(packages: dict[str, str], made_with: str) -> str:
     """Returns the exact version of the CUDA that PyTorch is made with, where its wheel is there too."""
     minor = series(made_with)
-    there = [version for name, version in packages.items() if name.startswith("nvidia-cuda-runtime")]
-    return next((version for version in there if minor and f"{version}.".startswith(f"{minor}.")), made_with)
+    versions = [version for name, version in packages.items() if name.startswith("nvidia-cuda-runtime")]
+    return next((version for version in versions if minor and f"{version}.".startswith(f"{minor}.")), made_with)
 
 
 def _of_cuda(packages: dict[str, str], name: str, cuda: str) -> str:
@@ -100,7 +100,7 @@ def usual() -> str:
     """Returns the first Python of PATH that is not of Rigforge's environment."""
     own = Path(sys.prefix) / "bin"
     for name in ("python3", "python"):
-        found = shutil.which(name)
-        if found and Path(found).parent != own:
-            return found
+        program = shutil.which(name)
+        if program and Path(program).parent != own:
+            return program
     return next((str(path) for path in (Path("/usr/bin/python3"),) if path.exists()), "")

@@ -48,7 +48,7 @@ class TableRow(BaseModel):
 
 
 class ModuleSupport(TableRow):
-    """Which cards (from which compute capability on) the two kinds of kernel module drive.
+    """The cards (from which compute capability on) that the two kinds of kernel module drive.
 
     A card that is built together with a processor of `open_only_with` is driven by the open one alone.
     """

@@ -55,7 +55,7 @@ class RecordedCard:
 
 @dataclass(frozen=True)
 class InventoryRecord:
-    """What was remembered, since when (a date), and of which machine (a digest of its id)."""
+    """The cards that were recorded, since when (a date), and of which machine (a digest of its id)."""
 
     since: str
     machine: str
@@ -64,7 +64,7 @@ class InventoryRecord:
 
 @dataclass
 class Changes:
-    """How the cards of now differ from those remembered; pairs are (remembered, now)."""
+    """Differences of the cards of now from those recorded; pairs are (recorded, now)."""
 
     same: list[tuple[RecordedCard, RecordedCard]] = field(default_factory=list)
     moved: list[tuple[RecordedCard, RecordedCard]] = field(default_factory=list)
@@ -75,13 +75,13 @@ class Changes:
 
 def present(machine: Machine) -> tuple[RecordedCard, ...]:
     """Returns the cards on the bus, with what the driver knows of them; no virtual functions."""
-    told = {gpu.address: gpu for gpu in machine.nvml.gpus}
-    found = []
+    of_driver = {gpu.address: gpu for gpu in machine.nvml.gpus}
+    cards = []
     for card in machine.cards:
         if (card.directory / "physfn").exists():
             continue
-        gpu = told.get(card.address)
-        found.append(
+        gpu = of_driver.get(card.address)
+        cards.append(
             RecordedCard(
                 card.address,
                 card.text("device").removeprefix("0x"),
@@ -92,7 +92,7 @@ def present(machine: Machine) -> tuple[RecordedCard, ...]:
                 machine.portable or _removable(card),
             )
         )
-    return tuple(found)
+    return tuple(cards)
 
 
 def expected(machine: Machine) -> int | None:
@@ -106,8 +106,8 @@ def expected(machine: Machine) -> int | None:
 
 def identity(machine: Machine) -> str:
     """Returns a digest of the machine's id (machine-id(5) is not to be shown); "" where it has none."""
-    told = machine.text("etc/machine-id")
-    return hashlib.sha256(f"rigforge cards {told}".encode()).hexdigest()[:32] if told else ""
+    machine_id = machine.text("etc/machine-id")
+    return hashlib.sha256(f"rigforge cards {machine_id}".encode()).hexdigest()[:32] if machine_id else ""
 
 
 def read(machine: Machine) -> InventoryRecord | None:
@@ -123,9 +123,9 @@ def read(machine: Machine) -> InventoryRecord | None:
             content = stream.read(LARGEST + 1)
         if len(content) > LARGEST:
             raise ValueError(f"it is larger than {LARGEST // 1024} KiB")
-        told = json.loads(content)
-        cards = tuple(_card(entry) for entry in told["cards"][:MOST])
-        memory = InventoryRecord(line(str(told["since"])[:10]), str(told["machine"]), cards)
+        document = json.loads(content)
+        cards = tuple(_card(entry) for entry in document["cards"][:MOST])
+        memory = InventoryRecord(line(str(document["since"])[:10]), str(document["machine"]), cards)
     except OSError as error:
         raise ValueError(error.strerror or str(error)) from error
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -149,14 +149,14 @@ def write(machine: Machine, cards: Iterable[RecordedCard]) -> Path:
 
 def compare(before: Iterable[RecordedCard], now: Iterable[RecordedCard]) -> Changes:
     """Returns what became of the remembered cards: known by UUID, and where one is missing by slot and device."""
-    changes, left, there = Changes(), list(before), list(now)
+    changes, absent, unpaired = Changes(), list(before), list(now)
 
     def pair(kind: list[tuple[RecordedCard, RecordedCard]], *, fits: Any) -> None:
-        for old in tuple(left):
-            if found := next((card for card in there if fits(old, card)), None):
-                kind.append((old, found))
-                left.remove(old)
-                there.remove(found)
+        for old in tuple(absent):
+            if match := next((card for card in unpaired if fits(old, card)), None):
+                kind.append((old, match))
+                absent.remove(old)
+                unpaired.remove(match)
 
     def unnamed(old: RecordedCard, card: RecordedCard) -> bool:
         return old.device == card.device and not (old.uuid and card.uuid)
@@ -169,7 +169,7 @@ def compare(before: Iterable[RecordedCard], now: Iterable[RecordedCard]) -> Chan
     pair(changes.same, fits=lambda old, card: unnamed(old, card) and at_home(old, card))
     pair(changes.exchanged, fits=at_home)
     pair(changes.moved, fits=unnamed)
-    changes.gone, changes.new = left, there
+    changes.gone, changes.new = absent, unpaired
     return changes
 
 

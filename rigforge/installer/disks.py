@@ -1,4 +1,4 @@
-"""Which disks the machine has, and which one of them is installed to."""
+"""The machine's disks, and the choice of the one to install to."""
 
 from __future__ import annotations
 

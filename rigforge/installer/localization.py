@@ -51,8 +51,8 @@ def keyboard(top: DocumentSection, root: Path) -> Keyboard:
         if layout not in layouts:
             raise section.error("layout", f"unknown keyboard layout {layout!r}", did_you_mean(layout, layouts))
         if variant and variant not in variants.get(layout, []):
-            known = variants.get(layout, [])
-            hint = did_you_mean(variant, known) or f"{layout} has: {', '.join(known) or 'no variants'}"
+            names = variants.get(layout, [])
+            hint = did_you_mean(variant, names) or f"{layout} has: {', '.join(names) or 'no variants'}"
             raise section.error("variant", f"layout {layout!r} has no variant {variant!r}", hint)
     return Keyboard(layout, variant)
 

@@ -155,6 +155,6 @@ def public_keys(section: DocumentSection, key: str) -> tuple[str, ...]:
         if "PRIVATE KEY" in line:
             raise section.error(key, "holds a private key", f"never give it away; {_KEY_HINT}")
         if not ssh_keys.is_public_key(line):
-            shown = line if len(line) < 40 else line[:36] + "…"
-            raise section.error(key, f"{shown!r} is not an SSH public key", _KEY_HINT)
+            excerpt = line if len(line) < 40 else line[:36] + "…"
+            raise section.error(key, f"{excerpt!r} is not an SSH public key", _KEY_HINT)
     return keys

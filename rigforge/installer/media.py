@@ -1,4 +1,4 @@
-"""Which document the installer follows: that of a volume labelled CIDATA, else the medium's own."""
+"""The document that the installer follows: that of a volume labelled CIDATA, else the medium's own."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def cidata_volumes(run: Runner = command.output_of) -> list[str]:
     Raises DocumentError for such a volume with a file system that is no seed's.
     """
     listing = run(["lsblk", "--json", "--paths", "--output", "NAME,LABEL,FSTYPE,UUID"])
-    found: dict[str, str] = {}
+    volumes: dict[str, str] = {}
     for row in _rows(json.loads(listing or "{}").get("blockdevices", [])):
         if str(row.get("label") or "").upper() != "CIDATA":
             continue
@@ -75,8 +75,8 @@ def cidata_volumes(run: Runner = command.output_of) -> list[str]:
             problem = f"labelled CIDATA, but it holds {row.get('fstype') or 'no file system'}"
             raise DocumentError(row["name"], "", problem, f"it must be one of: {', '.join(FILE_SYSTEMS)}")
         # An ISO written to a stick shows on the stick and on its first partition.
-        found.setdefault(row.get("uuid") or row["name"], row["name"])
-    return list(found.values())
+        volumes.setdefault(row.get("uuid") or row["name"], row["name"])
+    return list(volumes.values())
 
 
 def _rows(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

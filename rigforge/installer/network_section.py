@@ -57,9 +57,9 @@ def read_network(where: str, value: object) -> dict[str, Any]:
 
 
 def _check_devices(section: DocumentSection, devices: str) -> None:
-    found = section.get(devices)
-    names = found if isinstance(found, dict) else {}
-    every = DocumentSection(section.where, f"{section.key}.{devices}", found, names)
+    entries = section.get(devices)
+    names = entries if isinstance(entries, dict) else {}
+    every = DocumentSection(section.where, f"{section.key}.{devices}", entries, names)
     for name in every.values:
         if name in _TYPES[devices]:
             hint = "one level is missing: ethernets: {any-name: {match: {name: 'en*'}, dhcp4: true}}"

@@ -1,4 +1,4 @@
-"""Reading YAML strictly: every key is known and appears once, every value has its type."""
+"""Strict reading of YAML: every key is known and appears once, every value has its type."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class DocumentSection:
     """
 
     def __init__(
-        self, where: str, key: str, value: object, known: Collection[str], refused: Mapping[str, str] | None = None
+        self, where: str, key: str, value: object, keys: Collection[str], refused: Mapping[str, str] | None = None
     ) -> None:
         self.where, self.key = where, key
         if not isinstance(value, dict):
@@ -52,8 +52,8 @@ class DocumentSection:
                 raise self.error("", f"the key {name!r} is {kind(name)}, not text", "put quotes around it")
             if name in refused:
                 raise self.error(name, f"this installer does not do this: {refused[name]}", MANUAL)
-            if name not in known:
-                raise self.error("", f"unknown key {name!r}", did_you_mean(name, [*known, *refused]) or MANUAL)
+            if name not in keys:
+                raise self.error("", f"unknown key {name!r}", did_you_mean(name, [*keys, *refused]) or MANUAL)
 
     def __contains__(self, name: str) -> bool:
         return name in self.values
@@ -172,13 +172,13 @@ class _StrictLoader(yaml.SafeLoader):
     """A SafeLoader that refuses a key given twice, where YAML's own would keep the last one silently."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
+        keys = set()
         for key_node, _ in node.value:
             key = key_node.value
             if isinstance(key, str) and key != "<<":
-                if key in seen:
+                if key in keys:
                     raise yaml.constructor.ConstructorError(
                         None, None, f"the key {key!r} is given twice", key_node.start_mark
                     )
-                seen.add(key)
+                keys.add(key)
         return super().construct_mapping(node, deep)

@@ -15,7 +15,7 @@ DEVICE = r"/dev/\S+"
 
 @dataclass(frozen=True)
 class DiskMatch:
-    """What a disk must be: every field that is not None holds.
+    """A rule for a disk: every field that is not None holds.
 
     `serial`, `model` and `path` are shell patterns (fnmatch), `ssd` is whether it does not rotate, `size` picks the
     smallest or largest of the disks that the other fields leave.

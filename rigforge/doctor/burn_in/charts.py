@@ -1,4 +1,4 @@
-"""What a burn-in looked like over time."""
+"""Charts of a burn-in over time."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _chart(
     series = []
     for record in records:
         points = [
-            (sample.seconds / divisor, found) for sample in record.samples if (found := value(sample)) is not None
+            (sample.seconds / divisor, figure) for sample in record.samples if (figure := value(sample)) is not None
         ]
         if points:
             colour = record.before.index if record.before else 0
@@ -46,6 +46,6 @@ def _chart(
 
 
 def _thinned(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    many = max(1, len(points) // POINTS)
-    groups = [points[start : start + many] for start in range(0, len(points), many)]
+    step = max(1, len(points) // POINTS)
+    groups = [points[start : start + step] for start in range(0, len(points), step)]
     return [(group[-1][0], sum(up for _, up in group) / len(group)) for group in groups]

@@ -1,4 +1,4 @@
-"""What a burn-in shows, as checks with why and fix."""
+"""Findings of a burn-in, as checks with why and fix."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _ASK_THE_KERNEL = "read what the kernel says of it: sudo dmesg | grep -i -e nvrm
 
 
 def findings(
-    records: Sequence[BurnInRecord], seconds: float, asked: float, xids: tuple[Xids | None, Xids | None]
+    records: Sequence[BurnInRecord], seconds: float, duration: float, xids: tuple[Xids | None, Xids | None]
 ) -> tuple[Check, ...]:
     """Returns the checks. `seconds` of the `asked` ones were done; `xids` are those before and after."""
     gpus = [record for record in records if record.before]
     return (
-        _work(records, seconds, asked),
+        _work(records, seconds, duration),
         *_each(RESULTS, [record for record in records if record.formats], _results, _products),
         *_each(MEMORY, [record for record in records if record.patterns], _memory, _patterns),
         *_each(LOAD, [record for record in gpus if record.under_load()], _load, _busy),
@@ -67,10 +67,10 @@ def _each(
         yield topic.not_applicable("nothing was measured")
         return
     figures = "; ".join(f"{record.label}: {figure(record)}" for record in records)
-    yield topic.worst((found for record in records for found in troubles(record)), figures)
+    yield topic.worst((trouble for record in records for trouble in troubles(record)), figures)
 
 
-def _work(records: Sequence[BurnInRecord], seconds: float, asked: float) -> Check:
+def _work(records: Sequence[BurnInRecord], seconds: float, duration: float) -> Check:
     troubles = []
     for record in records:
         if record.trouble:
@@ -79,7 +79,7 @@ def _work(records: Sequence[BurnInRecord], seconds: float, asked: float) -> Chec
             troubles.append(WORK.failed(f"{record.label}: {record.trouble}", f"{fix}; then run it again"))
     if not troubles and not seconds:
         return WORK.not_applicable("stopped before the load began")
-    done = clock(seconds) if seconds >= asked else f"{clock(seconds)} of {clock(asked)}, then it was stopped"
+    done = clock(seconds) if seconds >= duration else f"{clock(seconds)} of {clock(duration)}, then it was stopped"
     where = "" if records[0].before else ", on the processor: this tries the program, it does not test the machine"
     return WORK.worst(troubles, done + where)
 
@@ -111,8 +111,8 @@ def _patterns(record: BurnInRecord) -> str:
 
 
 def _load(record: BurnInRecord) -> Iterator[Check]:
-    known = [sample.utilisation for sample in record.under_load() if sample.utilisation is not None]
-    if known and sum(known) / len(known) < BUSY:
+    percentages = [sample.utilisation for sample in record.under_load() if sample.utilisation is not None]
+    if percentages and sum(percentages) / len(percentages) < BUSY:
         yield LOAD.warning(f"{record.label}: {_busy(record)}", "end what else runs on the machine and run it again")
 
 
@@ -133,8 +133,8 @@ def _temperature(record: BurnInRecord) -> Iterator[Check]:
 
 
 def _hottest(record: BurnInRecord) -> str:
-    known = [sample.temperature for sample in record.samples if sample.temperature is not None]
-    return f"up to {max(known)} °C" if known else "not told"
+    temperatures = [sample.temperature for sample in record.samples if sample.temperature is not None]
+    return f"up to {max(temperatures)} °C" if temperatures else "not told"
 
 
 def _clocks(record: BurnInRecord) -> Iterator[Check]:
@@ -149,9 +149,9 @@ def _clocks(record: BurnInRecord) -> Iterator[Check]:
 
 def _clock_range(record: BurnInRecord) -> str:
     samples = record.under_load()
-    known = [sample.clock for sample in samples if sample.clock is not None]
+    clocks = [sample.clock for sample in samples if sample.clock is not None]
     held = sum(1 for sample in samples if (sample.reasons or 0) & POWER_CAP) * 2 > len(samples)
-    text = f"{min(known)} to {max(known)} MHz" if known else "not told"
+    text = f"{min(clocks)} to {max(clocks)} MHz" if clocks else "not told"
     return f"{text}, held by the power limit as usual under full load" if held else text
 
 
@@ -176,8 +176,8 @@ def _best(record: BurnInRecord, name: str) -> int:
 
 
 def _shown_link(generation: int, width: int) -> str:
-    told = [*([f"PCIe {generation}"] if generation else []), *([f"×{width}"] if width else [])]
-    return " ".join(told) or "not told"
+    words = [*([f"PCIe {generation}"] if generation else []), *([f"×{width}"] if width else [])]
+    return " ".join(words) or "not told"
 
 
 def _errors(gpus: Sequence[BurnInRecord], before: Xids | None, after: Xids | None) -> Check:
@@ -200,5 +200,5 @@ def _uncorrected(gpu: NvmlGpu | None) -> int:
 
 
 def _mean(samples: Sequence[Sample], name: str) -> str:
-    known = [value for sample in samples if (value := getattr(sample, name)) is not None]
-    return f"{sum(known) / len(known):.0f}" if known else "?"
+    values = [value for sample in samples if (value := getattr(sample, name)) is not None]
+    return f"{sum(values) / len(values):.0f}" if values else "?"

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 
 from rigforge.doctor import nvml
 from rigforge.doctor.burn_in.record import BurnInRecord
-from rigforge.doctor.interruption import Interruption
 from rigforge.doctor.machine import Machine
 from rigforge.doctor.nvml import NvmlGpu
+from rigforge.doctor.signals import Interruption
 from rigforge.doctor.workload.process import Worker
 
 #: Seconds between two looks.
@@ -24,7 +24,7 @@ def run(
     python: str,
     seconds: float,
     patience: float,
-    asked: Interruption,
+    interruption: Interruption,
     tell: Callable[[float, Sequence[BurnInRecord]], None],
 ) -> tuple[list[BurnInRecord], float]:
     """Returns what each GPU did, and the seconds that all were at work together; the processor's where `gpus` is empty.
@@ -40,8 +40,8 @@ def run(
             for place, record in enumerate(records):
                 if not record.trouble:
                     workers[place] = _worker(machine, python, record, patience)
-            while not asked and any(worker.working for worker in workers.values()):
-                asked.wait(EVERY)
+            while not interruption and any(worker.working for worker in workers.values()):
+                interruption.wait(EVERY)
                 _look(records, workers, time.monotonic() - begun)
                 if not start and all(worker.ready or not worker.working for worker in workers.values()):
                     start = time.monotonic()
@@ -63,7 +63,7 @@ def _worker(machine: Machine, python: str, record: BurnInRecord, patience: float
         python,
         "burn-in",
         "cuda" if gpu else "cpu",
-        machine.given,
+        machine.program_environment,
         uuid=gpu.uuid if gpu else "",
         patience=patience,
     )
@@ -71,9 +71,9 @@ def _worker(machine: Machine, python: str, record: BurnInRecord, patience: float
 
 def _look(records: Sequence[BurnInRecord], workers: dict[int, Worker], now: float) -> None:
     _hear(records, workers)
-    there = _gpus(records)
+    gpus = _gpus(records)
     for record in records:
-        record.look(there.get(record.before.index) if record.before else None, now)
+        record.look(gpus.get(record.before.index) if record.before else None, now)
 
 
 def _gpus(records: Sequence[BurnInRecord]) -> dict[int, NvmlGpu]:
@@ -99,7 +99,7 @@ def _end(records: Sequence[BurnInRecord], workers: dict[int, Worker]) -> None:
         if worker in ready and worker.working:
             records[place].trouble = f"did not come to an end within {LAST:.0f} s"
     # The counters of errors once more, for what the last look at the memory brought up.
-    there = _gpus(records)
+    gpus = _gpus(records)
     for record in records:
         if record.before:
-            record.after = there.get(record.before.index, record.after)
+            record.after = gpus.get(record.before.index, record.after)

@@ -47,9 +47,9 @@ def _build(machine: Machine) -> Check:
     if not any((machine.root / "var/lib/dkms").glob("nvidia*")):
         return BUILD.not_applicable("DKMS has no driver of NVIDIA's")
     kernels = {image.name.removeprefix("vmlinuz-") for image in (machine.root / "boot").glob("vmlinuz-*")}
-    wanted = {machine.kernel, max(kernels, key=order, default="")}
+    candidates = {machine.kernel, max(kernels, key=order, default="")}
     for failed in _failed(machine):
-        if failed.kernel in wanted and not has_module(machine, failed.kernel):
+        if failed.kernel in candidates and not has_module(machine, failed.kernel):
             return _check(machine, failed)
     return BUILD.ok("no build failed that a kernel waits for")
 

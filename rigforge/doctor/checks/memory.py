@@ -18,8 +18,8 @@ _SIZE = re.compile(r"^(\w+): *(\d{1,15}) kB$", re.MULTILINE | re.ASCII)
 
 
 def checks(machine: Machine) -> Iterator[Check]:
-    found = _SIZE.findall(machine.text("proc/meminfo"))
-    sizes = {name: int(number) * 1024 for name, number in found}
+    rows = _SIZE.findall(machine.text("proc/meminfo"))
+    sizes = {name: int(number) * 1024 for name, number in rows}
     if "MemTotal" not in sizes:
         yield from (topic.not_applicable("/proc/meminfo does not say") for topic in (MEMORY, SWAP))
         return

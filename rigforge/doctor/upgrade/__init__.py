@@ -37,9 +37,9 @@ def _plan(machine: Machine, options: argparse.Namespace) -> int:
 
     if options.refresh:
         _doing(machine).run("apt-get", "--quiet", "update")
-    made = plan.make(machine, without_fallback=options.without_fallback)
-    print(json.dumps(made.described(), indent=2) if options.json else plan.as_text(made), end="\n" * options.json)
-    return plan.EXIT_CODES[made.status]
+    upgrade = plan.make(machine, without_fallback=options.without_fallback)
+    print(json.dumps(upgrade.described(), indent=2) if options.json else plan.as_text(upgrade), end="\n" * options.json)
+    return plan.EXIT_CODES[upgrade.status]
 
 
 def _change(machine: Machine, options: argparse.Namespace) -> int:
@@ -60,12 +60,12 @@ def _change(machine: Machine, options: argparse.Namespace) -> int:
         return 0
     if options.refresh:
         doing.run("apt-get", "--quiet", "update")
-    made = plan.make(machine, without_fallback=options.without_fallback)
-    print(plan.as_text(made), flush=True)
-    if made.status != "ready" or not made.offered:
-        return plan.EXIT_CODES[made.status]
-    apply(doing, made, _say)
-    print(f"{made.offered} is installed, and starts with the next boot: sudo reboot")
+    upgrade = plan.make(machine, without_fallback=options.without_fallback)
+    print(plan.as_text(upgrade), flush=True)
+    if upgrade.status != "ready" or not upgrade.offered:
+        return plan.EXIT_CODES[upgrade.status]
+    apply(doing, upgrade, _say)
+    print(f"{upgrade.offered} is installed, and starts with the next boot: sudo reboot")
     print("the way back: sudo rigforge-doctor upgrade --back")
     return 0
 

@@ -79,8 +79,8 @@ def _boot(doing: Runner, before: Pair, after: Pair, say: Callable[[str], None]) 
     for kernel in dict.fromkeys((after.kernel, before.kernel)):
         if kernel == before.kernel and before.driver == after.driver and before.kernel != after.kernel:
             continue
-        there = (machine.root / f"boot/initrd.img-{kernel}").exists()
-        doing.run("update-initramfs", "-u" if there else "-c", "-k", kernel)
+        has_initramfs = (machine.root / f"boot/initrd.img-{kernel}").exists()
+        doing.run("update-initramfs", "-u" if has_initramfs else "-c", "-k", kernel)
     make_menu(doing, before.kernel, after.kernel)
 
 

@@ -20,7 +20,7 @@ def offered(system: PackagedSystem) -> PairOffer:
         [f"linux-{part}-{k}" for part in ("image", "headers") for k in (kernel, here.kernel)]
     )
     image = offers[f"linux-image-{kernel}"].candidate
-    drivers = [found for name in system.user_space if (found := offers[name].candidate)]
+    drivers = [candidate for name in system.user_space if (candidate := offers[name].candidate)]
     versions = sorted({package.upstream for package in drivers})
     version = versions[-1] if versions else here.driver
     pair = Pair(kernel, image.version if image else here.kernel_version, version)
@@ -39,12 +39,14 @@ def offered(system: PackagedSystem) -> PairOffer:
             kernels.append(here.kernel)
     elif kernel == here.kernel and kernel in system.modules:
         remove = [system.modules[kernel].name]  # it is for exactly the package that is replaced
-    for each, wanted in zip(kernels, (pair.kernel_version, here.kernel_version), strict=False):
+    for each, kernel_version in zip(kernels, (pair.kernel_version, here.kernel_version), strict=False):
         headers = f"linux-headers-{each}"
-        if offers[headers].of(wanted):
-            install[headers] = wanted
-        elif headers not in installed or installed[headers].version != wanted:
-            trouble = f"{headers} is not offered in version {wanted}, so there is nothing to compile the module with"
+        if offers[headers].of(kernel_version):
+            install[headers] = kernel_version
+        elif headers not in installed or installed[headers].version != kernel_version:
+            trouble = (
+                f"{headers} is not offered in version {kernel_version}, so there is nothing to compile the module with"
+            )
             if each == kernel:
                 why_not.append(trouble)
             else:
@@ -69,5 +71,5 @@ def offered(system: PackagedSystem) -> PairOffer:
 
 
 def _of_upstream(offered: Offered, upstream: str) -> str:
-    there = [offered.candidate, *offered.versions]
-    return next((package.version for package in there if package and package.upstream == upstream), "")
+    packages = [offered.candidate, *offered.versions]
+    return next((package.version for package in packages if package and package.upstream == upstream), "")

@@ -32,8 +32,8 @@ def verify(doing: Runner, kernel: str, driver: str) -> None:
     versions = {package.upstream for package in PackagedSystem(machine, AptPackages(machine)).user_space.values()}
     library = inventory.user_space(machine.root)
     if versions != {driver} or (library or driver) != driver:
-        told = ", ".join(sorted({*versions, library or driver}))
-        raise UpgradeError(f"the driver's libraries are {told}, its module is {driver}")
+        versions_in_words = ", ".join(sorted({*versions, library or driver}))
+        raise UpgradeError(f"the driver's libraries are {versions_in_words}, its module is {driver}")
     if secure_boot.switched_on(machine) and not doing.run("modinfo", "--field", "signer", file).strip():
         raise UpgradeError(f"{file} is not signed, and Secure Boot is on")
 

@@ -62,9 +62,9 @@ def make_menu(doing: Runner, *kernels: str) -> None:
     if not (doing.machine.has("update-grub") and (doing.machine.root / menu).exists()):
         return
     doing.run("update-grub")
-    made = doing.machine.text(menu)
+    text = doing.machine.text(menu)
     for kernel in kernels:
-        if f"vmlinuz-{kernel}" not in made:
+        if f"vmlinuz-{kernel}" not in text:
             raise UpgradeError(f"kernel {kernel} is not in the boot menu that update-grub makes (/{menu})")
 
 

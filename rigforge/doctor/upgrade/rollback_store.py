@@ -97,9 +97,9 @@ def _unpack(machine: Machine, doing: Runner, name: str, into: Path) -> None:
             shutil.copy2(source, copy, follow_symlinks=False)
         else:
             continue  # such as documentation that the machine excludes
-        there = source.lstat() if not copy.is_dir() else source.stat()
+        attributes = source.lstat() if not copy.is_dir() else source.stat()
         if os.geteuid() == 0:
-            os.chown(copy, there.st_uid, there.st_gid, follow_symlinks=False)
+            os.chown(copy, attributes.st_uid, attributes.st_gid, follow_symlinks=False)
     for file in doing.run("dpkg-query", "--control-path", name).split():
         shutil.copy(file, control / Path(file).name.rpartition(".")[2])
 
@@ -110,10 +110,10 @@ def _files(listed: str) -> list[tuple[str, str]]:
     >>> _files("/usr/bin/x\\ndiverted by y to: /usr/bin/x.old\\npackage diverts others to: /z\\n/usr/bin/y")
     [('/usr/bin/x', '/usr/bin/x.old'), ('/usr/bin/y', '/usr/bin/y')]
     """
-    found: list[tuple[str, str]] = []
+    paths: list[tuple[str, str]] = []
     for line in listed.splitlines():
         if line.startswith("/"):
-            found.append((line, line))
+            paths.append((line, line))
         elif diverted := re.match(r"(?:locally )?diverted (?:by \S+ )?to: (/.*)", line):
-            found[-1] = (found[-1][0], diverted[1])
-    return [(path, real) for path, real in found if path != "/."]
+            paths[-1] = (paths[-1][0], diverted[1])
+    return [(path, real) for path, real in paths if path != "/."]
