@@ -15,7 +15,7 @@ from rigforge.attest.sbom import Distribution
 from rigforge.autoinstall.subiquity import install_sources
 from rigforge.autoinstall.subiquity.boot import FIRMWARES
 from rigforge.autoinstall.subiquity.check import check
-from rigforge.compat import constraints, gpu, machine
+from rigforge.compat import constraints, gpu, inventory
 from rigforge.connect import tunnel
 from rigforge.doctor import checks
 from rigforge.doctor.machine import CommandResult, Machine
@@ -225,7 +225,7 @@ PARSERS = {
         of_file("usr/lib/os-release", lambda folder: Distribution.of([folder])), [b'ID=debian\nVERSION_ID="12"\n']
     ),
     "driver's version": Parser(
-        of_file("proc/driver/nvidia/version", machine.loaded),
+        of_file("proc/driver/nvidia/version", inventory.loaded),
         [b"NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.95.05  Release Build\n"],
     ),
     "card": Parser(of_text(gpu.find), [b"RTX 4090", b"10de:2684", b"mine=8.9", b"sm_90"]),
