@@ -7,13 +7,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from chain import OUT, rigforge, usable
 
 from rigforge import console
 from rigforge.reproduce import artifacts, record
 from rigforge.reproduce.rebuild import SITE
 from rigforge.stack.load import load
 from rigforge.stack.model import Stack
+from tests.end_to_end.chain import OUT, rigforge, usable
 
 
 @pytest.mark.build

@@ -33,11 +33,9 @@ def fill(request: dict[str, str]) -> None:
 
 
 @pytest.fixture
-def members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, tarfile.TarInfo]:
-    monkeypatch.setattr("rigforge.process.KEPT", ("PATH", "PYTHONPATH"))
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+def members(tmp_path: Path) -> dict[str, tarfile.TarInfo]:
     source, output = tmp_path / "rootfs", tmp_path / "layer.tar"
-    namespace.call("test_changeset:fill", {"source": str(source)}, log=tmp_path / "log")
+    namespace.call(f"{__name__}:fill", {"source": str(source)}, log=tmp_path / "log")
     request = {"source": str(source), "output": str(output), "compression": "zstd"}
     namespace.call("rigforge.images.changeset:pack", request, log=tmp_path / "log")
     namespace.remove_tree(source)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from documents import HASH, KEY, document, identity, layout, read, refusal
 
 from rigforge.installer.document import KNOWN, DiskMatch, Keyboard, Storage
 from rigforge.installer.document import REFUSED as OUTSIDE
+from tests.installer.documents import HASH, KEY, document, identity, layout, read, refusal
 
 
 def test_a_short_document_gets_every_default() -> None:

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from http_mirror import HttpMirror
 
 from rigforge import namespace
 from rigforge.errors import RigforgeError
@@ -25,6 +24,7 @@ from rigforge.stack.model import Stack
 from rigforge.store import vendor
 from rigforge.store.comparison import Problem
 from rigforge.store.store import Store
+from tests.store.http_mirror import HttpMirror
 
 CONTENT = os.urandom(100_000)
 NOWHERE = Mirrors({})
