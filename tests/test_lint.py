@@ -112,7 +112,7 @@ def test_dockerfile_is_sound(dockerfile: Path) -> None:
 
 @pytest.mark.parametrize("template", named(lambda path: path.name.endswith(".pkr.hcl")))
 def test_packer_template_is_formatted(template: Path) -> None:
-    """Whether it is valid, tests/verify/test_packer_project.py asks Packer with the variables filled in."""
+    """Whether it is valid, tests/verify/test_packer.py asks Packer with the variables filled in."""
     passes(program("packer"), "fmt", "-check", template)
 
 
