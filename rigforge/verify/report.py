@@ -17,7 +17,7 @@ _LONGEST = 200
 
 
 @dataclass(frozen=True)
-class Results:
+class SuiteResults:
     """What pytest wrote into its JUnit file; `failures` are names of tests with the first line of what went wrong."""
 
     passed: int
@@ -137,7 +137,7 @@ class ImageTestsError(RigforgeError):
         )
 
 
-def read_junit(path: Path) -> Results:
+def read_junit(path: Path) -> SuiteResults:
     """Reads the JUnit file of one pytest run. Raises RigforgeError where the tests did not get that far."""
     try:
         suite = ElementTree.parse(path).getroot().find("testsuite")
@@ -149,16 +149,16 @@ def read_junit(path: Path) -> Results:
         failures = tuple(_failures(suite))
         skipped = int(suite.get("skipped", "0"))
         passed = int(suite.get("tests", "0")) - len(failures) - skipped
-        return Results(passed, failures, skipped, float(suite.get("time", "0")))
+        return SuiteResults(passed, failures, skipped, float(suite.get("time", "0")))
 
 
 def _failures(suite: ElementTree.Element) -> list[str]:
-    found = []
+    failures = []
     for case in suite.iter("testcase"):
         wrong = [child for child in case if child.tag in ("failure", "error")]
         if wrong:
             first = (wrong[0].get("message") or "").strip().split("\n")[0]
             # testinfra adds the host to each name.
             name = re.sub(r"\[\w+://[^]]*\]", "", case.get("name", ""))
-            found.append(f"{case.get('classname')}::{name}: {textwrap.shorten(first, _LONGEST)}")
-    return found
+            failures.append(f"{case.get('classname')}::{name}: {textwrap.shorten(first, _LONGEST)}")
+    return failures
