@@ -25,7 +25,7 @@ from rigforge.store.store import Store
 from rigforge.verify import driver, suite
 from rigforge.verify.expectations import of_image
 from rigforge.verify.files import REPORT
-from rigforge.verify.report import ImageReport, ImageTestsError, read_junit
+from rigforge.verify.report import ImageReport, ImageTestsError
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def verify_image(reference: str, description: Description, lock: Lock, injected:
     with console.step(f"testing {reference} with {injected.name}"), _started(reference, injected) as container:
         tests = suite.command(f"docker://root@{container}", expectations, results)
         process.run(tests, log=log, env=os.environ, check=False)
-    suite_results = read_junit(results)
+    suite_results = suite.read_junit(results)
     report = ImageReport(
         stack=description.stack,
         image=description.image,

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from rigforge.errors import RigforgeError
-from rigforge.verify.report import ImageTestsError, read_junit
+from rigforge.verify.report import ImageTestsError
+from rigforge.verify.suite import read_junit
 from tests.reports import a_report
 
 
