@@ -16,8 +16,6 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from rigforge.paths import PROJECT
-
 MOST_READ = ("autoinstall, installed by us", "lock", "stack", "what a machine says of itself")
 
 #: Seconds for one input; MiB for the whole process, which has 150 to begin with.
@@ -28,12 +26,10 @@ def fuzz(name: str, seconds: int) -> None:
     """Runs in a process of its own, which libFuzzer ends."""
     import atheris
 
-    sys.path.insert(0, str(PROJECT / "tests/fuzz"))
     with atheris.instrument_imports(include=["rigforge"]):
-        from parsers import PARSERS
-
         from rigforge.errors import RigforgeError
         from rigforge.installer.section import DocumentError
+        from tests.fuzz.parsers import PARSERS
     parser = PARSERS[name]
 
     def survives(text: bytes) -> None:

@@ -18,22 +18,22 @@ def files(*modules: str) -> tuple[Path, ...]:
 
     Raises FileNotFoundError for a name that is no module of this package.
     """
-    found: set[Path] = set()
+    closure: set[Path] = set()
     pending = [_file(module) for module in modules]
     while pending:
         file = pending.pop()
-        if file not in found:
-            found.add(file)
+        if file not in closure:
+            closure.add(file)
             pending += map(_file, _imported(file))
-    return tuple(sorted(found))
+    return tuple(sorted(closure))
 
 
 def with_folders(sources: Iterable[Path]) -> tuple[Path, ...]:
     """Returns source files, sorted, with the `__init__.py` of each folder of the package that they are in."""
-    found = set(sources)
+    with_packages = set(sources)
     for file in sources:
-        found |= {folder / "__init__.py" for folder in file.parents if folder.is_relative_to(PACKAGE)}
-    return tuple(sorted(found))
+        with_packages |= {folder / "__init__.py" for folder in file.parents if folder.is_relative_to(PACKAGE)}
+    return tuple(sorted(with_packages))
 
 
 def _file(module: str) -> Path:

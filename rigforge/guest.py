@@ -42,17 +42,17 @@ def resolve(root: Path, path: str | PurePath, *, follow: bool = True) -> Path:
 
 def glob(root: Path, pattern: str) -> list[Path]:
     """Returns what in `root` matches a pattern, sorted, each as `resolve` does without `follow`; `*` has no slash."""
-    found = [root]
+    paths = [root]
     for part in PurePath(pattern.lstrip("/")).parts:
-        folders = [resolve(root, path.relative_to(root)) for path in found]
-        found = [
+        folders = [resolve(root, path.relative_to(root)) for path in paths]
+        paths = [
             folder / name
             for folder in folders
             if folder.is_dir()
             for name in sorted(path.name for path in folder.iterdir())
             if fnmatchcase(name, part)
         ]
-    return found
+    return paths
 
 
 def read(root: Path, path: str | PurePath) -> str:

@@ -111,13 +111,13 @@ def may_mount() -> bool:
 
 
 def _cure() -> str:
-    for name, wanted in (
+    for name, permissive in (
         ("kernel.apparmor_restrict_unprivileged_userns", "0"),
         ("kernel.unprivileged_userns_clone", "1"),
     ):
         file = Path("/proc/sys", name.replace(".", "/"))
-        if file.exists() and file.read_text().strip() != wanted:
-            return f"sudo sysctl {name}={wanted}"
+        if file.exists() and file.read_text().strip() != permissive:
+            return f"sudo sysctl {name}={permissive}"
     file = Path("/proc/sys/user/max_user_namespaces")
     if file.exists() and file.read_text().strip() == "0":
         return "sudo sysctl user.max_user_namespaces=15000"

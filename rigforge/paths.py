@@ -21,16 +21,16 @@ def home() -> Path:
     Raises RigforgeError where layers cannot be mounted from a path of that name.
     """
     if named := os.environ.get("RIGFORGE_HOME"):
-        found = Path(named).resolve()
+        directory = Path(named).resolve()
     else:
-        found = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").resolve() / "rigforge"
-    if any(separator in str(found) for separator in _SEPARATORS):
+        directory = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").resolve() / "rigforge"
+    if any(separator in str(directory) for separator in _SEPARATORS):
         raise RigforgeError(
-            f"the state directory {str(found)!r} has a comma, colon, backslash or line end in its name, "
+            f"the state directory {str(directory)!r} has a comma, colon, backslash or line end in its name, "
             "with which no layer can be mounted",
             "name another one: RIGFORGE_HOME=/path ./bootstrap …",
         )
-    return found
+    return directory
 
 
 def config_file() -> Path:

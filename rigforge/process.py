@@ -46,11 +46,11 @@ class CommandFailed(RigforgeError):
 def minimal_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Returns the environment for a program: `KEPT`, a fixed locale and time zone, and `extra`."""
     names = (*KEPT, "RIGFORGE_KEEP", *os.environ.get("RIGFORGE_KEEP", "").split())
-    kept = {name: os.environ[name] for name in names if name in os.environ}
-    path = kept.get("PATH", "")
+    environment = {name: os.environ[name] for name in names if name in os.environ}
+    path = environment.get("PATH", "")
     # Debian keeps mkfs, losetup and chroot in sbin, which an ordinary user's PATH lacks.
-    kept["PATH"] = ":".join(filter(None, [path, "/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"]))
-    return {**kept, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TZ": "UTC", **(extra or {})}
+    environment["PATH"] = ":".join(filter(None, [path, "/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"]))
+    return {**environment, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TZ": "UTC", **(extra or {})}
 
 
 def run(

@@ -86,6 +86,16 @@ def test_python_is_typed() -> None:
     passes(program("mypy"), "--strict", *PYTHON)
 
 
+def test_helpers_of_tests_are_imported_by_their_whole_name() -> None:
+    """`from tests.doctor.machines import Start`: two rooms may have a file of one name."""
+    modules = {path.stem for path in (PROJECT / "tests").rglob("*.py")}
+    files = [path for folder in ("tests", "bench") for path in sorted((PROJECT / folder).rglob("*.py"))]
+    statements = [(path, line.split()) for path in files for line in path.read_text().splitlines()]
+    short = [(path, words[1]) for path, words in statements if words[:1] in (["from"], ["import"]) and words[1:]]
+    wrong = [f"{path.relative_to(PROJECT)}: {module}" for path, module in short if module in modules]
+    assert not wrong, "\n".join(wrong)
+
+
 def test_shell_scripts_are_found_by_their_first_line() -> None:
     assert {PROJECT / "bootstrap", PROJECT / ".ci/run"} <= set(filter(is_shell, ours()))
 
@@ -102,7 +112,7 @@ def test_dockerfile_is_sound(dockerfile: Path) -> None:
 
 @pytest.mark.parametrize("template", named(lambda path: path.name.endswith(".pkr.hcl")))
 def test_packer_template_is_formatted(template: Path) -> None:
-    """Whether it is valid, tests/verify/test_packer_project.py asks Packer with the variables filled in."""
+    """Whether it is valid, tests/verify/test_packer.py asks Packer with the variables filled in."""
     passes(program("packer"), "fmt", "-check", template)
 
 

@@ -56,13 +56,6 @@ def test_a_machine_that_refuses_namespaces_is_told_the_setting(tmp_path: Path) -
     assert said.endswith("sudo sysctl user.max_user_namespaces=15000")
 
 
-@pytest.fixture
-def of_this_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets the functions of this file be called in a namespace."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
-    monkeypatch.setenv("RIGFORGE_KEEP", "PYTHONPATH")
-
-
 def fill_a_disk(request: Mapping[str, Any]) -> None:
     run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", request["place"]])
     Path(request["place"], "file").write_bytes(b"x" * 1_000_000)
@@ -72,18 +65,16 @@ def do_nothing(request: Mapping[str, Any]) -> None:
     print("done")
 
 
-@pytest.mark.usefixtures("of_this_file")
 def test_a_full_disk_is_told_with_its_cure(tmp_path: Path) -> None:
     with pytest.raises(RigforgeError, match=f"the disk of {tmp_path} or of .* is full") as caught:
-        namespace.call("test_namespace:fill_a_disk", {"place": str(tmp_path)}, log=tmp_path / "log")
+        namespace.call(f"{__name__}:fill_a_disk", {"place": str(tmp_path)}, log=tmp_path / "log")
     assert "RIGFORGE_HOME" in caught.value.hint
 
 
-@pytest.mark.usefixtures("of_this_file")
 def test_modules_of_the_current_folder_are_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "json.py").write_text("open('executed', 'w')\n")
     monkeypatch.chdir(tmp_path)
-    namespace.call("test_namespace:do_nothing", {}, log=tmp_path / "log")
+    namespace.call(f"{__name__}:do_nothing", {}, log=tmp_path / "log")
     assert (tmp_path / "log").read_text() == "done\n"
     assert not (tmp_path / "executed").exists()
 

@@ -7,15 +7,13 @@ import sys
 from pathlib import Path
 
 from bench.gpu.steps import PROJECT, Machine
+from tests.doctor import machines
 
 SOURCES = PROJECT / "tests/doctor"
 
 
 def machine(place: Path, site: Path | None) -> Machine:
     """Makes the stand-ins in `place`. Needs a C compiler."""
-    sys.path.insert(0, str(SOURCES))
-    import machines
-
     (place / "bin").mkdir(parents=True)
     library = place / "libnvidia-ml.so.1"
     subprocess.run(["cc", "-shared", "-fPIC", "-o", library, SOURCES / "nvml.c"], check=True)

@@ -141,10 +141,10 @@ def tunnel(host: str, local: int, remote: int) -> Iterator[tuple[Tunnel, RemoteA
 def _answer(host: str, text: str) -> RemoteAnswer:
     """Returns what a machine says, which it may say of anything: no more of it is taken than what it can be."""
     try:
-        found = json.loads(text)
-        server = found["server"]
+        fields = json.loads(text)
+        server = fields["server"]
         answer = RemoteAnswer(
-            _home(found["home"]), _word(found["service"]), None if server is None else _server(server)
+            _home(fields["home"]), _word(fields["service"]), None if server is None else _server(server)
         )
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise RigforgeError(

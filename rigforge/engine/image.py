@@ -54,14 +54,14 @@ def loaded(engine: Engine, stacks: Iterable[str], image: str) -> str:
 
     Raises RigforgeError with the command that makes and loads it where the engine has none of them.
     """
-    wanted = [reference(stack, image) for stack in stacks]
-    for name in wanted:
+    references = [reference(stack, image) for stack in stacks]
+    for name in references:
         if _has(engine, name):
             return name
-    if len(wanted) == 1:
-        stack = wanted[0].removeprefix("rigforge/").split(":")[0]
+    if len(references) == 1:
+        stack = references[0].removeprefix("rigforge/").split(":")[0]
         raise RigforgeError(
-            f"{wanted[0]} is not loaded in {engine}", f"invoke build-images --stack {stack} --image {image} --load"
+            f"{references[0]} is not loaded in {engine}", f"invoke build-images --stack {stack} --image {image} --load"
         )
     raise RigforgeError(
         f"no stack's image {image!r} is loaded in {engine}", f"invoke build-images --image {image} --load"

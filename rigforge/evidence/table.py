@@ -49,11 +49,11 @@ def run_for_real(name: str, claim: Claim, showing: Iterable[Part], records: Mapp
     A record of a run in which not all passed shows nothing, and is told.
     """
     runs = [(part.shows[name], records.get(part.name)) for part in showing if name in part.shows]
-    shown = [f"{what} ({_link(run)})" for what, run in runs if run and run.proves]
+    proofs = [f"{what} ({_link(run)})" for what, run in runs if run and run.proves]
     failed = [f"**not shown on {_link(run)}**: {what}" for what, run in runs if run and not run.proves]
     if not runs or not all(run for _, run in runs):
         return "; ".join([claim.by_hand, *failed])
-    return "; ".join([*shown, *([f"by hand: {claim.besides}"] if claim.besides else []), *failed])
+    return "; ".join([*proofs, *([f"by hand: {claim.besides}"] if claim.besides else []), *failed])
 
 
 def put(document: str, text: str) -> str:

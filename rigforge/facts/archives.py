@@ -90,5 +90,5 @@ class Archives:
 
 
 def _upstream(version: str) -> str:
-    found = _UPSTREAM.match(version)
-    return found[1] if found else ""
+    match = _UPSTREAM.match(version)
+    return match[1] if match else ""

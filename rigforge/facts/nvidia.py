@@ -18,14 +18,14 @@ def branches(session: requests.Session, url: str) -> dict[str, str]:
 
     Raises requests' errors where NVIDIA does not answer, RigforgeError where it is something else that answers.
     """
-    found = _json(session, url)
+    releases = _json(session, url)
     with boundary(f"{url} is not as it was"):
         return {
             name: max(
                 (each["release_version"] for each in branch["driver_info"]),
                 key=Version,
             )
-            for name, branch in found.items()
+            for name, branch in releases.items()
         }
 
 
@@ -34,14 +34,14 @@ def toolkits(session: requests.Session, pattern: str, versions: Iterable[str]) -
 
     Raises the same as `branches`.
     """
-    found = {}
+    components = {}
     for version in versions:
         url = pattern.replace("{version}", version)
         parts = _json(session, url)
         with boundary(f"{url} is not as it was"):
             driver = parts.get("nvidia_driver", {}).get("version", "")
-            found[version] = {"runtime": parts["cuda_cudart"]["version"], "driver": driver}
-    return found
+            components[version] = {"runtime": parts["cuda_cudart"]["version"], "driver": driver}
+    return components
 
 
 def _json(session: requests.Session, url: str) -> Any:

@@ -20,13 +20,13 @@ class Listed:
 
 def version_of(text: str) -> str:
     """Returns the day that the list says it is of, "2026.10.24"; "" where it does not."""
-    found = re.search(r"^#\s+Version:\s+([\d.]+)", text, re.MULTILINE)
-    return found[1] if found else ""
+    match = re.search(r"^#\s+Version:\s+([\d.]+)", text, re.MULTILINE)
+    return match[1] if match else ""
 
 
 def cards(text: str, vendor: str, no_card: str) -> dict[str, Listed]:
     """Returns a vendor's cards by device id; what matches `no_card` is none."""
-    found: dict[str, Listed] = {}
+    listing: dict[str, Listed] = {}
     ours = False
     for line in text.splitlines():
         if re.match(r"[0-9a-f]{4} ", line):
@@ -36,8 +36,8 @@ def cards(text: str, vendor: str, no_card: str) -> dict[str, Listed]:
             chip = _CHIP.match(listed)
             if chip and not re.search(no_card, listed):
                 name = _NAMED.search(listed)
-                found[device[1]] = Listed(chip[0], name[1] if name else listed.split()[0])
-    return found
+                listing[device[1]] = Listed(chip[0], name[1] if name else listed.split()[0])
+    return listing
 
 
 def as_json(listed: Mapping[str, Listed]) -> dict[str, str]:

@@ -45,7 +45,7 @@ def ask_all(tables: Tables, places: Mapping[str, Any], today: date, say: Callabl
     mirrors, web = Mirrors.from_environment(), session()
     archives = Archives(mirrors, web, places)
     asked: dict[str, Callable[[], dict[str, Any]]] = {
-        "pypi": lambda: pypi.observe(pypi.Index(mirrors.url("pypi"), web), places["pypi"]),
+        "pypi": lambda: pypi.observe(pypi.PackageIndex(mirrors.url("pypi"), web), places["pypi"]),
         "pci-ids": lambda: _pci_ids(archives.pci_ids(), places["pci-ids"]),
         **{
             f"archive {distribution} {release}": lambda rows=rows: {"drivers": _together(archives, rows)}  # type: ignore[misc]
@@ -60,8 +60,8 @@ def ask_all(tables: Tables, places: Mapping[str, Any], today: date, say: Callabl
         try:
             answers.seen[place] = {"asked": today.isoformat(), "facts": facts()}
         except _NO_ANSWER as error:
-            told = error.message if isinstance(error, RigforgeError) else f"{type(error).__name__}: {error}"
-            answers.unanswered[place] = told.strip().splitlines()[0][:300] if told.strip() else "no answer"
+            reason = error.message if isinstance(error, RigforgeError) else f"{type(error).__name__}: {error}"
+            answers.unanswered[place] = reason.strip().splitlines()[0][:300] if reason.strip() else "no answer"
     return answers
 
 
@@ -78,10 +78,10 @@ def _pci_ids(text: str, place: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _releases(places: Mapping[str, Any]) -> dict[tuple[str, str], list[Mapping[str, Any]]]:
-    found: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    places_by_release: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for place in places["archive"]:
-        found.setdefault((place["distribution"], place["release"]), []).append(place)
-    return found
+        places_by_release.setdefault((place["distribution"], place["release"]), []).append(place)
+    return places_by_release
 
 
 def _together(archives: Archives, rows: list[Mapping[str, Any]]) -> list[str]:

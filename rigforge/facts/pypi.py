@@ -26,7 +26,7 @@ _FITTING = re.compile(r"-(any|\w*linux\S*x86_64)\.whl$")
 _ARCHITECTURES = re.compile(rb"(?:sm_\d+a? ){3,}sm_\d+a?")
 
 
-class Index:
+class PackageIndex:
     """A package index, by the root of its simple API."""
 
     def __init__(self, url: str, session: requests.Session) -> None:
@@ -34,7 +34,7 @@ class Index:
 
     def wheels(self, project: str) -> dict[Version, dict[str, str]]:
         """Returns the URLs of a project's wheels for x86-64 or any processor, by version and file name."""
-        found: dict[Version, dict[str, str]] = {}
+        urls: dict[Version, dict[str, str]] = {}
         for package in self._simple.get_project_page(project, timeout=TIMEOUT).packages:
             name = package.filename
             if package.is_yanked or not _FITTING.search(name):
@@ -44,8 +44,8 @@ class Index:
             except InvalidWheelFilename:
                 continue
             if not version.is_prerelease:
-                found.setdefault(version, {})[name] = package.url
-        return found
+                urls.setdefault(version, {})[name] = package.url
+        return urls
 
     def requirements(self, url: str) -> tuple[Requirement, ...]:
         """Returns what a wheel requires, of which only the metadata is fetched."""
@@ -63,7 +63,7 @@ class Index:
         return tuple(f"{number // 10}.{number % 10}" for number in numbers)
 
 
-def observe(index: Index, places: Mapping[str, Any]) -> dict[str, Any]:
+def observe(index: PackageIndex, places: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the versions there are, and what the wheels of PyTorch and of CUDA's metapackage pin."""
     torch = {v: files for v, files in index.wheels(places["torch"]).items() if v >= Version(places["since"])}
     toolkit = index.wheels(places["toolkit"])
@@ -84,13 +84,13 @@ def observe(index: Index, places: Mapping[str, Any]) -> dict[str, Any]:
 
 def _pins(required: Iterable[Requirement]) -> dict[str, str]:
     """Returns the exact versions of CUDA, cuDNN and NCCL among requirements."""
-    found: dict[str, str] = {}
+    versions: dict[str, str] = {}
     for each in required:
         exact = next((s.version for s in each.specifier if s.operator == "=="), "")
         for component, names in _COMPONENTS.items():
             if exact and re.fullmatch(names, each.name):
-                found[component] = exact
-    return found
+                versions[component] = exact
+    return versions
 
 
 #: The packages that PyTorch's wheels pin; of CUDA the metapackage, and before 2.11 the runtime.
@@ -112,7 +112,7 @@ def _pythons(files: Iterable[str]) -> list[str]:
     return [f"3.{minor}" for minor in sorted(map(int, tags))]
 
 
-def _versions(index: Index, project: str) -> list[str]:
+def _versions(index: PackageIndex, project: str) -> list[str]:
     return [str(version) for version in sorted(index.wheels(project)) if version.major]
 
 

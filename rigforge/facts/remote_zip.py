@@ -49,8 +49,8 @@ class RangeFile(io.RawIOBase):
         count = min(len(buffer), self._size - self._position)
         if count <= 0:
             return 0
-        wanted = {"Range": f"bytes={self._position}-{self._position + count - 1}"}
-        answer = self._session.get(self._url, headers=wanted, timeout=TIMEOUT, stream=True)
+        headers = {"Range": f"bytes={self._position}-{self._position + count - 1}"}
+        answer = self._session.get(self._url, headers=headers, timeout=TIMEOUT, stream=True)
         with answer:
             if answer.status_code != 206:
                 raise RigforgeError(f"{self._url} is not sent in ranges (HTTP {answer.status_code})")

@@ -22,8 +22,8 @@ _ASKED = {"pytorch": {"metadata"}, "chips": {"pci-ids"}, "drivers": {"debian", "
 
 def load() -> dict[str, Any]:
     """Returns what was seen, by place: `asked` is the day (ISO 8601), `facts` what the place said."""
-    found: dict[str, Any] = json.loads((files(__package__) / "snapshot.json").read_text(encoding="utf-8"))
-    return found
+    observations: dict[str, Any] = json.loads((files(__package__) / "snapshot.json").read_text(encoding="utf-8"))
+    return observations
 
 
 def write(seen: Mapping[str, Any], file: Path) -> None:

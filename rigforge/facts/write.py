@@ -34,8 +34,8 @@ def write_all(
 def _chips(file: Path, facts: Mapping[str, Any], today: date) -> Iterator[str]:
     """Writes the cards of each chip that the table has, but for those that gpus.toml has."""
     table = read("chips")
-    known = {device for card in cards() for device in card.pci}
-    listed = {device: card for device, card in pci_ids.from_json(facts["cards"]).items() if device not in known}
+    devices = {device for card in cards() for device in card.pci}
+    listed = {device: card for device, card in pci_ids.from_json(facts["cards"]).items() if device not in devices}
     before = {device: name for chip in table["chip"] for device, name in chip["cards"].items()}
     head = file.read_text(encoding="utf-8").partition("[[chip]]")[0]
     head = re.sub(r"pci\.ids of [\d-]+", f"pci.ids of {facts['version'].replace('.', '-')}", head)
@@ -55,9 +55,9 @@ def _chips(file: Path, facts: Mapping[str, Any], today: date) -> Iterator[str]:
 def _pytorch(
     file: Path, tables: Tables, torch: Mapping[str, Any], architectures: Callable[[str], Iterable[str]]
 ) -> Iterator[str]:
-    known = {str(version) for build in tables.builds if build.index == "pypi" for version in build.versions}
+    versions = {str(version) for build in tables.builds if build.index == "pypi" for version in build.versions}
     for version, wheel in torch.items():
-        if version in known or "cuda" not in wheel:
+        if version in versions or "cuda" not in wheel:
             continue
         row = {
             "versions": [version],
@@ -72,10 +72,10 @@ def _pytorch(
 
 def _cuda(file: Path, tables: Tables, toolkit: Mapping[str, str]) -> Iterator[str]:
     """Writes a release of CUDA where its minor version is known: its driver is that of the release before it."""
-    known = {str(release.version) for release in tables.releases}
+    versions = {str(release.version) for release in tables.releases}
     for version, runtime in toolkit.items():
         before = tables.release_of(Version(version))
-        if version in known or not before or before.version.release[:2] != Version(version).release[:2]:
+        if version in versions or not before or before.version.release[:2] != Version(version).release[:2]:
             continue
         row = {
             "version": version,

@@ -16,15 +16,15 @@ def read_at(revision: str, path: Path) -> Lock:
     Raises RigforgeError where there is no such checkout, revision or file in it, or where it is no lock that this
     Rigforge reads.
     """
-    shown = run(["git", "show", f"{revision}:./{path.name}"], cwd=path.absolute().parent, check=False)
-    if shown.returncode:
+    blob = run(["git", "show", f"{revision}:./{path.name}"], cwd=path.absolute().parent, check=False)
+    if blob.returncode:
         raise RigforgeError(
-            f"{revision}: neither a lock file nor a git revision that has {path}: {shown.stderr.strip()}",
+            f"{revision}: neither a lock file nor a git revision that has {path}: {blob.stderr.strip()}",
             "name two locks, or a revision such as HEAD and a lock in a git checkout",
         )
     with tempfile.TemporaryDirectory() as folder:
         # A folder of its own, as messages name the file, and the file names the stack.
         copy = Path(folder) / revision.replace("/", "-") / path.name
         copy.parent.mkdir()
-        copy.write_text(shown.stdout, encoding="utf-8")
+        copy.write_text(blob.stdout, encoding="utf-8")
         return read(copy)

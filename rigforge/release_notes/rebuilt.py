@@ -39,11 +39,11 @@ def planned(lock: Lock, folder: Path) -> tuple[Layer, ...]:
 
 def rebuilt(before: Sequence[Layer], after: Sequence[Layer]) -> tuple[Rebuilt, ...]:
     """Returns the layers of `after` that a cache which has those of `before` does not have, in their order."""
-    known = {layer.name: layer for layer in before}
+    previous = {layer.name: layer for layer in before}
     return tuple(
-        _why(known[layer.name], layer) if layer.name in known else Rebuilt(layer.name)
+        _why(previous[layer.name], layer) if layer.name in previous else Rebuilt(layer.name)
         for layer in after
-        if layer.name not in known or known[layer.name].key != layer.key
+        if layer.name not in previous or previous[layer.name].key != layer.key
     )
 
 

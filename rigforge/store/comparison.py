@@ -72,8 +72,8 @@ def compare(expected: Iterable[Expected], directory: Path) -> list[Problem]:
         return None if digest.hexdigest() == file.sha256 else Problem(file.path, "has other content")
 
     whole.sort(reverse=True)
-    found = in_threads("checking", whole, sum(size for size, _ in whole), examine)
-    return sorted([*problems, *filter(None, found)])
+    content_problems = in_threads("checking", whole, sum(size for size, _ in whole), examine)
+    return sorted([*problems, *filter(None, content_problems)])
 
 
 def in_threads(title: str, items: Sequence[T], total: int, work: Callable[[T, Reader], R]) -> list[R]:
@@ -103,9 +103,9 @@ def in_threads(title: str, items: Sequence[T], total: int, work: Callable[[T, Re
                 raise
 
         def one(item: T) -> R:
-            made = work(item, read)
+            result = work(item, read)
             transfer.file_done()
-            return made
+            return result
 
         try:
             return list(pool.map(one, items))

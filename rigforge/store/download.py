@@ -72,14 +72,14 @@ def download(file: LockedFile, part: PartialDownload, by: Transport) -> None:
         place = _complete(file, part, by, fresh=wrong > 0) if part.size < file.size else "an earlier run"
         if (part.size, part.sha256) == (file.size, file.sha256):
             return
-        found = part.size, part.sha256
+        content = part.size, part.sha256
         by.advance(-part.size)
         part.restart()
         # A wrong beginning that an earlier run left is not this mirror's fault.
         wrong += not inherited
         inherited = False
         if wrong == 2:
-            raise WrongContentError(file, place, *found)
+            raise WrongContentError(file, place, *content)
 
 
 def _complete(file: LockedFile, part: PartialDownload, by: Transport, *, fresh: bool) -> str:

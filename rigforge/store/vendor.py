@@ -44,7 +44,7 @@ PARTIAL = ".partial"
 NAMED = 10
 
 
-class DamagedError(RigforgeError):
+class VendoredFilesError(RigforgeError):
     """Files of a vendored directory are missing or altered."""
 
     def __init__(self, directory: Path, problems: Sequence[Problem], stacks: Sequence[str]) -> None:
@@ -143,7 +143,7 @@ def _definition(stack: Stack, lock: Lock) -> dict[str, bytes]:
     """
     file = stack_file(stack)
     folder = str(Path(file).parent)
-    found = {f"{folder}/{stack.lock_path.name}": to_text(lock).encode(), file: stack.path.read_bytes()}
+    contents = {f"{folder}/{stack.lock_path.name}": to_text(lock).encode(), file: stack.path.read_bytes()}
     for child, parent in pairwise(stack.files):
         extends = read_toml(child)["extends"]
         # A path counts from the child, and a name's file is looked for beside it.
@@ -154,8 +154,8 @@ def _definition(stack: Stack, lock: Lock) -> dict[str, bytes]:
                 f'{child}: extends = "{extends}" leads out of the folder of {stack.path.name}, and cannot go with it',
                 "put the file that it extends beside it or below",
             )
-        found[file] = parent.read_bytes()
-    return found
+        contents[file] = parent.read_bytes()
+    return contents
 
 
 def _copy(files: Sequence[LockedFile], store: Store, directory: Path, partial: Path) -> None:

@@ -21,6 +21,6 @@ def explicit(context: Context, stack: str = "", environment: str = "") -> None:
     from rigforge.sources.mirrors import without_credentials
 
     mirrors = the_mirrors("")
-    wanted = the_stack(stack, mirrors)
-    name = environment or wanted.python.environment
-    print(explicit(the_lock(wanted), name, without_credentials(mirrors.url(ROLE))), end="")
+    definition = the_stack(stack, mirrors)
+    name = environment or definition.python.environment
+    print(explicit(the_lock(definition), name, without_credentials(mirrors.url(ROLE))), end="")

@@ -32,9 +32,9 @@ def build_doctor(context: Context, stack: str = "", mirror: str = "", out: str =
     folder = Path(out or PROJECT / "out/doctor").absolute()
     if stack:
         mirrors = the_mirrors(mirror)
-        wanted = the_stack(stack, mirrors)
+        definition = the_stack(stack, mirrors)
         with exclusive():
-            program = of_the_stack(wanted, the_lock(wanted), mirrors, folder)
+            program = of_the_stack(definition, the_lock(definition), mirrors, folder)
     else:
         program = build(folder)
     print(f"doctor: {program}")

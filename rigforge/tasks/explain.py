@@ -81,22 +81,22 @@ def explain(
     asked = build_request(gpu or (), wishes, load(stack) if stack else None, prefer)
     seen = Seen(nvml.read()) if this_machine else None
     machine = told_by_driver(read(interpreter=interpreter), seen) if seen else None
-    found = find_solution(replace(asked, gpus=asked.gpus or machine.gpus) if machine else asked)
+    solution = find_solution(replace(asked, gpus=asked.gpus or machine.gpus) if machine else asked)
     findings = diagnose(machine, bus=not without_bus(seen)) if machine and seen else ()
     # Names of cards are the user's words, and no markup.
     terminal = Console(markup=False, emoji=False)
     if json:
-        print(to_json.dumps({**render.as_json(found), "findings": [asdict(each) for each in findings]}, indent=2))
+        print(to_json.dumps({**render.as_json(solution), "findings": [asdict(each) for each in findings]}, indent=2))
     else:
         if findings:
             terminal.print(render.as_findings(findings))
-        if machine and not found.request.gpus:
+        if machine and not solution.request.gpus:
             raise SystemExit(1)
-        print(plain("\n".join([render.headline(found), *(f"  {line}" for line in conflict(found))])))
-        if found.combination or found.alternatives:
-            terminal.print(render.as_table(found))
+        print(plain("\n".join([render.headline(solution), *(f"  {line}" for line in conflict(solution))])))
+        if solution.combination or solution.alternatives:
+            terminal.print(render.as_table(solution))
     if graph:
-        explanation.write(found, Path(graph))
+        explanation.write(solution, Path(graph))
         console.say(f"picture: {graph}")
-    if not found.combination or any(each.status == "failed" for each in findings):
+    if not solution.combination or any(each.status == "failed" for each in findings):
         raise SystemExit(1)

@@ -48,21 +48,23 @@ def lock(
     from rigforge.options import the_mirrors, the_previous_lock, the_stack
 
     mirrors = the_mirrors(mirror)
-    wanted = the_stack(stack, mirrors)
-    previous = the_previous_lock(wanted)
-    made = resolve.resolve(wanted, mirrors, previous=previous, upgrade=upgrade, forced=force)
-    if made != previous:
-        model.write(made, wanted.lock_path)
-    size = sum(file.size for file in made.files)
-    console.say(f"{len(made.files)} files, {size / 1e9:.2f} GB, {'as before' if made == previous else 'changed'}")
-    console.say("\n".join(f"  {name} {version}" for name, version in made.versions.items()))
-    if made.decision:
-        console.say(f"verdict: {made.decision.verdict}")
+    definition = the_stack(stack, mirrors)
+    previous = the_previous_lock(definition)
+    resolution = resolve.resolve(definition, mirrors, previous=previous, upgrade=upgrade, forced=force)
+    if resolution != previous:
+        model.write(resolution, definition.lock_path)
+    size = sum(file.size for file in resolution.files)
+    console.say(
+        f"{len(resolution.files)} files, {size / 1e9:.2f} GB, {'as before' if resolution == previous else 'changed'}"
+    )
+    console.say("\n".join(f"  {name} {version}" for name, version in resolution.versions.items()))
+    if resolution.decision:
+        console.say(f"verdict: {resolution.decision.verdict}")
     if json:
-        result = {"stack": wanted.name, "lock": str(wanted.lock_path), "changed": made != previous}
-        print(to_json.dumps({**result, "files": len(made.files), "bytes": size, "versions": made.versions}))
+        result = {"stack": definition.name, "lock": str(definition.lock_path), "changed": resolution != previous}
+        print(to_json.dumps({**result, "files": len(resolution.files), "bytes": size, "versions": resolution.versions}))
     else:
-        print(f"lock: {wanted.lock_path}")
+        print(f"lock: {definition.lock_path}")
 
 
 @task(
@@ -133,10 +135,10 @@ def vendor(
         stacks = [stack] if stack else vendoring.stacks(folder)
         problems = vendoring.check(the_lock(load(stack)), folder) if stack else vendoring.check_all(folder)
         if problems:
-            raise vendoring.DamagedError(folder, problems, stacks)
+            raise vendoring.VendoredFilesError(folder, problems, stacks)
     else:
         mirrors = the_mirrors(mirror)
-        wanted = the_stack(stack, mirrors, offline=offline)
+        definition = the_stack(stack, mirrors, offline=offline)
         with exclusive():
-            vendoring.write(wanted, the_lock(wanted), Store(home() / "store"), mirrors, folder, offline=offline)
+            vendoring.write(definition, the_lock(definition), Store(home() / "store"), mirrors, folder, offline=offline)
     print(f"vendor: {directory}")

@@ -55,9 +55,9 @@ def packer(
     mirrors = the_mirrors(mirror)
     if template not in ("iso", "ubuntu"):
         raise UsageError(f"there is no template {template!r} for others to run", "it is one of: iso, ubuntu")
-    wanted = the_stack(stack, mirrors, set_ or (), site)
-    lock = the_lock(wanted)
-    folder = Path(out) if out else paths.PROJECT / "out/packer" / f"{wanted.name}-{template}"
+    definition = the_stack(stack, mirrors, set_ or (), site)
+    lock = the_lock(definition)
+    folder = Path(out) if out else paths.PROJECT / "out/packer" / f"{definition.name}-{template}"
     if template == "iso":
         if set_:
             raise UsageError(
@@ -66,21 +66,21 @@ def packer(
         values = Path(site or "site.toml")
         if not values.is_file():
             raise RigforgeError(f"{values}: there is no such file", "write the site's values into it: --site FILE")
-        iso = install_iso(lock).path(wanted.name, folder.parent)
-        render(folder, template, iso_values(wanted, lock, values, iso), version())
+        iso = install_iso(lock).path(definition.name, folder.parent)
+        render(folder, template, iso_values(definition, lock, values, iso), version())
     else:
         if not Path(key).is_file():
             raise UsageError(f"--key {key or 'is missing'}", "name the SSH key that Packer logs in with")
-        medium = locked_medium(wanted, lock)
-        document = ubuntu.render(wanted, "linux-generic", medium.version[:5], source="ubuntu-server")
+        medium = locked_medium(definition, lock)
+        document = ubuntu.render(definition, "linux-generic", medium.version[:5], source="ubuntu-server")
         store, cache = Store(paths.home() / "store"), Cache(paths.home())
         with exclusive():
             store.fetch([medium], mirrors)
             store.confirm_sealed(medium, mirrors)
-            layers = [layer for layer in plan(wanted, lock) if layer.name in ("base", *UNPACKED)]
-            packed = partial(squash, cache=cache, level=wanted.medium.zstd_level)
+            layers = [layer for layer in plan(definition, lock) if layer.name in ("base", *UNPACKED)]
+            packed = partial(squash, cache=cache, level=definition.medium.zstd_level)
             images = [image.path for _, image in make_layers(layers, cache, mirrors, packed, offline=False)][1:]
         base = store.path(medium.sha256)
-        render(folder, template, ubuntu_values(wanted, lock, base, images, Path(key), folder), version())
-        write_files(nocloud(document, wanted.machine.hostname), folder / "http", private=bool(wanted.secrets))
+        render(folder, template, ubuntu_values(definition, lock, base, images, Path(key), folder), version())
+        write_files(nocloud(document, definition.machine.hostname), folder / "http", private=bool(definition.secrets))
     print(f"packer: {folder}")

@@ -47,15 +47,15 @@ def seed(
     if not (out or host):
         raise UsageError("for which machine?", "name it: --host gpu07; or a file to write")
     sets = [*(set_ or ()), *([f"hostname={host}"] if host else [])]
-    wanted = the_stack(stack, the_mirrors(""), sets, site)
-    files = nocloud(rendered(wanted, the_lock(wanted)), wanted.machine.hostname)
+    definition = the_stack(stack, the_mirrors(""), sets, site)
+    files = nocloud(rendered(definition, the_lock(definition)), definition.machine.hostname)
     if netboot:
-        place = Path(out or ".") / wanted.machine.hostname
-        write_files(files, place, private=bool(wanted.secrets))
+        place = Path(out or ".") / definition.machine.hostname
+        write_files(files, place, private=bool(definition.secrets))
     else:
-        name = f"{wanted.machine.hostname}.img"
+        name = f"{definition.machine.hostname}.img"
         place = Path(out) / name if Path(out).is_dir() else Path(out)
         write_volume(files, place)
-    if wanted.secrets:
-        console.say(caution("it", wanted.secrets))
+    if definition.secrets:
+        console.say(caution("it", definition.secrets))
     print(f"seed: {place}")

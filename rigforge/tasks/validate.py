@@ -62,19 +62,19 @@ def validate(
             raise RigforgeError(error.message, error.hint) from error
         print(f"valid: {file}")
         return
-    for option, value, known in (
+    for option, value, choices in (
         ("release", release, (*RELEASES, "debian")),
         ("firmware", firmware or FIRMWARES[0], FIRMWARES),
         ("as", as_ or WAYS[0], WAYS),
     ):
-        if value not in known:
-            raise UsageError(f"--{option} {value} is not known", f"it is one of: {', '.join(known)}")
-    there = ids(Path(sources)) if sources else None
+        if value not in choices:
+            raise UsageError(f"--{option} {value} is not known", f"it is one of: {', '.join(choices)}")
+    source_ids = ids(Path(sources)) if sources else None
     try:
         findings = check(
             Path(file),
             release,  # type: ignore[arg-type]
-            there,
+            source_ids,
             (firmware,) if firmware else FIRMWARES,  # type: ignore[arg-type]
             as_ or None,  # type: ignore[arg-type]
             offline=offline,

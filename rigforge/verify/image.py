@@ -25,7 +25,7 @@ from rigforge.store.store import Store
 from rigforge.verify import driver, suite
 from rigforge.verify.expectations import of_image
 from rigforge.verify.files import REPORT
-from rigforge.verify.report import ImageReport, ImageTestsError, read_junit
+from rigforge.verify.report import ImageReport, ImageTestsError
 
 
 @dataclass(frozen=True)
@@ -77,26 +77,26 @@ def verify_image(reference: str, description: Description, lock: Lock, injected:
     """
     out.mkdir(parents=True, exist_ok=True)
     expectations, results, log = out / "expectations.json", out / "tests.xml", out / "tests.log"
-    kept = out / REPORT
-    for old in (results, log, kept):
+    report_file = out / REPORT
+    for old in (results, log, report_file):
         old.unlink(missing_ok=True)
     expectations.write_text(of_image(description, lock, injected.driver, gpu=injected.gpu).model_dump_json(indent=2))
     with console.step(f"testing {reference} with {injected.name}"), _started(reference, injected) as container:
         tests = suite.command(f"docker://root@{container}", expectations, results)
         process.run(tests, log=log, env=os.environ, check=False)
-    found = read_junit(results)
+    suite_results = suite.read_junit(results)
     report = ImageReport(
         stack=description.stack,
         image=description.image,
         injected=injected.name,
-        seconds_of_tests=found.seconds,
-        passed=found.passed,
-        failed=len(found.failures),
-        failures=found.failures,
-        skipped=found.skipped,
+        seconds_of_tests=suite_results.seconds,
+        passed=suite_results.passed,
+        failed=len(suite_results.failures),
+        failures=suite_results.failures,
+        skipped=suite_results.skipped,
         log=log,
     )
-    kept.write_text(report.to_json())
+    report_file.write_text(report.to_json())
     if report.failed:
         raise ImageTestsError(report)
     return report

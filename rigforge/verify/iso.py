@@ -23,7 +23,7 @@ from rigforge.verify import firmware as uefi
 from rigforge.verify import packer, passphrase, qemu, serial, suite
 from rigforge.verify.expectations import TEST_HOSTNAME, expectations, stand_in
 from rigforge.verify.files import Files
-from rigforge.verify.report import ImageTestsError, Report, read_junit
+from rigforge.verify.report import ImageTestsError, Report
 from rigforge.verify.watch import Watch, watching
 
 _GIB = 1 << 30
@@ -167,7 +167,7 @@ def _build(
         failure = _failure(project, files.packer_log)
     if watch.seconds_to_ssh is None:
         raise _not_up(watch, files, timeout_minutes) from failure
-    if failure and not (files.results.exists() and read_junit(files.results).failures):
+    if failure and not (files.results.exists() and suite.read_junit(files.results).failures):
         raise failure
     return watch
 
@@ -181,7 +181,7 @@ def _failure(project: Path, log: Path) -> process.CommandFailed | None:
 
 
 def _report(stack: str, machine: qemu.VirtualMachine, files: Files, watch: Watch) -> Report:
-    results = read_junit(files.results)
+    results = suite.read_junit(files.results)
     return Report(
         stack=stack,
         firmware=machine.firmware,

@@ -78,10 +78,10 @@ def validate(directory: Path, packer: Version) -> None:
     Raises RigforgeError with Packer's own words.
     """
     if wants_plugins(packer):
-        found = process.run(["packer", "init", directory], env=_environment(), check=False)
-        if found.returncode:
+        init = process.run(["packer", "init", directory], env=_environment(), check=False)
+        if init.returncode:
             raise RigforgeError(
-                f"Packer {packer} has no qemu plugin, and could not fetch it:\n{found.stdout}{found.stderr}".rstrip(),
+                f"Packer {packer} has no qemu plugin, and could not fetch it:\n{init.stdout}{init.stderr}".rstrip(),
                 "fetch it once where there is a network: packer plugins install github.com/hashicorp/qemu",
             )
     process.run(["packer", "validate", directory], env=_environment(directory))

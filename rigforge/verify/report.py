@@ -3,27 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
-import textwrap
-import xml.etree.ElementTree as ElementTree
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rigforge.errors import RigforgeError
-from rigforge.foreign import boundary
 from rigforge.verify.serial import Stage
-
-_LONGEST = 200
-
-
-@dataclass(frozen=True)
-class Results:
-    """What pytest wrote into its JUnit file; `failures` are names of tests with the first line of what went wrong."""
-
-    passed: int
-    failures: tuple[str, ...]
-    skipped: int
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -135,30 +119,3 @@ class ImageTestsError(RigforgeError):
             f"{report.failed} of {total} image tests failed on {report.subject}:\n{lines}",
             f"the whole output is in {report.log}",
         )
-
-
-def read_junit(path: Path) -> Results:
-    """Reads the JUnit file of one pytest run. Raises RigforgeError where the tests did not get that far."""
-    try:
-        suite = ElementTree.parse(path).getroot().find("testsuite")
-    except (OSError, ElementTree.ParseError) as error:
-        raise RigforgeError(f"the image tests left no results in {path}: {error}") from error
-    if suite is None or suite.get("tests", "0") == "0":
-        raise RigforgeError(f"no image test was run, according to {path}")
-    with boundary(f"{path} is not as pytest writes it"):
-        failures = tuple(_failures(suite))
-        skipped = int(suite.get("skipped", "0"))
-        passed = int(suite.get("tests", "0")) - len(failures) - skipped
-        return Results(passed, failures, skipped, float(suite.get("time", "0")))
-
-
-def _failures(suite: ElementTree.Element) -> list[str]:
-    found = []
-    for case in suite.iter("testcase"):
-        wrong = [child for child in case if child.tag in ("failure", "error")]
-        if wrong:
-            first = (wrong[0].get("message") or "").strip().split("\n")[0]
-            # testinfra adds the host to each name.
-            name = re.sub(r"\[\w+://[^]]*\]", "", case.get("name", ""))
-            found.append(f"{case.get('classname')}::{name}: {textwrap.shorten(first, _LONGEST)}")
-    return found

@@ -38,8 +38,8 @@ def plain(line: str) -> str:
 
 def stage(line: str) -> str | None:
     """Returns what the installer says in this line, or None when the line is not the installer's."""
-    found = _STAGE.match(line)
-    return found["text"] if found else None
+    match = _STAGE.match(line)
+    return match["text"] if match else None
 
 
 def begins(text: str) -> bool:

@@ -7,11 +7,11 @@ from email.parser import HeaderParser
 from pathlib import Path
 
 import pytest
-from built_layers import lay
 from cyclonedx.spdx import is_expression
 
 from rigforge.attest import licences
 from rigforge.attest.licences import Licence, of_copyright, of_metadata, of_package, of_wheels, together
+from tests.attest.built_layers import lay
 
 HEADER = "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n"
 

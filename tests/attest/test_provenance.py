@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from built_layers import FILES, LOCK
 from google.protobuf import json_format
 from in_toto_attestation.predicates.provenance.v1.provenance_pb2 import Provenance
 from in_toto_attestation.v1.resource_descriptor import ResourceDescriptor
@@ -21,6 +20,7 @@ from rigforge.layers.plan import plan
 from rigforge.lock.model import to_text
 from rigforge.stack.load import load
 from rigforge.stack.model import Stack
+from tests.attest.built_layers import FILES, LOCK
 
 SUBJECTS = {"rigforge-debian-12.iso": "ab" * 32, "rigforge-debian-12.cdx.json": "cd" * 32}
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGqqPSJzRZIlLw4VGhDFVUO0M6N1tBAwWeKDLkjnGOF3 ada@lab"

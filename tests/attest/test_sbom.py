@@ -13,7 +13,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from built_layers import DOCTOR, FILES, LOCK, MODULE, build, lay, rebuild_without_module
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from packageurl import PackageURL
@@ -26,6 +25,7 @@ from rigforge.layers.plan import Layer
 from rigforge.lock.model import read, to_text
 from rigforge.paths import PROJECT
 from rigforge.records.file import NOT_SHIPPED, LockedFile
+from tests.attest.built_layers import DOCTOR, FILES, LOCK, MODULE, build, lay, rebuild_without_module
 
 ISO = Subject("rigforge-debian-12.iso", "system")
 DEBIAN = Distribution("debian", "12")

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from built_layers import LOCK, build
 
 from rigforge.artifacts.artifact import Bill, Build, Product, Subject
 from rigforge.artifacts.iso import Iso
@@ -17,6 +16,7 @@ from rigforge.layers.plan import Layer
 from rigforge.records.checksums import parse, sha256
 from rigforge.sources.mirrors import Mirrors
 from rigforge.stack.load import load
+from tests.attest.built_layers import LOCK, build
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from built_layers import lay
 
 from rigforge.attest.tree import find
+from tests.attest.built_layers import lay
 
 
 @pytest.fixture

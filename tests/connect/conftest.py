@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from gpubox import Machine, gpubox
+
+from tests.connect.gpubox import Machine, gpubox
 
 
 @pytest.fixture

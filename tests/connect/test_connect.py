@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from gpubox import Machine
 
 from rigforge.paths import PROJECT
 from rigforge.verify.iso import free_port
+from tests.connect.gpubox import Machine
 
 TASK = (sys.executable, "-m", "rigforge.cli", "connect")
 ALONE = (sys.executable, "-S", "-m", "rigforge.connect")

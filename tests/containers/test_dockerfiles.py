@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from installed import FILES
+
+from tests.containers.installed import FILES
 
 FOLDER = FILES.parent
 IMAGES = ("base", "runtime", "dev")

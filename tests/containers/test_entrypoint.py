@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from driver_libraries import CRASHES, make_libcuda
-from installed import CUDA_12_8, NO_CUDA, install
+
+from tests.containers.driver_libraries import CRASHES, make_libcuda
+from tests.containers.installed import CUDA_12_8, NO_CUDA, install
 
 #: Writes down how it was called.
 JUPYTER = """\

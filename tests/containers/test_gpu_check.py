@@ -11,10 +11,10 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from driver_libraries import CRASHES, HANGS, make_libcuda, make_nvml
-from installed import CUDA_12_8, CUDA_13_0, FILES, install
 
 from rigforge.compat.cuda import OLDEST_DRIVER, driver_runs, number
+from tests.containers.driver_libraries import CRASHES, HANGS, make_libcuda, make_nvml
+from tests.containers.installed import CUDA_12_8, CUDA_13_0, FILES, install
 
 PROPRIETARY = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  {}  Mon Apr  1 00:00:00 UTC 2026\nGCC version:  gcc 12\n"
 OPEN = "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  {}  Release Build  (dvs-builder@U22)\n"

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
-from installed import FILES
+from tests.containers.installed import FILES
 
 
 @contextmanager

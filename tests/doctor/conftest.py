@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import machines
 import pytest
-from machines import Examine
+
+from tests.doctor import machines
+from tests.doctor.machines import Examine
 
 #: Runs the program on another root, whose disk is half empty; the mock is the libnvidia-ml.so.1 that the loader finds.
 _PROGRAM = """

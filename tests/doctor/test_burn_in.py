@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-import machines
 import pytest
-from machines import Start, uuid
 
 from rigforge.paths import PROJECT
+from tests.doctor import machines
+from tests.doctor.machines import Start, uuid
 
 #: A GPU at full load.
 BUSY = {"temperature": 71, "utilisation": 100, "draw": 440_000, "reasons": "0x4"}

@@ -7,14 +7,14 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-import machines
 import pytest
-from machines import Examine, write
 
 from rigforge.doctor import card_inventory, record_cards
 from rigforge.doctor.machine import Machine
 from rigforge.doctor.nvml import Nvml, NvmlGpu
 from rigforge.errors import RigforgeError
+from tests.doctor import machines
+from tests.doctor.machines import Examine, write
 
 MEMORY = card_inventory.FILE
 

@@ -6,14 +6,14 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import machines
 import pytest
-from machines import KERNEL, Examine, program, write
 
 from rigforge.doctor.causes import FOLLOWS, traced
 from rigforge.doctor.check import Check
 from rigforge.doctor.checks import SUBJECTS
 from rigforge.doctor.surroundings import fitted
+from tests.doctor import machines
+from tests.doctor.machines import KERNEL, Examine, program, write
 
 
 def check(name: str, status: str = "failed", measured: str = "", cause: str = "") -> Check:

@@ -8,14 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import machines
 import pytest
-from machines import DRIVER, Examine, program, write
 
 from rigforge.compat.interpreter import NOBODY, Person
 from rigforge.doctor.checks import device_files, uvm, visible_devices
 from rigforge.doctor.machine import Machine
 from rigforge.doctor.nvml import Nvml, NvmlGpu
+from tests.doctor import machines
+from tests.doctor.machines import DRIVER, Examine, program, write
 
 Look = Callable[..., dict[str, Any]]
 

@@ -9,11 +9,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import machines
 import pytest
-from machines import Examine, program, write
 
 from rigforge.paths import PROJECT
+from tests.doctor import machines
+from tests.doctor.machines import Examine, program, write
 
 
 @pytest.mark.parametrize("gpus", [1, 2, 4, 8])

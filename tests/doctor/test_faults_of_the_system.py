@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from machines import GIB, KERNEL, Examine, program, write
 
 from rigforge.doctor.checks import containers, storage
 from rigforge.doctor.machine import Machine
 from rigforge.doctor.nvml import Nvml
 from rigforge.machine import pins
+from tests.doctor.machines import GIB, KERNEL, Examine, program, write
 
 #: The port of the first card, and the lanes in use from there.
 SLOT, CARD_WIDTH = "sys/devices/pci0000:00/0000:00:01.0", "0000:01:00.0/current_link_width"

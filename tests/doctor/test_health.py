@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import machines
 import pytest
-from machines import GIB, Examine, write
+
+from tests.doctor import machines
+from tests.doctor.machines import GIB, Examine, write
 
 LINKS = {f"nvlink.{link}": 1 for link in range(4)}
 NO_LINKS = dict.fromkeys(LINKS, 0)

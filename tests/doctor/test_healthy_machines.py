@@ -12,9 +12,10 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-import machines
 import pytest
-from machines import Examine, address, program, write
+
+from tests.doctor import machines
+from tests.doctor.machines import Examine, address, program, write
 
 HEALTHY = sorted(Path(__file__).with_name("healthy").glob("*.toml"))
 

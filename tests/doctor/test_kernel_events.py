@@ -6,12 +6,12 @@ import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
-import machines
 import pytest
-from machines import Examine, program, write
 
 from rigforge.doctor import checks
 from rigforge.doctor.checks.events import events
+from tests.doctor import machines
+from tests.doctor.machines import Examine, program, write
 
 ROOM = "no room for"
 

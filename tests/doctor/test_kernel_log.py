@@ -8,13 +8,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import machines
 import pytest
-from machines import Examine, program, write
 
 from rigforge.doctor.kernel_log import LONGEST, read
 from rigforge.doctor.machine import Machine
 from rigforge.doctor.nvml import Nvml
+from tests.doctor import machines
+from tests.doctor.machines import Examine, program, write
 
 START = "Linux version 6.1.0"
 FALLEN = "NVRM: Xid (PCI:0000:01:00): 79, pid=1, GPU has fallen off the bus."

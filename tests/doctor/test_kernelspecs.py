@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from machines import Examine, write
+
+from tests.doctor.machines import Examine, write
 
 CPU, CUDA, ROCM = ("2.9.1+cpu", ""), ("2.9.1+cu128", "12.8"), ("2.9.1+rocm6.4", "")
 

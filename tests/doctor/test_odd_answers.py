@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from machines import GIB, Examine, program, write
 
 from rigforge.doctor.check import Topic
 from rigforge.doctor.checks import SUBJECTS
+from tests.doctor.machines import GIB, Examine, program, write
 
 TOPICS = {value.id for subject in SUBJECTS for value in vars(subject).values() if isinstance(value, Topic)}
 

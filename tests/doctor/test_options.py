@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from machines import Examine, program, write
 
 from rigforge.doctor import modprobe
 from rigforge.doctor.checks import options
+from tests.doctor.machines import Examine, program, write
 
 TABLE = tomllib.loads(Path(options.__file__).with_name("options.toml").read_text())["setting"]
 

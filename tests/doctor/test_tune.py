@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-import machines
 import pytest
-from machines import Start, uuid
 
 from rigforge.paths import PROJECT
+from tests.doctor import machines
+from tests.doctor.machines import Start, uuid
 
 GPU = {"draw": 440_000, "utilisation": 100, "temperature": 71, "reasons": "0x4"}
 QUICK = ("tune", "--seconds", "0.6", "--json")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from engine import docker
+
+from tests.end_to_end.engine import docker
 
 
 @pytest.fixture(scope="module")

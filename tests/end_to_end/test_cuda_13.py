@@ -8,7 +8,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from chain import OUT, rigforge, usable
 
 from rigforge.lock.model import read
 from rigforge.paths import home
@@ -16,6 +15,7 @@ from rigforge.sources.mirrors import Mirrors
 from rigforge.stack.load import load
 from rigforge.store.store import Store
 from rigforge.verify import driver
+from tests.end_to_end.chain import OUT, rigforge, usable
 
 pytestmark = [pytest.mark.full, pytest.mark.usefixtures("daemon")]
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from chain import OUT, rigforge
 
 from rigforge.images.description import IMAGES
+from tests.end_to_end.chain import OUT, rigforge
 
 pytestmark = [pytest.mark.full, pytest.mark.usefixtures("daemon")]
 

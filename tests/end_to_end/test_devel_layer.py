@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chain import OUT, rigforge, usable
 
 from rigforge import namespace
 from rigforge.layers.build import Cache
@@ -15,6 +14,7 @@ from rigforge.layers.root import Root, interfaces, overlay
 from rigforge.lock.model import read
 from rigforge.paths import home
 from rigforge.stack.load import load
+from tests.end_to_end.chain import OUT, rigforge, usable
 
 pytestmark = pytest.mark.full
 
@@ -45,20 +45,18 @@ def in_the_layers(request: dict[str, Any]) -> None:
         print(root.chroot(["bash", "-lc", "python /tmp/program.py"], HOME="/tmp"))
 
 
-def test_a_cpp_extension_compiles_and_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cpp_extension_compiles_and_runs(tmp_path: Path) -> None:
     stack = load(usable("debian-12", tmp_path))
     rigforge("build-images", "--stack", stack.path, "--image", "dev", "--out", OUT / "images")
     devel = next(layer for layer in plan(stack, read(stack.lock_path)) if layer.name == "devel")
     cache = Cache(home())
-    monkeypatch.setattr("rigforge.process.KEPT", ("PATH", "PYTHONPATH"))
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
     request = {
         "place": str(tmp_path),
         "lowers": [str(cache.rootfs(layer)) for layer in reversed(devel.chain())],
         "program": EXTENSION,
     }
     try:
-        namespace.call("test_devel_layer:in_the_layers", request, log=tmp_path / "log")
+        namespace.call(f"{__name__}:in_the_layers", request, log=tmp_path / "log")
         assert "compiled and run" in (tmp_path / "log").read_text()
     finally:
         for name in ("upper", "work"):

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from chain import OUT, Figure, rigforge, usable
-from guest import Guest
 
 from rigforge.artifacts.iso import Firmware
 from rigforge.images import disk as vm_disk
@@ -26,6 +24,8 @@ from rigforge.verify.expectations import TEST_HOSTNAME, TEST_USER, expectations
 from rigforge.verify.files import Files
 from rigforge.verify.iso import free_port
 from rigforge.verify.report import read_junit
+from tests.end_to_end.chain import OUT, Figure, rigforge, usable
+from tests.end_to_end.guest import Guest
 
 pytestmark = pytest.mark.boot
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
-from chain import Figure, Medium, make, rigforge
 
 from rigforge.doctor import driver_api
 from rigforge.images.description import IMAGES
@@ -21,6 +20,7 @@ from rigforge.machine import libraries
 from rigforge.paths import home
 from rigforge.stack.load import load
 from rigforge.store.store import Store
+from tests.end_to_end.chain import Figure, Medium, make, rigforge
 
 pytestmark = pytest.mark.full
 

@@ -13,8 +13,6 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from chain import OUT, rigforge, usable
-from engine import registry
 
 from rigforge.doctor.check import Check
 from rigforge.doctor.checks import containers
@@ -23,6 +21,8 @@ from rigforge.doctor.nvml import Nvml
 from rigforge.images import blob
 from rigforge.images.oci import read_blob, read_index
 from rigforge.paths import PROJECT, home
+from tests.end_to_end.chain import OUT, rigforge, usable
+from tests.end_to_end.engine import registry
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("daemon")]
 

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from chain import make as make_medium
 
 from rigforge.artifacts.iso import FIRMWARES, Firmware
 from rigforge.images import live_server, remaster
@@ -23,6 +22,7 @@ from rigforge.records.checksums import sha256
 from rigforge.stack.load import load
 from rigforge.verify.firmware import flash
 from rigforge.verify.qemu import accelerator, cpu
+from tests.end_to_end.chain import make as make_medium
 from tests.images.live_server_medium import make
 
 pytestmark = pytest.mark.boot

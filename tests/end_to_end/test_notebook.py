@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import ENTER, SHIFT, Page, chromium
-from chain import OUT, rigforge, usable
 
 from rigforge.verify.iso import free_port
+from tests.end_to_end.browser import ENTER, SHIFT, Page, chromium
+from tests.end_to_end.chain import OUT, rigforge, usable
 
 pytestmark = pytest.mark.full
 

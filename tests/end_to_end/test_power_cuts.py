@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from chain import Medium, make
-from guest import DISK_GIB, FAILED, INSTALLED, Guest, Rig
+
+from tests.end_to_end.chain import Medium, make
+from tests.end_to_end.guest import DISK_GIB, FAILED, INSTALLED, Guest, Rig
 
 pytestmark = [pytest.mark.boot, pytest.mark.full]
 

@@ -7,7 +7,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from chain import OUT, rigforge, usable
 
 from rigforge import artifacts, console
 from rigforge.lock.model import read
@@ -15,6 +14,7 @@ from rigforge.reproduce import contents, record
 from rigforge.reproduce.rebuild import SITE
 from rigforge.stack.load import load
 from rigforge.stack.model import Stack
+from tests.end_to_end.chain import OUT, rigforge, usable
 
 
 @pytest.mark.build

@@ -11,9 +11,9 @@ from pathlib import Path
 from threading import Event, Thread
 
 import pytest
-from chain import Figure, Medium, make, rigforge
 
 from rigforge.paths import home
+from tests.end_to_end.chain import Figure, Medium, make, rigforge
 
 pytestmark = pytest.mark.boot
 

@@ -15,10 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from chain import OUT, make, rigforge, usable
 from debian.deb822 import Deb822
-from test_live_server import ENTER, boot, told
-from ubuntu_archive import DRIVER, USER_SPACE, Debian, debian, fill
 
 from rigforge.images.oci import read_index
 from rigforge.lock.model import read
@@ -26,6 +23,9 @@ from rigforge.machine import pins
 from rigforge.records.checksums import sha256, to_text
 from rigforge.stack.load import load
 from rigforge.stack.model import Stack
+from tests.end_to_end.chain import OUT, make, rigforge, usable
+from tests.end_to_end.test_live_server import ENTER, boot, told
+from tests.end_to_end.ubuntu_archive import DRIVER, USER_SPACE, Debian, debian, fill
 from tests.images import live_server_medium
 from tests.images.live_server_pool import CODENAMES, lay
 from tests.lock.ubuntu_archive import POCKETS

@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from docker_daemon import answering
 
 from rigforge.engine import find
 from rigforge.engine.find import Engine
 from rigforge.errors import RigforgeError, UsageError
+from tests.engine.docker_daemon import answering
 
 Install = Callable[..., Path]
 

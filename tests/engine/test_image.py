@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from docker_daemon import answering
 
 from rigforge.engine import image
 from rigforge.engine.find import Engine
 from rigforge.errors import RigforgeError
+from tests.engine.docker_daemon import answering
 
 DOCKER = Engine("docker", (20, 10))
 PODMAN = Engine("podman", (4, 3))

@@ -9,13 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from docker_daemon import answering
 
 from rigforge.engine.find import Engine
 from rigforge.engine.load import load
 from rigforge.errors import RigforgeError
 from rigforge.images import blob
 from rigforge.images.oci import HistoryLayer, Image
+from tests.engine.docker_daemon import answering
 
 Install = Callable[[str, str], Path]
 

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from docker_daemon import answering
 
 from rigforge.paths import PROJECT
+from tests.engine.docker_daemon import answering
 
 RIGFORGE = (sys.executable, "-m", "rigforge.cli")
 INVOKE = (sys.executable, "-m", "invoke", "--search-root", str(PROJECT))

@@ -78,12 +78,12 @@ def served() -> Iterator[type[Served]]:
     server.server_close()
 
 
-def index(served: type[Served], projects: dict[str, dict[str, bytes]]) -> pypi.Index:
+def index(served: type[Served], projects: dict[str, dict[str, bytes]]) -> pypi.PackageIndex:
     for project, wheels in projects.items():
         links = "".join(f'<a href="/files/{name}">{name}</a>' for name in wheels)
         served.files[f"/simple/{project}/"] = f"<html><body>{links}</body></html>".encode()
         served.files |= {f"/files/{name}": content for name, content in wheels.items()}
-    return pypi.Index(f"{served.url}/simple", requests.Session())
+    return pypi.PackageIndex(f"{served.url}/simple", requests.Session())
 
 
 def test_of_a_wheel_only_the_parts_that_are_read_are_fetched(served: type[Served]) -> None:

@@ -33,7 +33,7 @@ from rigforge.report import measure, verification
 from rigforge.reproduce import record
 from rigforge.sources import host_config, mirrors
 from rigforge.stack.load import load
-from rigforge.verify import report
+from rigforge.verify import suite
 
 Read = Callable[[bytes], object]
 
@@ -160,7 +160,7 @@ PARSERS = {
         [b'{"passed": 1, "failed": 0, "skipped": 0, "failures": [], "seconds_of_tests": 1.5}'],
     ),
     "JUnit": Parser(
-        of_file("a.xml", lambda folder: report.read_junit(folder / "a.xml")),
+        of_file("a.xml", lambda folder: suite.read_junit(folder / "a.xml")),
         [
             b'<testsuites><testsuite tests="2" skipped="0" time="1.5"><testcase classname="a" name="b"/>'
             b'<testcase name="c"><failure message="d"/></testcase></testsuite></testsuites>'

@@ -12,11 +12,11 @@ from contextlib import suppress
 
 import pytest
 from hypothesis import HealthCheck, given, seed, settings
-from inputs import Input, damaged
-from parsers import PARSERS
 
 from rigforge.errors import RigforgeError
 from rigforge.installer.section import DocumentError
+from tests.fuzz.inputs import Input, damaged
+from tests.fuzz.parsers import PARSERS
 
 CASES = int(os.environ.get("RIGFORGE_FUZZ_CASES", "400"))
 

@@ -35,10 +35,8 @@ def fill(request: dict[str, str]) -> None:
 
 @pytest.fixture
 def members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, tarfile.TarInfo]:
-    monkeypatch.setattr("rigforge.process.KEPT", ("PATH", "PYTHONPATH"))
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
     source, output = tmp_path / "rootfs", tmp_path / "layer.tar"
-    namespace.call("test_changeset:fill", {"source": str(source)}, log=tmp_path / "log")
+    namespace.call(f"{__name__}:fill", {"source": str(source)}, log=tmp_path / "log")
     request = changeset.Request(str(source), str(output), "zstd")
     namespace.call("rigforge.images.changeset:pack", asdict(request), log=tmp_path / "log")
     namespace.remove_tree(source)

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from live_server_medium import TIME, boot_files, make
 
 from rigforge.autoinstall import ubuntu
 from rigforge.errors import RigforgeError
@@ -24,6 +23,7 @@ from rigforge.layers.build import Squashfs
 from rigforge.process import CommandFailed
 from rigforge.records.checksums import sha256
 from rigforge.stack.load import load
+from tests.images.live_server_medium import TIME, boot_files, make
 
 LAYERS = ("base", "cuda", "python", "host", "medium")
 EPOCH = 1_780_000_000

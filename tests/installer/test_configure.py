@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from documents import HASH, document, read
 
 from rigforge.installer.configure import forget_identity, write_secret, write_seed
+from tests.installer.documents import HASH, document, read
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from namespaces import in_own_namespace
 
 from rigforge.installer import copy as module
 from rigforge.installer.copy import (
@@ -23,6 +22,7 @@ from rigforge.installer.copy import (
     write_out,
 )
 from rigforge.installer.errors import InstallError
+from tests.installer.namespaces import in_own_namespace
 
 LONG_AGO = 1_600_000_000
 

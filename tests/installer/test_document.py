@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from documents import HASH, KEY, document, identity, layout, read, refusal
 
 from rigforge.installer.document import KNOWN, DiskLayout, Keyboard
 from rigforge.installer.document import REFUSED as OUTSIDE
 from rigforge.rules.disk_match import DiskMatch
+from tests.installer.documents import HASH, KEY, document, identity, layout, read, refusal
 
 
 def test_a_short_document_gets_every_default() -> None:

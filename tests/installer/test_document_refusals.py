@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from documents import HASH, HASH_OF_NOTHING, KEY, document, identity, layout, refusal
+
+from tests.installer.documents import HASH, HASH_OF_NOTHING, KEY, document, identity, layout, refusal
 
 #: A few lines that stand for 10^9 values, by aliases and by merge keys.
 ALIASES = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 10))

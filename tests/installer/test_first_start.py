@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from documents import document, layout
 
 from rigforge.installer import first_start
 from rigforge.installer.section import DocumentError
+from tests.installer.documents import document, layout
 
 WHERE = "user-data on /dev/vdb (CIDATA)"
 

@@ -7,13 +7,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from documents import document
 
 from rigforge.installer import install
 from rigforge.installer.errors import InstallError
 from rigforge.installer.install import InstallMedium, log_end, read_medium, show_failure
 from rigforge.installer.screen import Screen
 from rigforge.installer.section import DocumentError
+from tests.installer.documents import document
 
 
 def test_the_medium_says_what_it_holds(tmp_path: Path) -> None:

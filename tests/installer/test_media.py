@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 import yaml
-from documents import document, read
 
 from rigforge.installer.document import DocumentError
 from rigforge.installer.media import cidata_volumes, find
+from tests.installer.documents import document, read
 
 
 class LiveSystem:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import yaml
-from documents import HASH, KEY, document, identity, read
 
 from rigforge.installer.seed import DATASOURCE, seed
+from tests.installer.documents import HASH, KEY, document, identity, read
 
 
 def files(**sections: Any) -> dict[str, str]:

@@ -135,14 +135,12 @@ class Installed:
             "run": say,
             "recipes": recipes or [""] * len(steps),
         }
-        namespace.call("test_conda:link_into_a_root", request, log=self.place / f"{name}.log")
+        namespace.call(f"{__name__}:link_into_a_root", request, log=self.place / f"{name}.log")
         return root
 
 
 @pytest.fixture
-def installed(channel: CondaChannel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Installed]:
-    monkeypatch.setenv("PYTHONPATH", f"{Path(__file__).parent}:{Path(__file__).parents[2]}")
-    monkeypatch.setenv("RIGFORGE_KEEP", "PYTHONPATH")
+def installed(channel: CondaChannel, tmp_path: Path) -> Iterator[Installed]:
     made = Installed(channel, tmp_path / "place")
     yield made
     namespace.remove_tree(made.place)

@@ -184,8 +184,6 @@ class Attack:
         secret.write_text(SECRET)
         self.package = self._package(place / "files")
         self.before = self.package.read_bytes()
-        monkeypatch.setenv("PYTHONPATH", f"{Path(__file__).parent}:{Path(__file__).parents[2]}")
-        monkeypatch.setenv("RIGFORGE_KEEP", "PYTHONPATH")
         monkeypatch.setenv("http_proxy", f"http://ada:{SECRET.replace(' ', '-')}@proxy")
         with socket.create_server(("127.0.0.1", 0)) as server, socket.socket(socket.AF_UNIX) as local:
             local.bind(f"\0rigforge-test-{os.getpid()}")
@@ -211,7 +209,7 @@ class Attack:
                 },
             }
             request = {"root": str(self.root), "files": str(place / "files"), "asked": asked}
-            namespace.call("test_hostile_package:attacked", request, log=place / "log")
+            namespace.call(f"{__name__}:attacked", request, log=place / "log")
         self.linger = asked["linger"]
         log = (place / "log").read_text()
         lines = [line.partition(" ") for line in log.splitlines()]

@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from rigforge import namespace
 place = Path(sys.argv[1])
-namespace.call("test_interruption:mount_and_wait", {"place": str(place)}, log=place / "log")
+namespace.call("tests.layers.test_interruption:mount_and_wait", {"place": str(place)}, log=place / "log")
 """
 
 
@@ -31,11 +31,8 @@ def mount_and_wait(request: dict[str, Any]) -> None:
 
 def test_no_mount_and_no_process_is_left(tmp_path: Path) -> None:
     (tmp_path / "mounted").mkdir()
-    environment = {**os.environ, "PYTHONPATH": f"{Path(__file__).parent}:{PROJECT}"}
-    program = PROGRAM.replace(
-        "place = Path", "import rigforge.process\nrigforge.process.KEPT = ('PATH', 'PYTHONPATH')\nplace = Path"
-    )
-    process = subprocess.Popen([sys.executable, "-c", program, tmp_path], env=environment, stderr=subprocess.DEVNULL)
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    process = subprocess.Popen([sys.executable, "-c", PROGRAM, tmp_path], env=environment, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 30
         while not (tmp_path / "ready").exists() and time.monotonic() < deadline:

@@ -49,16 +49,10 @@ def change_a_lower_layer(request: dict[str, Any]) -> None:
 
 @pytest.fixture
 def settled(tmp_path: Path) -> dict[str, Any]:
-    namespace.call("test_root:change_a_lower_layer", {"place": str(tmp_path)}, log=tmp_path / "log")
+    namespace.call(f"{__name__}:change_a_lower_layer", {"place": str(tmp_path)}, log=tmp_path / "log")
     result: dict[str, Any] = json.loads((tmp_path / "result.json").read_text())
     namespace.remove_tree(tmp_path / "work")
     return result
-
-
-@pytest.fixture(autouse=True)
-def _importable_inside(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rigforge.process.KEPT", ("PATH", "PYTHONPATH"))
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
 
 
 def test_what_went_from_a_lower_layer_is_whited_out_by_name(settled: dict[str, Any]) -> None:
@@ -111,13 +105,13 @@ def break_down(request: dict[str, Any]) -> None:
 
 def test_an_error_inside_is_the_callers(tmp_path: Path) -> None:
     with pytest.raises(RigforgeError) as caught:
-        namespace.call("test_root:fail", {"message": "what is wrong"}, log=tmp_path / "log")
+        namespace.call(f"{__name__}:fail", {"message": "what is wrong"}, log=tmp_path / "log")
     assert (caught.value.message, caught.value.hint) == ("what is wrong", "the cure")
 
 
 def test_another_failure_inside_quotes_the_log(tmp_path: Path) -> None:
     with pytest.raises(RigforgeError, match="ZeroDivisionError") as caught:
-        namespace.call("test_root:break_down", {}, log=tmp_path / "log")
+        namespace.call(f"{__name__}:break_down", {}, log=tmp_path / "log")
     assert str(tmp_path / "log") in caught.value.hint
 
 
@@ -126,6 +120,6 @@ def see_network(request: dict[str, Any]) -> None:
 
 
 def test_inside_there_is_no_network(tmp_path: Path) -> None:
-    namespace.call("test_root:see_network", {"result": str(tmp_path / "result")}, log=tmp_path / "log")
+    namespace.call(f"{__name__}:see_network", {"result": str(tmp_path / "result")}, log=tmp_path / "log")
     interfaces = [line.split(":")[0].strip() for line in (tmp_path / "result").read_text().splitlines()[2:]]
     assert interfaces == ["lo"]

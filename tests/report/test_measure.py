@@ -6,10 +6,9 @@ import json
 import os
 from pathlib import Path
 
-from trees import SITE_PACKAGES, install_deb, install_wheel, put
-
 from rigforge.layers.squashfs import content_bytes
 from rigforge.report.measure import NOBODY, Owner, measure, owned_by_conda, owned_by_debs, owned_by_wheels, sizes
+from tests.report.trees import SITE_PACKAGES, install_deb, install_wheel, put
 
 BLOCK = 4096
 

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-from trees import SITE_PACKAGES, install_deb, install_wheel
 
 from rigforge.artifacts.artifact import Result
 from rigforge.artifacts.iso import Iso
@@ -18,6 +17,7 @@ from rigforge.errors import RigforgeError
 from rigforge.layers.build import Cache
 from rigforge.report import verification
 from rigforge.report.measure import owned_by_conda, owned_by_debs, owned_by_wheels
+from tests.report.trees import SITE_PACKAGES, install_deb, install_wheel
 
 #: Bytes that are no text, no CSV, no JSON, no JSON of the right shape, no JSON of a bearable depth.
 ODD = [b"\xff", b'"' + b"x" * 200_000, b"", b"\0", b"\n\n", b"[]", b"{}", b"null", b"[" * 100_000, b"7", b'{"name": 7}']

@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from trees import install_deb, put
 
 from rigforge.artifacts.artifact import Attachment, Digest, Result
 from rigforge.artifacts.stamp import Stamp
@@ -22,6 +21,7 @@ from rigforge.report.page import duration, render, write
 from rigforge.report.verification import Unfinished, Verification
 from rigforge.rules.sizes import in_words
 from rigforge.stack.load import load
+from tests.report.trees import install_deb, put
 
 SMOKE = load("smoke")
 LOCK = read(SMOKE.lock_path)

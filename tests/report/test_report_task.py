@@ -7,13 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from trees import install_deb
-
 from rigforge.layers.build import Cache
 from rigforge.layers.plan import plan
 from rigforge.lock.model import read
 from rigforge.paths import PROJECT
 from rigforge.stack.load import load
+from tests.report.trees import install_deb
 
 PROGRAM = "from rigforge.tasks.report import report; from invoke.context import Context; import sys; "
 

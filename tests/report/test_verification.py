@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from reports import a_report
-
 from rigforge.report.verification import Unfinished, Verification, find
 from rigforge.verify.files import Files
 from rigforge.verify.report import ImageReport
+from tests.reports import a_report
 
 
 def a_machine(out: Path, failures: tuple[str, ...] = ()) -> None:

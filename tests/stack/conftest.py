@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from stack_files import Write
+
+from tests.stack.stack_files import Write
 
 
 @pytest.fixture(autouse=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from http_mirror import HttpMirror, running
 
 from rigforge.store.store import Store
+from tests.store.http_mirror import HttpMirror, running
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from http_mirror import HttpMirror
 
 from rigforge import namespace
 from rigforge.errors import RigforgeError
@@ -25,6 +24,7 @@ from rigforge.stack.model import Stack
 from rigforge.store import vendor
 from rigforge.store.comparison import Problem
 from rigforge.store.store import Store
+from tests.store.http_mirror import HttpMirror
 
 CONTENT = os.urandom(100_000)
 NOWHERE = Mirrors({})
@@ -250,7 +250,7 @@ def test_a_folder_where_nothing_is_vendored_is_an_error(tmp_path):
 
 def test_the_error_names_some_of_many_problems_counts_all_and_says_the_cure(tmp_path):
     problems = [Problem(f"debian/pool/{n:02}.deb", "is missing") for n in range(25)]
-    error = vendor.DamagedError(tmp_path / "my disk", problems, ["smoke"])
+    error = vendor.VendoredFilesError(tmp_path / "my disk", problems, ["smoke"])
     lines = error.message.splitlines()
     assert lines[0].startswith("25 files are not as vendored in ")
     assert lines[1:] == [f"  debian/pool/{n:02}.deb is missing" for n in range(10)] + ["  and 15 more"]

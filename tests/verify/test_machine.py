@@ -6,10 +6,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from stand_ins import a_machine, guest
 
 from rigforge.artifacts.iso import FIRMWARES, Firmware
 from rigforge.verify import qemu
+from tests.verify.stand_ins import a_machine, guest
 
 
 @pytest.fixture

@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from reports import a_report
 
 from rigforge.errors import RigforgeError
-from rigforge.verify.report import ImageTestsError, read_junit
+from rigforge.verify.report import ImageTestsError
+from rigforge.verify.suite import read_junit
+from tests.reports import a_report
 
 
 def junit(folder: Path, tests: str) -> Path:

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stand_ins import GUEST, guest
 
 from rigforge import process
 from rigforge.verify import qemu, watch
+from tests.verify.stand_ins import GUEST, guest
 
 # Stands for Packer: starts a "QEMU", writes what a machine would, and waits for it unless it answers.
 PACKER = """

@@ -7,13 +7,13 @@ import os
 import time
 
 import pytest
-from http_mirror import Answer, HttpMirror
 
 from rigforge.errors import RigforgeError
 from rigforge.records.file import LockedFile
 from rigforge.sources.mirrors import FileGoneError, Mirrors
 from rigforge.store.download import WrongContentError
 from rigforge.store.store import Store
+from tests.store.http_mirror import Answer, HttpMirror
 
 CONTENT = os.urandom(100_000)
 OTHER = os.urandom(100_000)

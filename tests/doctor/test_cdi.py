@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from machines import DRIVER, Examine, program, write
+
+from tests.doctor.machines import DRIVER, Examine, program, write
 
 LIBRARY = "/usr/lib/x86_64-linux-gnu/libcuda.so"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from stack_files import KEY, SMALLEST, Write, complaint
 
 from rigforge.errors import UsageError
 from rigforge.stack.load import load
+from tests.stack.stack_files import KEY, SMALLEST, Write, complaint
 
 
 class TestSite:

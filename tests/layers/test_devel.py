@@ -80,14 +80,11 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[dict[str, An
         "wheel": str(wheels["nvidia-cuda-runtime"]),
         "program": (PROJECT / "image_tests/probes/nvcc.py").read_text() + LOOK,
     }
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", f"{Path(__file__).parent}:{PROJECT}")
-        patch.setenv("RIGFORGE_KEEP", "PYTHONPATH")
-        try:
-            namespace.call("test_devel_recipe:compile_in_a_root", request, log=place / "log")
-            yield [json.loads(line) for line in (place / "log").read_text().splitlines() if line.startswith("{")]
-        finally:
-            namespace.remove_tree(place / "root")
+    try:
+        namespace.call(f"{__name__}:compile_in_a_root", request, log=place / "log")
+        yield [json.loads(line) for line in (place / "log").read_text().splitlines() if line.startswith("{")]
+    finally:
+        namespace.remove_tree(place / "root")
 
 
 def test_a_program_of_cuda_is_compiled_and_says_what_it_misses(said: list[dict[str, Any]]) -> None:

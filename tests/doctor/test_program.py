@@ -12,11 +12,11 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from machines import answers
 from PyInstaller.archive.readers import CArchiveReader
 
 from rigforge.doctor.build import PROGRAM, build
 from rigforge.paths import PROJECT
+from tests.doctor.machines import answers
 
 pytestmark = pytest.mark.build
 

@@ -12,11 +12,11 @@ import time
 from dataclasses import asdict
 
 import pytest
-from http_mirror import Answer, HttpMirror
 
 from rigforge import namespace
 from rigforge.records.file import LockedFile
 from rigforge.store.store import Store
+from tests.store.http_mirror import Answer, HttpMirror
 
 FETCH = """
 import json, sys

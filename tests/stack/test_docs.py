@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel
-from stack_files import Write
 
 from rigforge.paths import PROJECT
 from rigforge.stack.load import load
 from rigforge.stack.model import Stack
 from rigforge.stack.settings import SHORT
 from rigforge.stack.validation_errors import model_at
+from tests.stack.stack_files import Write
 
 TEXT = (PROJECT / "docs" / "stack.md").read_text(encoding="utf-8")
 REFERENCE = TEXT[TEXT.index("## At the top") : TEXT.index("## --set")]

@@ -6,11 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
-from http_mirror import HttpMirror
 
 from rigforge.errors import RigforgeError
 from rigforge.records.file import LockedFile
 from rigforge.store.store import Store
+from tests.store.http_mirror import HttpMirror
 
 CONTENT = os.urandom(100_000)
 

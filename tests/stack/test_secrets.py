@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from stack_files import SMALLEST, Write, complaint
 
 from rigforge.errors import UsageError
 from rigforge.stack import secrets
 from rigforge.stack.load import load
+from tests.stack.stack_files import SMALLEST, Write, complaint
 
 LUKS = SMALLEST + '[storage]\nlayout = "luks"\n'
 

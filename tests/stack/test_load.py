@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from stack_files import KEY, SMALLEST, Write, complaint
 
 from rigforge.errors import RigforgeError
 from rigforge.stack.load import load, names
 from rigforge.stack.model import Stack
+from tests.stack.stack_files import KEY, SMALLEST, Write, complaint
 
 
 @pytest.mark.parametrize("name", names())

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import machines
 import pytest
-from machines import DRIVER, Examine, write
 
 from rigforge.machine.libraries import CUDA, MANAGEMENT
+from tests.doctor import machines
+from tests.doctor.machines import DRIVER, Examine, write
 
 FOLDER = "usr/lib/x86_64-linux-gnu"
 DEBIAN, UBUNTU = "ID=debian\n", "ID=ubuntu\nID_LIKE=debian\n"

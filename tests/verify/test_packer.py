@@ -11,12 +11,12 @@ from pathlib import Path
 import hcl2
 import pytest
 from packaging.version import Version
-from stand_ins import a_machine
 
 from rigforge.artifacts.iso import FIRMWARES, Firmware
 from rigforge.errors import RigforgeError
 from rigforge.process import CommandFailed
 from rigforge.verify import packer, qemu
+from tests.verify.stand_ins import a_machine
 
 TEMPLATES = sorted(packer.TEMPLATES.glob("*.pkr.hcl"))
 WITHOUT_COMMENTS = hcl2.SerializationOptions(with_comments=False)

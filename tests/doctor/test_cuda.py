@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import machines
 import pytest
-from machines import Examine, program, write
 
 from rigforge.doctor.checks import cuda
 from rigforge.doctor.cuda_driver import PATIENCE, CudaAnswer
 from rigforge.doctor.machine import Machine
 from rigforge.doctor.nvml import Nvml
+from tests.doctor import machines
+from tests.doctor.machines import Examine, program, write
 
 Answers = Callable[[str], dict[str, Any]]
 
