@@ -23,7 +23,7 @@ from rigforge.verify import qemu, suite
 from rigforge.verify.expectations import TEST_HOSTNAME, TEST_USER, expectations
 from rigforge.verify.files import Files
 from rigforge.verify.iso import free_port
-from rigforge.verify.report import read_junit
+from rigforge.verify.suite import read_junit
 from tests.end_to_end.chain import OUT, Figure, rigforge, usable
 from tests.end_to_end.guest import Guest
 
