@@ -12,18 +12,21 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from invoke.collection import Collection
 from invoke.exceptions import ParseError
 from invoke.loader import FilesystemLoader
-from invoke.program import Program
 from invoke.tasks import Task
 from invoke.tasks import task as invoke_task
 
 from rigforge import __version__, paths
 from rigforge.errors import RigforgeError
+
+if TYPE_CHECKING:
+    from rigforge.program import Rigforge
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141  # 128 + SIGPIPE, which Windows does not have
@@ -58,7 +61,11 @@ def task(**options: Any) -> Callable[[Callable[..., None]], Task[Any]]:
         @functools.wraps(body)
         def guarded(*arguments: Any, **named: Any) -> None:
             with exit_codes():
-                body(*arguments, **named)
+                try:
+                    body(*arguments, **named)
+                except ModuleNotFoundError as error:
+                    _bootstrap(error)
+                    raise
 
         made: Task[Any] = invoke_task(**{"auto_shortflags": False, **options})(guarded)
         return made
@@ -96,13 +103,28 @@ def exit_codes() -> Iterator[None]:
         raise SystemExit(BUG) from error
 
 
-def _program() -> Program:
-    path = paths.PROJECT / "tasks.py"
-    if not path.exists():
-        raise RigforgeError(f"{path} is missing", "run Rigforge from its checkout: ./bootstrap makes the environment")
-    module, _ = FilesystemLoader(start=str(paths.PROJECT)).load("tasks")
+def _program() -> Rigforge:
+    from rigforge.program import Rigforge  # a task that `invoke` runs does without
+
+    module, _ = FilesystemLoader(start=str(paths.SHARE)).load("tasks")
     tasks = Collection.from_module(module)
-    return Program(name="Rigforge", binary="rigforge", version=__version__, namespace=tasks)
+    for task in tasks.tasks.values():
+        if not paths.CHECKOUT:  # which has `invoke` as well
+            task.__doc__ = (task.__doc__ or "").replace("Example: invoke ", "Example: rigforge ")
+    return Rigforge(name="Rigforge", binary="rigforge", binary_names=["rigforge"], version=__version__, namespace=tasks)
+
+
+def _bootstrap(missing: ModuleNotFoundError) -> None:
+    """Goes on in the checkout's environment, which bootstrap makes; returns where this is no other one.
+
+    So `invoke` in a new clone does what `./bootstrap` does.
+    """
+    environment = paths.PROJECT / ".venv"
+    if not paths.CHECKOUT or Path(sys.prefix).resolve() == environment.resolve():
+        return
+    print(f"This Python has no {missing.name}: going on with ./bootstrap {' '.join(sys.argv[1:2])}", file=sys.stderr)
+    sys.stdout.flush()
+    os.execv(paths.PROJECT / "bootstrap", ["bootstrap", *sys.argv[1:]])
 
 
 def _with_help_first(argv: Sequence[str]) -> list[str]:

@@ -7,9 +7,17 @@ from pathlib import Path
 
 from rigforge.errors import RigforgeError
 
-#: The checkout (or installed tree) that holds stacks/, cloud-init/, packer/ and image_tests/.
-PROJECT = Path(__file__).resolve().parent.parent
+#: The folder of this package.
+PACKAGE = Path(__file__).resolve().parent
 
+#: The checkout; where Rigforge was installed from a wheel, the folder that the package is in.
+PROJECT = PACKAGE.parent
+
+#: Whether this is a checkout.
+CHECKOUT = (PROJECT / "pyproject.toml").is_file()
+
+#: The folder of stacks/, cloud-init/, dockerfiles/, packer/, image_tests/ and tasks.py; in a wheel, one of the package.
+SHARE = PROJECT if CHECKOUT else PACKAGE / "share"
 
 #: What an overlay's options end a path with (Documentation/filesystems/overlayfs.rst in Linux), and what ends a line.
 _SEPARATORS = (",", ":", "\\", "\n")
@@ -31,6 +39,16 @@ def home() -> Path:
             "name another one: RIGFORGE_HOME=/path ./bootstrap …",
         )
     return found
+
+
+def results() -> Path:
+    """Returns the folder for what is made, where no other is named: `out` in the checkout, else in the current one."""
+    return (PROJECT if CHECKOUT else Path.cwd()) / "out"
+
+
+def own_locks() -> Path:
+    """Returns the folder for the user's locks of stacks that a wheel brought, which need not exist."""
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "rigforge" / "stacks"
 
 
 def config_file() -> Path:
