@@ -7,6 +7,7 @@ from rigforge.tasks.connect import connect
 from rigforge.tasks.doctor import build_doctor
 from rigforge.tasks.explain import explain
 from rigforge.tasks.facts import facts
+from rigforge.tasks.init import init
 from rigforge.tasks.lock import diff, lock, stacks, vendor
 from rigforge.tasks.packer import packer
 from rigforge.tasks.report import report
@@ -28,6 +29,7 @@ __all__ = [
     "explain",
     "explicit",
     "facts",
+    "init",
     "lint",
     "lock",
     "packer",

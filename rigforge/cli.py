@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import functools
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 BROKEN_PIPE = 141  # 128 + SIGPIPE, which Windows does not have
 BUG = 70  # EX_SOFTWARE of sysexits.h
+
+#: Tasks for who changes Rigforge: a wheel has neither tests nor requirements.
+OF_CHECKOUTS = ("evidence", "lint", "requirements", "test")
 
 #: Errors of the operating system that are about this machine and not about Rigforge.
 _ENVIRONMENT = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENOMEM}
@@ -107,10 +111,13 @@ def _program() -> Rigforge:
     from rigforge.program import Rigforge  # a task that `invoke` runs does without
 
     module, _ = FilesystemLoader(start=str(paths.SHARE)).load("tasks")
+    if not paths.CHECKOUT:
+        for name in OF_CHECKOUTS:
+            delattr(module, name)
     tasks = Collection.from_module(module)
-    for task in tasks.tasks.values():
-        if not paths.CHECKOUT:  # which has `invoke` as well
-            task.__doc__ = (task.__doc__ or "").replace("Example: invoke ", "Example: rigforge ")
+    if not paths.CHECKOUT:
+        for task in tasks.tasks.values():
+            task.__doc__ = _as_called(task.__doc__ or "")
     return Rigforge(name="Rigforge", binary="rigforge", binary_names=["rigforge"], version=__version__, namespace=tasks)
 
 
@@ -142,7 +149,12 @@ def _end(number: int, _frame: FrameType | None) -> None:
 def _fail(message: str, hint: str = "") -> None:
     from rigforge import console  # rich is a tenth of a second that a listing need not wait for
 
-    console.fail(message, hint)
+    console.fail(_as_called(message), _as_called(hint))
+
+
+def _as_called(text: str) -> str:
+    """Returns a text with the commands in it as they are where there is no checkout, and so no ./bootstrap."""
+    return text if paths.CHECKOUT else re.sub(r"(?<![\w-])(?:\./bootstrap|invoke)(?= [a-z-])", "rigforge", text)
 
 
 def _report_bug() -> None:

@@ -10,11 +10,14 @@ from rigforge.errors import RigforgeError
 #: The folder of this package.
 PACKAGE = Path(__file__).resolve().parent
 
-#: The checkout; where Rigforge was installed from a wheel, the folder that the package is in.
-PROJECT = PACKAGE.parent
+#: The folder that `rigforge` is imported from.
+IMPORTS = PACKAGE.parent
 
-#: Whether this is a checkout.
-CHECKOUT = (PROJECT / "pyproject.toml").is_file()
+#: Whether this is a checkout, and not what a wheel installed.
+CHECKOUT = (IMPORTS / "pyproject.toml").is_file()
+
+#: The checkout, with results in `out`; without one the current folder.
+PROJECT = IMPORTS if CHECKOUT else Path.cwd()
 
 #: The folder of stacks/, cloud-init/, dockerfiles/, packer/, image_tests/ and tasks.py; in a wheel, one of the package.
 SHARE = PROJECT if CHECKOUT else PACKAGE / "share"
@@ -41,14 +44,18 @@ def home() -> Path:
     return found
 
 
-def results() -> Path:
-    """Returns the folder for what is made, where no other is named: `out` in the checkout, else in the current one."""
-    return (PROJECT if CHECKOUT else Path.cwd()) / "out"
+def new_lock(stack: Path) -> Path:
+    """Returns where the lock of a stack's file is written: beside it, or for a wheel's with the user's own data."""
+    if CHECKOUT or not stack.is_relative_to(SHARE):
+        return stack.with_suffix(".lock")
+    data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share")
+    return data / "rigforge/stacks" / f"{stack.stem}.lock"
 
 
-def own_locks() -> Path:
-    """Returns the folder for the user's locks of stacks that a wheel brought, which need not exist."""
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "rigforge" / "stacks"
+def lock(stack: Path) -> Path:
+    """Returns the lock of a stack's file: the one that the user made, else the one beside the stack, if it has any."""
+    new, beside = new_lock(stack), stack.with_suffix(".lock")
+    return beside if beside.exists() and not new.exists() else new
 
 
 def config_file() -> Path:

@@ -15,9 +15,9 @@ from rigforge.images import blob, oci
 from rigforge.images.blob import Blob
 from rigforge.layers.build import Cache, keep_seconds
 from rigforge.layers.plan import Layer
-from rigforge.paths import PROJECT
+from rigforge.paths import SHARE
 
-FOLDER = PROJECT / "dockerfiles"
+FOLDER = SHARE / "dockerfiles"
 
 
 def build(
@@ -63,7 +63,7 @@ def build(
 def _key(name: str, layers: Sequence[Layer], config: Mapping[str, Any]) -> str:
     """Returns a hash of all that goes into it."""
     files = [file for file in sorted((FOLDER / "files").iterdir()) if file.is_file()]
-    sources = [Path(__file__).with_name("top.py"), FOLDER / f"{name}.Dockerfile", *files]
+    sources = [Path(__file__).with_name("dockerfile_layer.py"), FOLDER / f"{name}.Dockerfile", *files]
     content = [hashlib.sha256(source.read_bytes()).hexdigest() for source in sources]
     made_of = [config, content, [[layer.key, layer.epoch] for layer in layers]]
     return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:40]

@@ -51,18 +51,20 @@ def lock(
     wanted = the_stack(stack, mirrors)
     previous = the_previous_lock(wanted)
     made = resolve.resolve(wanted, mirrors, previous=previous, upgrade=upgrade, forced=force)
+    place = wanted.lock_path
     if made != previous:
-        model.write(made, wanted.lock_path)
+        place = wanted.new_lock_path
+        model.write(made, place)
     size = sum(file.size for file in made.files)
     console.say(f"{len(made.files)} files, {size / 1e9:.2f} GB, {'as before' if made == previous else 'changed'}")
     console.say("\n".join(f"  {name} {version}" for name, version in made.versions.items()))
     if made.decision:
         console.say(f"verdict: {made.decision.verdict}")
     if json:
-        result = {"stack": wanted.name, "lock": str(wanted.lock_path), "changed": made != previous}
+        result = {"stack": wanted.name, "lock": str(place), "changed": made != previous}
         print(to_json.dumps({**result, "files": len(made.files), "bytes": size, "versions": made.versions}))
     else:
-        print(f"lock: {wanted.lock_path}")
+        print(f"lock: {place}")
 
 
 @task(

@@ -76,9 +76,11 @@ def _help(name: str, task: Any) -> Iterator[str]:
     yield ""
     yield _text(task)
     yield ""
+    _, *parameters = inspect.signature(task.body).parameters.values()
+    if not parameters:
+        return
     yield "Options:"
     yield ""
-    _, *parameters = inspect.signature(task.body).parameters.values()
     texts = {key.rstrip("_").replace("_", "-"): text for key, text in task.help.items()}
     yield from _columns({_option(each): texts[_name(each)] for each in sorted(parameters, key=_name)})
 
