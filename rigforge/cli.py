@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,11 +66,14 @@ def task(**options: Any) -> Callable[[Callable[..., None]], Task[Any]]:
         @functools.wraps(body)
         def guarded(*arguments: Any, **named: Any) -> None:
             with exit_codes():
+                start = time.monotonic()
                 try:
                     body(*arguments, **named)
                 except ModuleNotFoundError as error:
                     _bootstrap(error)
                     raise
+                if console := sys.modules.get("rigforge.console"):
+                    console.summary(time.monotonic() - start)
 
         made: Task[Any] = invoke_task(**{"auto_shortflags": False, **options})(guarded)
         return made
@@ -160,7 +164,6 @@ def _as_called(text: str) -> str:
 def _report_bug() -> None:
     """Writes down the exception being handled and says how to report it."""
     import platform
-    import time
     import traceback
 
     from rigforge.redact import redacted

@@ -55,7 +55,7 @@ class Rigforge(Program):
         else:
             kind, names = "task", sorted(self.collection.task_names)
             hint = f"tasks: {', '.join(names)}"
-        near = nearest(word.partition("=")[0], names)
+        near = nearest(word, names)
         meant = f', did you mean "{near[0]}"?' if near else ""
         raise UsageError(f'there is no {kind} "{word}"{meant}', hint) from error
 
