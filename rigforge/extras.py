@@ -16,5 +16,5 @@ def need(extra: str) -> None:
     if missing:
         raise RigforgeError(
             f"this Python has no {', '.join(missing)}",
-            f"install what this task needs: pip install 'rigforge[{extra}]', uv tool install 'rigforge[{extra}]'",
+            f"install it with what this task needs: pip (pipx, uv tool) install 'FILE.whl[{extra}]'",
         )

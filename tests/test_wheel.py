@@ -185,7 +185,7 @@ def test_a_lock_of_the_users_own_comes_before_the_wheels(installed: Installed) -
 def test_an_extra_that_is_missing_is_named(installed: Installed) -> None:
     done = installed.run("build-doctor")
     assert done.returncode == 1
-    assert "error: this Python has no PyInstaller\n" in done.stderr and "pip install 'rigforge[doctor]'" in done.stderr
+    assert "error: this Python has no PyInstaller\n" in done.stderr and "install 'FILE.whl[doctor]'" in done.stderr
 
 
 def test_clean_leaves_a_folder_that_may_be_anothers(installed: Installed) -> None:
