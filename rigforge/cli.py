@@ -126,12 +126,12 @@ def _program() -> Rigforge:
 
 
 def _bootstrap(missing: ModuleNotFoundError) -> None:
-    """Goes on in the checkout's environment, which bootstrap makes; returns where this is no other one.
+    """Goes on in the checkout's environment, which bootstrap makes; returns where this is it, and where sh is missing.
 
     So `invoke` in a new clone does what `./bootstrap` does.
     """
     environment = paths.PROJECT / ".venv"
-    if not paths.CHECKOUT or Path(sys.prefix).resolve() == environment.resolve():
+    if not paths.CHECKOUT or os.name == "nt" or Path(sys.prefix).resolve() == environment.resolve():
         return
     print(f"This Python has no {missing.name}: going on with ./bootstrap {' '.join(sys.argv[1:2])}", file=sys.stderr)
     sys.stdout.flush()

@@ -37,7 +37,10 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     elif names and {"--help", "-h"} & set(words):
         if names[0] not in tasks:
-            print(f"No idea what {names[0]!r} is!", file=sys.stderr)
+            from rigforge.nearest import nearest
+
+            meant = "".join(f', did you mean "{name}"?' for name in nearest(names[0], tasks))
+            print(f'error: there is no task "{names[0]}"{meant}\nhint: tasks: {", ".join(tasks)}', file=sys.stderr)
             return 2
         print("\n".join(_help(names[0], tasks[names[0]])))
     else:
