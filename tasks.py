@@ -4,6 +4,7 @@ from rigforge.tasks.build import build_images, build_iso
 from rigforge.tasks.checkout import clean, evidence, lint, requirements, test
 from rigforge.tasks.conda_export import explicit
 from rigforge.tasks.connect import connect
+from rigforge.tasks.disk import build_disk
 from rigforge.tasks.doctor import build_doctor
 from rigforge.tasks.explain import explain
 from rigforge.tasks.facts import facts
@@ -19,6 +20,7 @@ from rigforge.tasks.validate import validate
 from rigforge.tasks.verify import verify_images, verify_iso
 
 __all__ = [
+    "build_disk",
     "build_doctor",
     "build_images",
     "build_iso",

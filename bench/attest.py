@@ -24,7 +24,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
-from rigforge.build import build_iso
+from rigforge.artifacts import install_iso
+from rigforge.artifacts.artifact import Build
+from rigforge.build import make
 from rigforge.images import hashed_output, iso
 from rigforge.images.medium import Medium
 from rigforge.options import the_lock
@@ -48,7 +50,7 @@ def main() -> None:
         for _ in range(options.rounds):
             with (
                 mock.patch.object(hashed_output, "write", unhashed),
-                mock.patch("rigforge.attest.sidecars.describe_iso", lambda *_: None),
+                mock.patch("rigforge.attest.sidecars.describe", lambda *_: None),
             ):
                 bare.append(timed(make, folder / "bare"))
             whole.append(timed(make, folder / "whole"))
@@ -76,7 +78,7 @@ def of_stack(name: str) -> Callable[[Path], object]:
     """Returns what builds the ISO of a stack into a folder."""
     stack, mirrors = load(name, site=SITE), Mirrors.from_environment()
     lock = the_lock(stack)
-    return lambda out: build_iso(stack, lock, mirrors, out=out)
+    return lambda out: make(install_iso(lock), Build(stack, lock, mirrors, out))
 
 
 def of_size(size: int, folder: Path) -> Callable[[Path], object]:

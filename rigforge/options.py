@@ -1,25 +1,24 @@
-"""What the options that several tasks share stand for: mirrors, a stack, its lock, the ISO."""
+"""What the options that several tasks share stand for: mirrors, a stack, its lock, the artifacts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from rigforge import console, paths
-from rigforge.build import build_images, build_iso
+from rigforge.artifacts.artifact import Artifact, Build, Product
+from rigforge.build import make
 from rigforge.build_lock import exclusive
-from rigforge.engine.compose import write_definitions
-from rigforge.engine.gpus import Access
-from rigforge.engine.image import reference
-from rigforge.errors import RigforgeError, UsageError
-from rigforge.images.blob import MEDIA_TYPES
-from rigforge.images.container import Container
+from rigforge.errors import RigforgeError
 from rigforge.lock.model import Lock, check, read
 from rigforge.sources.mirrors import Mirrors
 from rigforge.stack.choose import choose, preference
 from rigforge.stack.load import load
 from rigforge.stack.model import Stack
 from rigforge.store.store import Store
+
+P = TypeVar("P", bound=Product)
 
 
 def the_mirrors(directory: str) -> Mirrors:
@@ -58,49 +57,21 @@ def the_previous_lock(stack: Stack) -> Lock | None:
         return None
 
 
-def the_iso(
+def the_artifact(
+    artifact: Artifact[P],
     stack: Stack,
+    lock: Lock,
     mirrors: Mirrors,
-    *,
-    base_iso: str = "",
-    offline: bool = False,
-    check: bool = False,
-    out: str = "",
-) -> Path:
-    """Builds the ISO of a stack, one build at a time, and returns its path."""
-    lock = the_lock(stack)
-    folder = Path(out) if out else paths.PROJECT / "out"
-    with exclusive(folder):
-        base = Path(base_iso) if base_iso else None
-        return build_iso(stack, lock, mirrors, base_iso=base, offline=offline, check=check, out=folder)
-
-
-def the_images(
-    stack: Stack,
-    mirrors: Mirrors,
-    image: str,
-    compression: str,
     *,
     offline: bool = False,
     check: bool = False,
     out: str = "",
-) -> tuple[dict[str, Container], Path]:
-    """Builds the container images of a stack, one build at a time; returns them and their OCI layout's path.
-
-    Beside the layout, in STACK-dev, are definitions of the dev image for compose and for editors.
-    """
-    if compression not in MEDIA_TYPES:
-        raise UsageError(f"unknown compression: {compression}", f"it is one of: {', '.join(MEDIA_TYPES)}")
-    lock = the_lock(stack)
-    layout = (Path(out) if out else paths.PROJECT / "out" / "images") / stack.name
-    with exclusive(layout):
-        images = build_images(
-            stack, lock, mirrors, image=image, compression=compression, offline=offline, check=check, out=layout
-        )
-    if dev := images.get("dev"):
-        access: Access = "toolkit" if "cuda" in dev.description.versions else "none"
-        write_definitions(reference(stack.name, "dev"), layout.with_name(f"{stack.name}-dev"), access)
-    return images, layout
+) -> P:
+    """Makes an artifact of a stack, one build at a time, in the folder `out` or its own below out/."""
+    folder = Path(out) if out else paths.PROJECT / "out" / artifact.folder
+    # Where it is a folder, others may be made beside it.
+    with exclusive(artifact.path(stack.name, folder) if artifact.index else folder):
+        return make(artifact, Build(stack, lock, mirrors, folder, offline=offline, check=check))
 
 
 def _answering(mirrors: Mirrors) -> tuple[str, str]:

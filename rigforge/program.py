@@ -11,7 +11,7 @@ from invoke.program import Program
 
 from rigforge import paths
 from rigforge.errors import UsageError
-from rigforge.nearest import nearest
+from rigforge.rules.nearest import nearest
 
 #: Options whose values can be told without asking anybody.
 STACK, GPU = "--stack", "--gpu"

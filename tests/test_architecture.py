@@ -12,6 +12,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from rigforge import closure
+from rigforge.artifacts import ARTIFACTS
 from rigforge.paths import PROJECT
 
 PACKAGE = closure.PACKAGE
@@ -87,6 +88,15 @@ def loaded(*modules: str) -> set[str]:
     return {path.parts[0].removesuffix(".py") for path in files} - {"__init__"}
 
 
+def texts(*folders: str) -> Iterator[tuple[str, str]]:
+    """Every text in the code of these rooms, with its place."""
+    for path in sources():
+        if path.relative_to(PACKAGE).parts[0] in folders:
+            for node in ast.walk(parsed(path)):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    yield f"{path.relative_to(PACKAGE)}:{node.lineno}", node.value
+
+
 def all_of(folder: str) -> list[str]:
     return [name for name in imports() if room(name) == folder]
 
@@ -141,6 +151,38 @@ def test_sources_know_no_layers() -> None:
                 assert ast.unparse(node.func) != "LockedFile", f"{path.name}:{node.lineno}"
 
 
+#: The rooms that a stack goes through on its way to an artifact.
+ON_THE_WAY = ("stack", "compat", "sources", "lock", "autoinstall", "layers", "images", "verify", "report")
+
+
+def test_only_distributions_know_one_by_name() -> None:
+    names = {path.stem for path in (PACKAGE / "distributions").glob("*.py")} - {"__init__", "distribution"}
+    assert names == {"debian", "ubuntu"}
+    assert [place for place, text in texts(*ON_THE_WAY) if text in names] == []
+
+
+def test_only_distributions_and_the_stack_name_a_driver_provider() -> None:
+    asking = [
+        f"{path.relative_to(PACKAGE)}:{node.lineno}"
+        for path in sources()
+        if path.parent.name not in ("distributions", "stack")
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Attribute) and ast.unparse(node).endswith("driver.provider")
+    ]
+    assert asking == []
+
+
+def test_apt_and_dpkg_are_run_by_three_modules() -> None:
+    programs = re.compile("apt-(get|cache|mark|ftparchive)|dpkg(-deb|-divert|-query)?")
+    running = {place.partition(":")[0] for place, text in texts(*ON_THE_WAY) if programs.fullmatch(text)}
+    # Canonical's medium is asked with an apt of its own, and a container gets the files of the driver's packages.
+    assert running - {"verify/pool.py", "verify/driver.py"} == {
+        "sources/apt.py",
+        "layers/dpkg.py",
+        "layers/recipes/base.py",
+    }
+
+
 def test_only_vendoring_reads_locks_in_the_store() -> None:
     readers = {name for name in all_of("store") if any(room(other) == "lock" for other in imports()[name])}
     assert readers == {"rigforge.store.vendor"}
@@ -157,7 +199,7 @@ def test_installer_and_machine_import_nothing_of_the_builder() -> None:
 
 
 def test_the_doctor_imports_nothing_of_the_builder() -> None:
-    program = {"doctor", "compat", "machine", "rules", "nearest", "atomic", "errors", "plain"}
+    program = {"doctor", "compat", "machine", "rules", "atomic", "errors", "plain"}
     assert loaded("rigforge.doctor.__main__") == program
     # Packing the program runs PyInstaller, on the builder.
     assert loaded(*all_of("doctor")) == {*program, "process", "closure"}
@@ -188,6 +230,18 @@ def test_what_runs_in_a_namespace_is_a_function_of_its_module() -> None:
     for entry in named:
         module, _, function = entry.partition(":")
         assert callable(getattr(importlib.import_module(module), function)), entry
+
+
+def test_artifacts_are_told_apart_by_their_list_alone() -> None:
+    names = {name for artifact in ARTIFACTS for name in (artifact.suffix, artifact.task) if name}
+    elsewhere = {
+        f"{path.relative_to(PACKAGE)}:{node.lineno}"
+        for path in sources()
+        if path.relative_to(PACKAGE).parts[0] not in ("artifacts", "tasks")
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Constant) and node.value in names
+    }
+    assert elsewhere == set()
 
 
 def test_every_invariant_names_a_test_that_there_is() -> None:

@@ -19,7 +19,7 @@ from rigforge.process import run
 HOLDER = """
 import sys, time
 from pathlib import Path
-from rigforge import state
+from rigforge import paths
 from rigforge.build_lock import exclusive
 sys.argv = ["rigforge", "build-iso", "--stack", "smoke"]
 with exclusive({out}):
@@ -64,7 +64,7 @@ def test_a_killed_holder_leaves_nothing_to_wait_for(home: Path, capsys: pytest.C
 
 def test_a_lock_that_was_cleaned_away_while_waiting_is_taken_anew(home: Path) -> None:
     with (
-        hold(0.5, at_the_end="(state.home() / 'lock').unlink()"),
+        hold(0.5, at_the_end="(paths.home() / 'lock').unlink()"),
         exclusive(),
         (home / "lock").open() as third,
         pytest.raises(BlockingIOError),

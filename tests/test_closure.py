@@ -46,8 +46,8 @@ def test_a_folder_counts_where_something_of_its_own_is_used() -> None:
 
 def test_what_is_imported_for_annotations_alone_does_not_count() -> None:
     text = (closure.PACKAGE / "distributions/__init__.py").read_text()
-    assert "    from rigforge.compat.tables import Module\n" in text
-    assert "compat/tables.py" not in names(closure.files("rigforge.distributions"))
+    assert "    from rigforge.stack.model import Stack\n" in text
+    assert "stack/model.py" not in names(closure.files("rigforge.distributions"))
 
 
 def test_a_name_that_is_no_module_is_refused() -> None:

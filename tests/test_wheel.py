@@ -91,7 +91,7 @@ def test_the_wheel_is_small_and_has_all_that_git_has_of_what_the_program_reads(i
         text=True,
         check=True,
     ).stdout
-    files = [name for name in listed.split("\0") if name and (PROJECT / name).is_file()]
+    files = {name for name in listed.split("\0") if name and (PROJECT / name).is_file()}
     names = [name for name in zipfile.ZipFile(installed.wheel).namelist() if ".dist-info/" not in name]
     assert sorted(names) == sorted(name if name.startswith("rigforge/") else f"rigforge/share/{name}" for name in files)
 

@@ -51,13 +51,13 @@ def passphrase(key: SecretKey) -> str:
     """
     if not key.has_passphrase:
         return ""
-    asked = ask(f"Passphrase of {key.path}: ")
-    if not asked:
+    answer = ask(f"Passphrase of {key.path}: ")
+    if not answer:
         raise RigforgeError(
             f"{key.path} has a passphrase, and none was given",
             "type it on the terminal, or give it as the first line of standard input",
         )
-    return asked
+    return answer
 
 
 def _named(given: str, variable: str, name: str, what: str) -> tuple[str, Path]:

@@ -69,34 +69,34 @@ def of_copyright(text: str) -> tuple[Licence, ...]:
     # Not debian.copyright, which finds the same and takes eight times as long: it keeps all that it needs to edit them.
     paragraphs = list(Deb822.iter_paragraphs(text.splitlines(), fields=_FIELDS, use_apt_pkg=False))
     readable = bool(paragraphs) and any(name in paragraphs[0] for name in _FORMAT)
-    found = {
+    synopses = {
         paragraph["License"].partition("\n")[0] for paragraph in paragraphs if all(name in paragraph for name in _FILES)
     }
-    if readable and found:
-        return tuple(sorted({_of_synopsis(" ".join(synopsis.split())) for synopsis in found}))
+    if readable and synopses:
+        return tuple(sorted({_of_synopsis(" ".join(synopsis.split())) for synopsis in synopses}))
     table = _table("common")
     return tuple(sorted({_named(name, table.get(name.casefold())) for name in _COMMON.findall(text)}))
 
 
 def of_wheels(packages: Path) -> dict[str, tuple[Licence, ...]]:
     """Returns the licences of the wheels in a directory of packages (site-packages), by their canonical names."""
-    found = {}
+    licences = {}
     for file in packages.glob("*.dist-info/METADATA"):
         with leaving_out(file):
             metadata = HeaderParser().parsestr(file.read_text(encoding="utf-8", errors="replace"))
-            found[str(canonicalize_name(metadata["Name"]))] = of_metadata(metadata)
-    return found
+            licences[str(canonicalize_name(metadata["Name"]))] = of_metadata(metadata)
+    return licences
 
 
 def of_conda(records: Iterable[Path]) -> dict[str, tuple[Licence, ...]]:
     """Returns the licences of conda packages, by their names, from their files in conda-meta."""
-    found: dict[str, tuple[Licence, ...]] = {}
+    licences: dict[str, tuple[Licence, ...]] = {}
     for file in records:
         with leaving_out(file):
-            known = json.loads(file.read_text(encoding="utf-8"))
-            name = (known.get("license") or "").strip()
-            found[known["name"]] = () if name.casefold() in _UNSAID else (_named(name, _spdx(name)),)
-    return found
+            record = json.loads(file.read_text(encoding="utf-8"))
+            name = (record.get("license") or "").strip()
+            licences[record["name"]] = () if name.casefold() in _UNSAID else (_named(name, _spdx(name)),)
+    return licences
 
 
 def of_metadata(metadata: Message) -> tuple[Licence, ...]:
@@ -113,8 +113,8 @@ def of_metadata(metadata: Message) -> tuple[Licence, ...]:
         names = {line.rpartition(" :: ")[2] for line in classifiers}
     else:
         names = {name}
-    known = (name for name in names if name.casefold() not in _UNSAID)
-    return tuple(sorted({_named(name, table.get(name.casefold()) or _spdx(name)) for name in known}))
+    named = (name for name in names if name.casefold() not in _UNSAID)
+    return tuple(sorted({_named(name, table.get(name.casefold()) or _spdx(name)) for name in named}))
 
 
 def together(licences: Iterable[Licence]) -> tuple[Licence, ...]:
@@ -149,10 +149,10 @@ def _expression(group: str) -> str | None:
     table = _table("debian")
     terms = re.split(r" (and|or) ", group, flags=re.IGNORECASE)
     terms[1::2] = [operator.upper() for operator in terms[1::2]]
-    found = [spdx for term in terms[::2] if (spdx := table.get(term.casefold()) or fixup_id(term))]
-    if len(found) < len(terms[::2]):
+    identifiers = [spdx for term in terms[::2] if (spdx := table.get(term.casefold()) or fixup_id(term))]
+    if len(identifiers) < len(terms[::2]):
         return None
-    return " ".join(word for pair in zip_longest(found, terms[1::2], fillvalue="") for word in pair).strip()
+    return " ".join(word for pair in zip_longest(identifiers, terms[1::2], fillvalue="") for word in pair).strip()
 
 
 def _named(name: str, spdx: str | None) -> Licence:

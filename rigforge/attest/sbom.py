@@ -13,7 +13,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from cyclonedx.contrib.license.factories import LicenseFactory
@@ -27,6 +26,7 @@ from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
 from rigforge import __version__
+from rigforge.artifacts.artifact import Subject
 from rigforge.attest import licences
 from rigforge.attest.licences import Licence
 from rigforge.attest.tree import find
@@ -55,14 +55,6 @@ _NO_SERIAL = UUID(int=0)
 _FIELD = re.compile(r"""^(ID|VERSION_ID)=["']?([a-z0-9._-]+)["']?\s*$""", re.MULTILINE)
 
 _FACTORY = LicenseFactory()
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What the bill is of: an ISO by its file name, or a container image by its name."""
-
-    name: str
-    kind: Literal["iso", "image"]
 
 
 def sbom(subject: Subject, lock: Lock, layers: Sequence[Layer], cache: Cache) -> str:
@@ -107,10 +99,10 @@ class Distribution:
         file = find("usr/lib/os-release", roots)
         if file is None:
             raise RigforgeError("no layer has usr/lib/os-release", "put the layer base among the layers")
-        found = dict(_FIELD.findall(file.read_text(encoding="utf-8", errors="replace")))
-        if not found.keys() >= {"ID", "VERSION_ID"}:
+        fields = dict(_FIELD.findall(file.read_text(encoding="utf-8", errors="replace")))
+        if not fields.keys() >= {"ID", "VERSION_ID"}:
             raise RigforgeError(f"{file}: there is no ID or no VERSION_ID in it", "is the layer base that of a stack?")
-        return cls(found["ID"], found["VERSION_ID"])
+        return cls(fields["ID"], fields["VERSION_ID"])
 
 
 def purl(file: LockedFile, distribution: Distribution) -> PackageURL:
@@ -158,8 +150,8 @@ def _of_layer(layer: Layer, distribution: Distribution, cache: Cache) -> Iterabl
         "conda": licences.of_conda(sorted(cache.rootfs(layer).glob("opt/conda/**/conda-meta/*.json"))),
     }
     for file in layer.files:
-        found = declared[file.kind].get(file.name, ()) if file.kind in declared else None
-        yield _component(file, distribution, licences.of_package(file.name, roots) if found is None else found)
+        terms = declared[file.kind].get(file.name, ()) if file.kind in declared else None
+        yield _component(file, distribution, licences.of_package(file.name, roots) if terms is None else terms)
     for used in layer.uses:
         if used.name == MODULE:
             yield _module(used, layer, distribution, cache)
@@ -171,7 +163,7 @@ def _of_wheels(layer: Layer, cache: Cache) -> Mapping[str, tuple[Licence, ...]]:
     return licences.of_wheels(cache.rootfs(layer) / layer.told["site_packages"].lstrip("/"))
 
 
-def _component(file: LockedFile, distribution: Distribution, found: Iterable[Licence]) -> Component:
+def _component(file: LockedFile, distribution: Distribution, terms: Iterable[Licence]) -> Component:
     url = purl(file, distribution)
     return Component(
         type=ComponentType.FIRMWARE if FIRMWARE.fullmatch(file.name) else ComponentType.LIBRARY,
@@ -180,7 +172,7 @@ def _component(file: LockedFile, distribution: Distribution, found: Iterable[Lic
         purl=url,
         bom_ref="/".join(filter(None, [file.layer, file.environment, str(url)])),
         hashes=[HashType(alg=HashAlgorithm.SHA_256, content=file.sha256)],
-        licenses=_licences(found),
+        licenses=_licences(terms),
         properties=[
             Property(name="rigforge:layer", value=file.layer),
             Property(name="rigforge:file", value=file.file),
@@ -231,9 +223,9 @@ def _doctor(layer: Layer, distribution: Distribution, cache: Cache) -> Component
         purl=PackageURL("generic", None, PROGRAM, __version__),
         bom_ref=f"{layer.name}/{PROGRAM}",
         hashes=[HashType(alg=HashAlgorithm.SHA_256, content=hashlib.sha256(content).hexdigest())],
-        licenses=_licences({licence for found in sources.values() for licence in found}),
+        licenses=_licences({licence for terms in sources.values() for licence in terms}),
         properties=[Property(name="rigforge:layer", value=layer.name)],
-        pedigree=Pedigree(ancestors=[_component(file, distribution, found) for file, found in sources.items()]),
+        pedigree=Pedigree(ancestors=[_component(file, distribution, terms) for file, terms in sources.items()]),
     )
 
 
@@ -250,13 +242,13 @@ def _product(name: str, cache: Cache, layer: Layer, *users: Layer) -> bytes:
         ) from None
 
 
-def _licences(found: Iterable[Licence]) -> list[License]:
+def _licences(terms: Iterable[Licence]) -> list[License]:
     """Returns licences as CycloneDX has them: one expression, or identifiers and names."""
-    made: list[License] = []
-    listed = licences.together(found)
+    entries: list[License] = []
+    listed = licences.together(terms)
     for licence in listed:
         if not licence.spdx or (len(listed) > 1 and " " in licence.name):
-            made.append(_FACTORY.make_with_name(licence.name))
+            entries.append(_FACTORY.make_with_name(licence.name))
         else:
-            made.append(_FACTORY.make_from_string(licence.name))
-    return made
+            entries.append(_FACTORY.make_from_string(licence.name))
+    return entries

@@ -1,78 +1,45 @@
-"""Writes SBOMs, provenance and checksum file beside an ISO or an OCI layout; see `rigforge.attest.artifact`."""
+"""Writes SBOMs, provenance and checksum file beside an artifact; see `rigforge.attest.listing`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from rigforge import atomic
+from rigforge.artifacts.artifact import CHECKSUMS, PROVENANCE, Artifact, Build, Product
 from rigforge.attest import minisign
-from rigforge.attest.artifact import CHECKSUMS, INDEX, PROVENANCE
 from rigforge.console import step
-from rigforge.images.description import needed
-from rigforge.layers.build import Cache
-from rigforge.layers.plan import Layer
 from rigforge.lock.model import Lock, digest
 from rigforge.records.checksums import sha256, to_text
-from rigforge.stack.model import Stack
-
-SBOM = ".cdx.json"
 
 
-def describe_iso(
-    iso: Path, stack: Stack, lock: Lock, layers: Sequence[Layer], cache: Cache, known: str | None = None
-) -> None:
-    """Writes what belongs to an ISO of these layers; `known` is its SHA-256 (hex) where it was found in writing it."""
-    from rigforge.attest.provenance import site_sha256
-    from rigforge.attest.sbom import Subject, sbom
+def describe(artifact: Artifact[Product], product: Product, build: Build) -> None:
+    """Writes what belongs to an artifact that a build has left."""
+    from rigforge.attest.provenance import provenance, site_sha256
+    from rigforge.attest.sbom import sbom
 
+    path, stack, lock = product.path, build.stack, build.lock
+    file = path / artifact.index
     with step("SBOM, provenance, checksums"), ThreadPoolExecutor(1) as other:
-        hashed = other.submit(lambda: known or sha256(iso))
-        bill = _write(iso.with_suffix(SBOM), sbom(Subject(iso.name, "iso"), lock, layers, cache))
-        sums = {iso.name: hashed.result(), bill.name: sha256(bill)}
-        _vouch(iso.with_suffix(""), sums, sums, stack, lock, layers, site_sha256(stack))
-
-
-def describe_images(
-    layout: Path, images: Mapping[str, str], stack: Stack, lock: Lock, layers: Sequence[Layer], cache: Cache
-) -> None:
-    """Writes what belongs to an OCI layout; `images` maps each image in it to its digest (`sha256:` and hex)."""
-    from rigforge.attest.sbom import Subject, sbom
-
-    with step("SBOM, provenance, checksums"):
+        hashed = other.submit(lambda: product.sha256 or sha256(file))
         bills = {}
-        for name in images:
-            bill = layout.with_name(f"{layout.name}-{name}{SBOM}")
-            _write(bill, sbom(Subject(f"{stack.name}:{name}", "image"), lock, needed(layers, [name]), cache))
-            bills[bill.name] = sha256(bill)
-        manifests = {f"{stack.name}:{name}": digest.removeprefix("sha256:") for name, digest in images.items()}
-        index = {f"{layout.name}/{INDEX}": sha256(layout / INDEX)}
-        _vouch(layout, index | bills, manifests | bills, stack, lock, layers)
+        for bill in product.bills:
+            text = sbom(bill.subject, lock, bill.layers, build.cache)
+            bills[bill.file] = sha256(_write(path.with_name(bill.file), text))
+        own = {str(file.relative_to(path.parent)): hashed.result()}
+        subjects = {**(product.subjects or own), **bills}
+        site = site_sha256(stack) if artifact.of_site else ""
+        origin = provenance(subjects, stack, lock, product.layers, site)
+        statement = _write(artifact.beside(path, PROVENANCE), origin)
+        _write(artifact.beside(path, CHECKSUMS), to_text({**own, **bills, statement.name: sha256(statement)}))
 
 
-def described(target: Path, lock: Lock) -> bool:
-    """Returns whether provenance and checksum file of an ISO or OCI layout are there, and of this lock."""
-    stem = target.with_suffix("") if target.is_file() else target
-    provenance = stem.with_name(stem.name + PROVENANCE)
-    if not (provenance.exists() and stem.with_name(stem.name + CHECKSUMS).exists()):
+def described(artifact: Artifact[Product], path: Path, lock: Lock) -> bool:
+    """Returns whether provenance and checksum file of an artifact are there, and of this lock."""
+    provenance = artifact.beside(path, PROVENANCE)
+    if not (provenance.exists() and artifact.beside(path, CHECKSUMS).exists()):
         return False
     return digest(lock) in provenance.read_text(encoding="utf-8")
-
-
-def _vouch(
-    stem: Path,
-    sums: Mapping[str, str],
-    subjects: Mapping[str, str],
-    stack: Stack,
-    lock: Lock,
-    layers: Sequence[Layer],
-    site: str = "",
-) -> None:
-    from rigforge.attest.provenance import provenance
-
-    statement = _write(stem.with_name(stem.name + PROVENANCE), provenance(subjects, stack, lock, layers, site))
-    _write(stem.with_name(stem.name + CHECKSUMS), to_text({**sums, statement.name: sha256(statement)}))
 
 
 def _write(file: Path, text: str) -> Path:

@@ -10,7 +10,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from rigforge.attest import artifact, minisign
+from rigforge.artifacts.artifact import PROVENANCE
+from rigforge.attest import listing, minisign
 from rigforge.attest.minisign import PublicKey, SecretKey
 from rigforge.errors import RigforgeError
 
@@ -31,18 +32,18 @@ def sign(target: Path, key: SecretKey, passphrase: str) -> list[Path]:
     Raises RigforgeError.
     """
     target = _absolute(target)
-    checksums = artifact.checksum_file(target)
-    sums = artifact.listed(checksums)
-    artifact.asked(target, checksums, sums)
-    provenances = [name for name in sums if name.endswith(artifact.PROVENANCE)]
+    checksums = listing.checksum_file(target)
+    sums = listing.listed(checksums)
+    listing.asked(target, checksums, sums)
+    provenances = [name for name in sums if name.endswith(PROVENANCE)]
     if len(provenances) != 1:
         raise RigforgeError(
-            f"{checksums} lists {len(provenances) or 'no'} files NAME{artifact.PROVENANCE}, not one",
+            f"{checksums} lists {len(provenances) or 'no'} files NAME{PROVENANCE}, not one",
             "build anew what it belongs to",
         )
-    artifact.check(sums, checksums, sums)
+    listing.check(sums, checksums, sums)
     provenance = checksums.parent / provenances[0]
-    origin = artifact.origin(provenance, sums)
+    origin = listing.origin(provenance, sums)
     # The checksum file last: where it is signed, all is.
     return [minisign.sign(file, key, passphrase, f"file:{file.name}\t{origin}") for file in (provenance, checksums)]
 
@@ -55,13 +56,13 @@ def verify(target: Path, key: PublicKey) -> Verified:
     Raises RigforgeError naming what is not signed, signed by another key, missing or altered.
     """
     target = _absolute(target)
-    if target.name.endswith(artifact.PROVENANCE) and target.is_file():
+    if target.name.endswith(PROVENANCE) and target.is_file():
         comment = minisign.verify(target, key)
         return Verified(_summary(f"{target.name} is", key, comment), comment)
-    checksums = artifact.checksum_file(target)
+    checksums = listing.checksum_file(target)
     comment = minisign.verify(checksums, key)
-    sums = artifact.listed(checksums)
-    artifact.check(artifact.asked(target, checksums, sums), checksums, sums)
+    sums = listing.listed(checksums)
+    listing.check(listing.asked(target, checksums, sums), checksums, sums)
     if target == checksums:
         what = f"{target.name} and the {len(sums)} files that it lists are"
     else:

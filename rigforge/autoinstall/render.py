@@ -12,7 +12,6 @@ def rendered(stack: Stack, lock: Lock) -> str:
 
     Raises RigforgeError where the installer would refuse it, or nobody could log in.
     """
-    medium = next(iter(lock.part("medium")), None)
-    if medium is None:
-        return document.render(stack)
-    return ubuntu.render(stack, f"linux-image-{lock.versions['kernel']}", medium.version[:5])
+    if iso := lock.base_iso:
+        return ubuntu.render(stack, f"linux-image-{lock.versions['kernel']}", iso.version[:5])
+    return document.render(stack)

@@ -10,7 +10,7 @@ from typing import Any
 
 from rigforge.autoinstall import access, template
 from rigforge.autoinstall.document import NO_LOGIN, identity, layout
-from rigforge.autoinstall.subiquity.accepted import Release
+from rigforge.autoinstall.subiquity.accepted import RELEASES, Release
 from rigforge.autoinstall.subiquity.check import check
 from rigforge.autoinstall.subiquity.document import Finding
 from rigforge.errors import RigforgeError
@@ -22,8 +22,8 @@ SOURCE = "rigforge"
 #: A password that none matches (shadow(5)): the installer wants one, and the login is by key.
 LOCKED = "!"
 
-#: The releases whose installers `check` knows; an earlier one is asked as the first of them.
-_KNOWN: tuple[Release, ...] = ("24.04", "26.04")
+#: The releases whose installers are asked about documents of ours; one that is earlier is asked as the first of them.
+_ASKED = tuple(release for release in RELEASES if release >= "24.04")
 
 
 def render(stack: Stack, kernel: str, release: str, source: str = SOURCE) -> str:
@@ -62,7 +62,7 @@ def render(stack: Stack, kernel: str, release: str, source: str = SOURCE) -> str
 
 def asked(release: str) -> Release:
     """Returns the release whose installer is asked about a document for `release`."""
-    return next((known for known in reversed(_KNOWN) if known <= release), _KNOWN[0])
+    return next((each for each in reversed(_ASKED) if each <= release), _ASKED[0])
 
 
 def findings(text: str, release: Release, sources: Collection[str]) -> tuple[Finding, ...]:

@@ -1,4 +1,4 @@
-"""What people ask for, by component: a version ("2.9"), a range (">=12.8"), or for the driver a kind ("lts")."""
+"""Constraints of people, by component: a version ("2.9"), a range (">=12.8"), or for the driver a kind ("lts")."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class Constraint:
     @property
     def named_drivers(self) -> tuple[str, ...]:
         """The drivers' versions that the wish names in full."""
-        named = _DRIVER.fullmatch(self.text) if self.component == "driver" else None
-        return (*self.drivers, named["version"]) if named and "." in named["version"] else self.drivers
+        match = _DRIVER.fullmatch(self.text) if self.component == "driver" else None
+        return (*self.drivers, match["version"]) if match and "." in match["version"] else self.drivers
 
     def __str__(self) -> str:
         return self.text if self.component == "archives" else f'{self.component} = "{self.text}"'
@@ -66,12 +66,12 @@ class Constraint:
             return True
         if self.text in _KINDS:
             return driver.branch.kind == self.text
-        named = _DRIVER.fullmatch(self.text)
-        if not named:
+        match = _DRIVER.fullmatch(self.text)
+        if not match:
             return _fits(Version(driver.version), self.text)
         # Of Ubuntu's packages those without a suffix have the proprietary module.
-        module = named["module"] or ("proprietary" if named["server"] else driver.module)
-        return _fits(Version(driver.version), named["version"]) and driver.module == module
+        module = match["module"] or ("proprietary" if match["server"] else driver.module)
+        return _fits(Version(driver.version), match["version"]) and driver.module == module
 
     def _allows_wheel(self, wheel: Wheel) -> bool:
         match self.component:
@@ -96,8 +96,8 @@ def parse_constraint(component: Component, text: str, origin: str = "") -> Const
     text = text.strip()
     if text in ("", "auto"):
         return None
-    named = _DRIVER.fullmatch(text) if component == "driver" else None
-    sound = component == "driver" and (text in _KINDS or bool(named and _is_range(named["version"])))
+    match = _DRIVER.fullmatch(text) if component == "driver" else None
+    sound = component == "driver" and (text in _KINDS or bool(match and _is_range(match["version"])))
     if component == "provider":
         sound = text in ("pypi", "any")
     elif not sound:

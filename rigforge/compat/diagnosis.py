@@ -1,4 +1,4 @@
-"""What is wrong with a machine that is set up already, and what would cure it."""
+"""Diagnosis of a machine that is set up already: what is wrong, and what would cure it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 from rigforge.compat import driver_numbers
 from rigforge.compat.gpu import Gpu
 from rigforge.compat.installed import Installed, installed, native, no_code, not_run, only_ptx, that_works
-from rigforge.compat.machine import Machine
+from rigforge.compat.inventory import Inventory
 from rigforge.compat.rules import Driver
 from rigforge.compat.solution import Request, find_solution
 from rigforge.compat.tables import tables
@@ -30,7 +30,7 @@ class Finding:
     follows: str = ""
 
 
-def diagnose(machine: Machine, *, bus: bool = True) -> tuple[Finding, ...]:
+def diagnose(machine: Inventory, *, bus: bool = True) -> tuple[Finding, ...]:
     """Returns what was found, from the cards up to PyTorch.
 
     Where there is no `bus` to see them on (WSL), cards and driver are another system's.
@@ -39,7 +39,7 @@ def diagnose(machine: Machine, *, bus: bool = True) -> tuple[Finding, ...]:
     return (*of_bus, *_pytorch(machine))
 
 
-def _cards(machine: Machine) -> Iterator[Finding]:
+def _cards(machine: Inventory) -> Iterator[Finding]:
     for gpu in dict.fromkeys(machine.gpus):
         yield Finding("ok", f"{machine.gpus.count(gpu)} × {gpu.name}, compute capability {gpu.compute_capability}")
     for device in machine.unknown:
@@ -49,7 +49,7 @@ def _cards(machine: Machine) -> Iterator[Finding]:
         yield Finding("failed", "no NVIDIA card on the PCI bus", "check that the card is seated and has power")
 
 
-def _driver(machine: Machine) -> Iterator[Finding]:
+def _driver(machine: Inventory) -> Iterator[Finding]:
     loaded, gpus = machine.loaded, tuple(dict.fromkeys(machine.gpus))
     if not (gpus or loaded):
         return
@@ -72,35 +72,35 @@ def _driver(machine: Machine) -> Iterator[Finding]:
         message = f"module {loaded.version} is loaded, but there is no libcuda.so.1"
         cure = f"install the driver's libraries in version {loaded.version}"
         yield Finding("failed", message, cure, "driver-user-space")
-    there, version, driver = tables(), loaded.version, _driver_of(machine)
+    facts, version, driver = tables(), loaded.version, _driver_of(machine)
     if not driver:
-        yield Finding("ok", f"driver {version} is older than the tables, whose first is {driver_numbers.first(there)}")
+        yield Finding("ok", f"driver {version} is older than the tables, whose first is {driver_numbers.first(facts)}")
         return
-    broken = [why for gpu in gpus if (why := driver_numbers.why_not(there, driver, gpu))]
+    broken = [why for gpu in gpus if (why := driver_numbers.why_not(facts, driver, gpu))]
     for why in broken:
         yield Finding("failed", why, _install(gpus))
     if not broken:
         after = (
             "; newer than the tables, and good for what earlier ones run"
-            if driver_numbers.newer(there, version)
+            if driver_numbers.newer(facts, version)
             else ""
         )
         message = f"driver {version}, {loaded.module} kernel module, native for CUDA {driver.branch.cuda}{after}"
         yield Finding("ok", message)
 
 
-def _pytorch(machine: Machine) -> Iterator[Finding]:
-    pytorch, there = machine.pytorch, tables()
+def _pytorch(machine: Inventory) -> Iterator[Finding]:
+    pytorch, facts = machine.pytorch, tables()
     if machine.toolkit:
         yield Finding("ok", f"CUDA toolkit {machine.toolkit} in /usr/local/cuda; PyTorch's wheels bring their own CUDA")
     if not pytorch:
-        asked = machine.interpreter or "the Python of PATH"
+        interpreter = machine.interpreter or "the Python of PATH"
         # The system's own Python is not where people put it.
         status: Status = "ok" if not machine.interpreter or machine.interpreter.startswith("/usr/bin/") else "warning"
-        yield Finding(status, f"no PyTorch in {asked}", _install_pytorch(machine, machine.interpreter))
+        yield Finding(status, f"no PyTorch in {interpreter}", _install_pytorch(machine, machine.interpreter))
         return
     cure = _install_pytorch(machine, pytorch.interpreter, pytorch.python)
-    build = installed(there, pytorch)
+    build = installed(facts, pytorch)
     if not build:
         for_others = f" (it is for {pytorch.platform})" if pytorch.platform else ""
         message = f"PyTorch {pytorch.version} of {pytorch.interpreter} is without CUDA{for_others}"
@@ -110,35 +110,35 @@ def _pytorch(machine: Machine) -> Iterator[Finding]:
     for why in broken:
         yield Finding("failed", why, cure)
     if not broken:
-        yield Finding("ok", _described(build, _driver_of(machine)))
+        yield Finding("ok", _description(build, _driver_of(machine)))
 
 
-def _why_not(machine: Machine, build: Installed) -> Iterator[str]:
+def _why_not(machine: Inventory, build: Installed) -> Iterator[str]:
     """Yields why a PyTorch does not run on the cards, and not with the driver, where that drives them."""
-    there, loaded, gpus = tables(), machine.loaded, tuple(dict.fromkeys(machine.gpus))
-    yield from filter(None, (no_code(there, build, gpu) for gpu in gpus))
+    facts, loaded, gpus = tables(), machine.loaded, tuple(dict.fromkeys(machine.gpus))
+    yield from filter(None, (no_code(facts, build, gpu) for gpu in gpus))
     driver = _driver_of(machine)
     # Libraries of forward compatibility tell no version, and run what the module alone would not.
     if not loaded or not machine.user_space or (driver and not _drives(driver, machine)):
         return
     # What a driver after those of the tables has, only it can say.
-    known = driver and (machine.cuda or not driver_numbers.newer(there, loaded.version))
-    if why := not_run(there, build, loaded.version, driver.branch.cuda if driver and known else ""):
+    decidable = driver and (machine.cuda or not driver_numbers.newer(facts, loaded.version))
+    if why := not_run(facts, build, loaded.version, driver.branch.cuda if driver and decidable else ""):
         yield why
-    elif driver and not native(there, build, driver):
+    elif driver and not native(facts, build, driver):
         yield from filter(None, (only_ptx(build, gpu, loaded.version) for gpu in gpus))
 
 
-def _driver_of(machine: Machine) -> Driver | None:
+def _driver_of(machine: Inventory) -> Driver | None:
     loaded = machine.loaded
     return driver_numbers.driver(tables(), loaded.version, loaded.module, machine.cuda) if loaded else None
 
 
-def _drives(driver: Driver, machine: Machine) -> bool:
+def _drives(driver: Driver, machine: Inventory) -> bool:
     return not any(driver_numbers.why_not(tables(), driver, gpu) for gpu in machine.gpus)
 
 
-def _described(build: Installed, driver: Driver | None) -> str:
+def _description(build: Installed, driver: Driver | None) -> str:
     how = {True: ", native on this driver", False: ", minor-compat on this driver"}
     cudnn = f", cuDNN {build.cudnn}" if build.cudnn else ""
     code = f"; code for {', '.join(map(str, build.code))}, {build.how}" if build.code else ""
@@ -147,20 +147,20 @@ def _described(build: Installed, driver: Driver | None) -> str:
 
 
 def _install(gpus: tuple[Gpu, ...]) -> str:
-    found = find_solution(Request(gpus)).combination
-    if not found:
+    combination = find_solution(Request(gpus)).combination
+    if not combination:
         return "no driver of the tables drives these cards together"
-    driver = found.driver
+    driver = combination.driver
     return (
         f"install driver {driver.branch.name} ({driver.version} or later of it) with the {driver.module} kernel module"
     )
 
 
-def _install_pytorch(machine: Machine, interpreter: str, python: str = "") -> str:
+def _install_pytorch(machine: Inventory, interpreter: str, python: str = "") -> str:
     """Returns which PyTorch goes with the driver that is there; else which driver is needed as well."""
-    there, gpus, driver = tables(), tuple(dict.fromkeys(machine.gpus)), _driver_of(machine)
+    facts, gpus, driver = tables(), tuple(dict.fromkeys(machine.gpus)), _driver_of(machine)
     for with_driver, with_python in ((driver, python), (driver, ""), (None, "")):
-        wheel = that_works(there, with_driver, gpus, with_python, machine.pytorch.version if machine.pytorch else "")
+        wheel = that_works(facts, with_driver, gpus, with_python, machine.pytorch.version if machine.pytorch else "")
         if wheel and (not with_driver or _drives(with_driver, machine)):
             also = f", and {_install(gpus)}" if machine.loaded and not with_driver else ""
             with_other = f" with Python {wheel.build.python[-1]}" if python not in ("", *wheel.build.python) else ""

@@ -13,6 +13,7 @@ from packaging.version import Version
 from rigforge.compat.gpu import Gpu
 from rigforge.compat.rules import Driver, driver_with_gpu
 from rigforge.compat.tables import Branch, Module, Tables
+from rigforge.rules.versions import driver_branch
 
 _CUDA = re.compile(r"\d{1,3}\.\d{1,3}", re.ASCII)
 
@@ -24,7 +25,7 @@ def driver(tables: Tables, version: str, module: Module, cuda: str = "") -> Driv
     """
     row = tables.branch_of(version)
     if not row and (before := _before(tables, version)):
-        number = version.partition(".")[0]
+        number = driver_branch(version)
         own = cuda if _CUDA.fullmatch(cuda) else _cuda(tables, version, before)
         row = before.model_copy(update={"name": number, "latest": version, "cuda": own})
     return Driver(row, version, module) if row else None
@@ -62,10 +63,10 @@ def _before(tables: Tables, version: str) -> Branch | None:
 
 def _cuda(tables: Tables, version: str, before: Branch) -> str:
     """Returns the newest CUDA release that came with this driver or an earlier one."""
-    there = [release.version for release in tables.releases if Version(release.driver) <= Version(version)]
-    major, minor = max([Version(before.cuda), *there]).release[:2]
+    releases = [release.version for release in tables.releases if Version(release.driver) <= Version(version)]
+    major, minor = max([Version(before.cuda), *releases]).release[:2]
     return f"{major}.{minor}"
 
 
 def _number(version: str) -> int:
-    return int(version.partition(".")[0])
+    return int(driver_branch(version))

@@ -10,7 +10,7 @@ from itertools import takewhile
 
 from rigforge.compat.tables import compute_capability, read
 from rigforge.errors import RigforgeError
-from rigforge.nearest import nearest
+from rigforge.rules.nearest import nearest
 
 #: Words that add nothing to a card's name, and those that tell its variants of one chip apart.
 _NOISE = re.compile(r"nvidia|geforce|tesla|quadro|generation|\(.*?\)")
@@ -101,13 +101,13 @@ def by_pci(device: str) -> Gpu | None:
 @cache
 def _by_device() -> dict[str, Gpu]:
     """Returns the cards by device id; where a name is in both tables it is the card of which more is known."""
-    known = {(card.name.lower(), card.compute_capability): card for card in cards()}
-    found = {
-        device: known.get((card.name.lower(), card.compute_capability), card)
+    by_name = {(card.name.lower(), card.compute_capability): card for card in cards()}
+    by_device = {
+        device: by_name.get((card.name.lower(), card.compute_capability), card)
         for card in further_cards()
         for device in card.pci
     }
-    return found | {device: card for card in cards() for device in card.pci}
+    return by_device | {device: card for card in cards() for device in card.pci}
 
 
 def find(text: str) -> Gpu:
@@ -118,36 +118,36 @@ def find(text: str) -> Gpu:
 
     Raises RigforgeError where it is no card, or can be several that differ in what they need.
     """
-    wanted = text.strip().lower()
-    if pci := _PCI.fullmatch(wanted):
+    folded = text.strip().lower()
+    if pci := _PCI.fullmatch(folded):
         if card := by_pci(pci["device"]):
             return card
         raise _unknown(text, ())
     name, equals, stated = text.rpartition("=")
     if equals and (capability := _CAPABILITY.fullmatch(stated.strip().lower())):
         return Gpu(name.strip(), f"{capability[1]}.{capability[2]}")
-    if ("." in wanted or wanted.startswith("sm")) and (capability := _CAPABILITY.fullmatch(wanted)):
+    if ("." in folded or folded.startswith("sm")) and (capability := _CAPABILITY.fullmatch(folded)):
         dotted = f"{capability[1]}.{capability[2]}"
         return Gpu(f"compute capability {dotted}", dotted)
-    if exact := _by_name().get(wanted):
+    if exact := _by_name().get(folded):
         return exact
-    for form in (wanted, _VARIANT.sub("", wanted)):
-        if found := _named(_key(form)):
-            if len({card.compute_capability for card in found}) > 1:
+    for form in (folded, _VARIANT.sub("", folded)):
+        if matches := _cards_named(_key(form)):
+            if len({card.compute_capability for card in matches}) > 1:
                 raise RigforgeError(
-                    f"GPU {text!r} can be {_or(card.name for card in found[:6])}", "give more of its name"
+                    f"GPU {text!r} can be {_or(card.name for card in matches[:6])}", "give more of its name"
                 )
-            return _family(found)
-    raise _unknown(text, _nearest(_key(wanted)))
+            return _family(matches)
+    raise _unknown(text, _nearest(_key(folded)))
 
 
-def _family(found: tuple[Gpu, ...]) -> Gpu:
+def _family(matches: tuple[Gpu, ...]) -> Gpu:
     """Returns the card or, where several have the name, what they have in common."""
-    if len(found) == 1:
-        return found[0]
-    words = zip(*(re.split("[ -]", card.name) for card in found), strict=False)
+    if len(matches) == 1:
+        return matches[0]
+    words = zip(*(re.split("[ -]", card.name) for card in matches), strict=False)
     common = " ".join(same[0] for same in takewhile(lambda same: len(set(same)) == 1, words))
-    first = found[0]
+    first = matches[0]
     return Gpu(common or first.name, first.compute_capability, first.architecture, processor=first.processor)
 
 
@@ -156,7 +156,7 @@ def _by_name() -> dict[str, Gpu]:
     return {card.name.lower(): card for card in (*further_cards(), *cards())}
 
 
-def _named(key: str) -> tuple[Gpu, ...]:
+def _cards_named(key: str) -> tuple[Gpu, ...]:
     """Returns the cards with this name; else those with it but for the series; else those whose names begin so.
 
     Those of which more is known come first.
@@ -195,7 +195,7 @@ def _key(name: str) -> str:
 def _nearest(key: str) -> tuple[str, ...]:
     whole, _ = _index(cards())
     near = nearest(key, whole, most=6, cutoff=0.5)
-    return tuple(dict.fromkeys(card.name for known in near for card in whole[known]))[:4]
+    return tuple(dict.fromkeys(card.name for near_key in near for card in whole[near_key]))[:4]
 
 
 def _unknown(text: str, near: tuple[str, ...]) -> RigforgeError:

@@ -11,7 +11,7 @@ _TARGET = re.compile(r"(?P<kind>sm|compute)_(?P<major>\d{1,2})(?P<minor>\d)(?P<s
 
 @dataclass(frozen=True)
 class Target:
-    """What code is compiled for: "sm_90", machine code (SASS), or "compute_90", text (PTX) that the driver compiles.
+    """A target of compiled code: "sm_90", machine code (SASS), or "compute_90", text (PTX) that the driver compiles.
 
     `scope` is "a" for code of one compute capability alone, "f" for code of its family.
     """
@@ -42,6 +42,6 @@ def targets(names: Iterable[str]) -> tuple[Target, ...]:
     >>> [str(target) for target in targets(["compute_90", "sm_120", "sm_90a", "rubbish"])]
     ['sm_90a', 'sm_120', 'compute_90']
     """
-    found = (match for name in names if (match := _TARGET.fullmatch(name)))
-    read = {Target((int(it["major"]), int(it["minor"])), it["kind"], it["scope"]) for it in found}
+    matches = (match for name in names if (match := _TARGET.fullmatch(name)))
+    read = {Target((int(it["major"]), int(it["minor"])), it["kind"], it["scope"]) for it in matches}
     return tuple(sorted(read, key=lambda target: (target.kind != "sm", target.capability, target.scope)))

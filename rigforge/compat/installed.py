@@ -9,14 +9,14 @@ from packaging.version import Version
 
 from rigforge.compat.gpu import Gpu
 from rigforge.compat.gpu_code import Target, targets
-from rigforge.compat.pytorch import Pytorch
+from rigforge.compat.pytorch import InstalledPytorch
 from rigforge.compat.rules import Driver, Wheel, pytorch_with_gpu, runs
 from rigforge.compat.tables import Build, Tables
 
 
 @dataclass(frozen=True)
 class Installed:
-    """What is known of a PyTorch: `code` is what its GPU code is for, and `how` that is known ("" where it is not)."""
+    """Facts of a PyTorch: `code` is what its GPU code is for, and `how` that is known ("" where it is not)."""
 
     shown: str
     cuda: Version
@@ -25,7 +25,7 @@ class Installed:
     how: str
 
 
-def installed(tables: Tables, pytorch: Pytorch) -> Installed | None:
+def installed(tables: Tables, pytorch: InstalledPytorch) -> Installed | None:
     """Returns what is known of a PyTorch with CUDA; None where it says no version of CUDA that is one."""
     cuda, cudnn = _version(pytorch.cuda), _version(pytorch.cudnn)
     if not cuda:
@@ -53,8 +53,8 @@ def no_code(tables: Tables, build: Installed, gpu: Gpu) -> str:
         return f"PyTorch {build.shown} is made with CUDA {build.cuda}, and CUDA {major.version} has no code for {card}"
     if newest and gpu.capability[0] > newest[0]:
         last = ".".join(map(str, newest))
-        made = f"PyTorch {build.shown} is made with CUDA {build.cuda}, which knows no compute capability after {last}"
-        return f"{made}: it has no code for {card}"
+        reason = f"PyTorch {build.shown} is made with CUDA {build.cuda}, which knows no compute capability after {last}"
+        return f"{reason}: it has no code for {card}"
     return _no_cudnn(tables, build, gpu, card)
 
 
@@ -145,10 +145,10 @@ def _newest(tables: Tables, cuda: Version) -> tuple[int, int] | None:
 
 def _row(tables: Tables, version: str, cuda: Version) -> Build | None:
     """Returns the row of a build: of its own index or, where that has none, of the same version and CUDA release."""
-    found = _version(version)
-    if not found or found.is_prerelease:
+    parsed = _version(version)
+    if not parsed or parsed.is_prerelease:
         return None
-    public, index = Version(found.public), found.local or "pypi"
+    public, index = Version(parsed.public), parsed.local or "pypi"
     rows = [row for row in tables.builds if public in row.versions and row.cuda.release[:2] == cuda.release[:2]]
     rows = [row for row in rows if _official(index)]
     return next((row for row in rows if row.index == index), next(iter(rows), None))

@@ -92,8 +92,8 @@ def ask(python: str, program: str, *, environment: Mapping[str, str], seconds: f
         return None
     deadline = time.monotonic() + seconds
     try:
-        said = _said(process, deadline)
-        return None if said is None or process.wait(max(0.1, deadline - time.monotonic())) else said
+        output = _output(process, deadline)
+        return None if output is None or process.wait(max(0.1, deadline - time.monotonic())) else output
     except subprocess.TimeoutExpired:
         return None
     finally:
@@ -105,16 +105,16 @@ def ask(python: str, program: str, *, environment: Mapping[str, str], seconds: f
             process.stdout.close()
 
 
-def _said(process: subprocess.Popen[bytes], deadline: float) -> str | None:
+def _output(process: subprocess.Popen[bytes], deadline: float) -> str | None:
     """Returns what a process prints until it closes its output; None where that is too late or too much."""
-    told = bytearray()
+    output = bytearray()
     with selectors.DefaultSelector() as ready:
         ready.register(process.stdout or 0, selectors.EVENT_READ)
-        while len(told) <= LONGEST and ready.select(max(0.0, deadline - time.monotonic())):
+        while len(output) <= LONGEST and ready.select(max(0.0, deadline - time.monotonic())):
             chunk = os.read(process.stdout.fileno() if process.stdout else 0, 1 << 16)
             if not chunk:
-                return told.decode(errors="replace")
-            told += chunk
+                return output.decode(errors="replace")
+            output += chunk
     return None
 
 
@@ -126,8 +126,8 @@ def whose(python: Path) -> Person | None:
     try:
         target = python.resolve()
         trail = [place.lstat() for place in (python, *python.parents, target, *target.parents)]
-        hidden = any(map(_closed, python.parents))
-        roots_own = hidden or (any(map(_closed, target.parents)) and not any(map(_others_write, _parts(python))))
+        hidden = any(map(_is_closed, python.parents))
+        roots_own = hidden or (any(map(_is_closed, target.parents)) and not any(map(_others_write, _parts(python))))
     except (OSError, RuntimeError):
         return Person()
     if owner := next((status.st_uid for status in trail if status.st_uid), 0):
@@ -137,15 +137,15 @@ def whose(python: Path) -> Person | None:
 
 def for_programs() -> dict[str, str]:
     """Returns the environment for what a privileged program starts: nothing in it leads to other code."""
-    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    variables = {name: os.environ[name] for name in KEPT if name in os.environ}
     try:
         home = pwd.getpwuid(os.geteuid()).pw_dir
     except KeyError:
         home = "/"
-    return {**kept, "PATH": PATH, "HOME": home, "LC_ALL": "C.UTF-8"}
+    return {**variables, "PATH": PATH, "HOME": home, "LC_ALL": "C.UTF-8"}
 
 
-def _closed(folder: Path) -> bool:
+def _is_closed(folder: Path) -> bool:
     return not folder.stat().st_mode & 0o077
 
 
@@ -173,9 +173,9 @@ def caller() -> Person | None:
 def person(uid: int) -> Person:
     """Returns a user by number, with the groups and the home that the system knows."""
     try:
-        known = pwd.getpwuid(uid)
-        groups = tuple(number for number in os.getgrouplist(known.pw_name, known.pw_gid) if number)
+        entry = pwd.getpwuid(uid)
+        groups = tuple(number for number in os.getgrouplist(entry.pw_name, entry.pw_gid) if number)
     except (KeyError, OverflowError):
         return Person(uid)
     # A user whose own group is root's would still be half of root.
-    return Person(uid, known.pw_gid or NOBODY, groups, known.pw_dir)
+    return Person(uid, entry.pw_gid or NOBODY, groups, entry.pw_dir)

@@ -53,8 +53,8 @@ def sections(file: int, names: tuple[bytes, ...]) -> Iterator[tuple[int, int]]:
 
 def parts(file: int, start: int, end: int) -> Iterator[set[str]]:
     """Yields the targets of each fat binary between two places of a file."""
-    deadline, seen = time.monotonic() + PATIENCE, 0
-    while start + FAT.size <= end and seen < ENOUGH and time.monotonic() < deadline:
+    deadline, count = time.monotonic() + PATIENCE, 0
+    while start + FAT.size <= end and count < ENOUGH and time.monotonic() < deadline:
         magic, _, header, length = FAT.unpack(os.pread(file, FAT.size, start))
         if magic != MAGIC or header < FAT.size:
             gap = os.pread(file, GAP, start).find(struct.pack("<I", MAGIC), 1)
@@ -62,7 +62,7 @@ def parts(file: int, start: int, end: int) -> Iterator[set[str]]:
                 return
             start += gap
             continue
-        part, start, seen = start + header, start + header + length, seen + 1
+        part, start, count = start + header, start + header + length, count + 1
         targets: set[str] = set()
         while part + PART.size <= min(start, end) and time.monotonic() < deadline:
             kind, _, header, length, number, flags = PART.unpack(os.pread(file, PART.size, part))
@@ -81,16 +81,16 @@ def in_binary(library: str) -> list[str]:
     A few kernels are made for more GPUs than the rest: they do not make the whole of it run there.
     """
     counted: Counter[str] = Counter()
-    seen = 0
+    binaries = 0
     file = os.open(library, os.O_RDONLY | os.O_NONBLOCK)
     try:
         for offset, size in sections(file, (b".nv_fatbin", b"__nv_relfatbin")):
             for targets in parts(file, offset, offset + size):
                 counted.update(targets)
-                seen += bool(targets)
+                binaries += bool(targets)
     finally:
         os.close(file)
-    return sorted((target for target, times in counted.items() if 2 * times >= seen), key=_number)
+    return sorted((target for target, times in counted.items() if 2 * times >= binaries), key=_number)
 
 
 def _number(target: str) -> tuple[int, str]:
@@ -104,8 +104,8 @@ def in_list(library: str) -> list[str]:
         text = os.pread(file, LONGEST, 0)
     finally:
         os.close(file)
-    found = re.findall(rb"\0(sm_\d{2,3}[af]?(?: (?:sm|compute)_\d{2,3}[af]?){0,40})\0", text)
-    return max(found, key=len, default=b"").decode().split()
+    lists = re.findall(rb"\0(sm_\d{2,3}[af]?(?: (?:sm|compute)_\d{2,3}[af]?){0,40})\0", text)
+    return max(lists, key=len, default=b"").decode().split()
 
 
 def code(folder: str) -> tuple[list[str], str]:
@@ -132,33 +132,33 @@ def packages() -> tuple[dict[str, str], str]:
         from importlib import metadata
     except ImportError:
         return {}, ""
-    found: dict[str, str] = {}
+    versions: dict[str, str] = {}
     installer = ""
     for distribution in metadata.distributions():
         name = (distribution.metadata["Name"] or "").lower()
         if name == "torch" or name.startswith(("nvidia-cuda-runtime", "nvidia-cudnn")):
-            found.setdefault(name, distribution.version)
+            versions.setdefault(name, distribution.version)
         if name == "torch":
             installer = (distribution.read_text("INSTALLER") or "").strip()
-    return found, installer
+    return versions, installer
 
 
 def main() -> None:
-    found: dict[str, Any] = {"python": "%d.%d" % sys.version_info[:2], "cuda": ""}  # noqa: UP031
-    found["packages"], found["installer"] = packages()
+    answer: dict[str, Any] = {"python": "%d.%d" % sys.version_info[:2], "cuda": ""}  # noqa: UP031
+    answer["packages"], answer["installer"] = packages()
     spec = importlib.util.find_spec("torch")
     # What has no origin is a folder that an uninstalled PyTorch left behind.
     folder = next(iter(spec.submodule_search_locations or ()), "") if spec and spec.origin else ""
     try:
         with open(os.path.join(folder, "version.py")) as file:  # noqa: PTH118, PTH123
-            told = dict(re.findall(r"^(\w+)\b.*= '([^'\n]{1,100})'", file.read(1 << 16), re.M))
+            assignments = dict(re.findall(r"^(\w+)\b.*= '([^'\n]{1,100})'", file.read(1 << 16), re.M))
     except OSError:
-        told = {}
-    found["version"], found["cuda"] = told.get("__version__", ""), told.get("cuda", "")
-    found["platform"] = " ".join(name + " " + told[name] for name in ("hip", "xpu") if name in told)
-    if found["cuda"]:
-        found["code"], found["code_in"] = code(folder)
-    print(json.dumps(found))
+        assignments = {}
+    answer["version"], answer["cuda"] = assignments.get("__version__", ""), assignments.get("cuda", "")
+    answer["platform"] = " ".join(name + " " + assignments[name] for name in ("hip", "xpu") if name in assignments)
+    if answer["cuda"]:
+        answer["code"], answer["code_in"] = code(folder)
+    print(json.dumps(answer))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from rigforge.compat import interpreter as somebodys
 from rigforge.compat.gpu_code import Target, targets
 from rigforge.errors import RigforgeError
 from rigforge.plain import line
+from rigforge.rules.versions import series
 
 #: Seconds for a Python to say what it has.
 PATIENCE = 5.0
@@ -27,7 +28,7 @@ _PROBE = Path(__file__).with_name("probe.py").read_text()
 
 
 @dataclass(frozen=True)
-class Pytorch:
+class InstalledPytorch:
     """PyTorch in some Python's environment. `cuda` is "" for a build without, `cudnn` where no wheel has it.
 
     `code` is what its GPU code is for, as the file `code_in` says; nothing where it could not be read. `platform` is
@@ -45,7 +46,7 @@ class Pytorch:
     installer: str = ""
 
 
-def read(interpreter: str) -> Pytorch | None:
+def read(interpreter: str) -> InstalledPytorch | None:
     """Returns the PyTorch that a Python has; None for none.
 
     Raises RigforgeError where there is no such Python.
@@ -55,22 +56,22 @@ def read(interpreter: str) -> Pytorch | None:
     found_at = shutil.which(interpreter)
     if not found_at:
         raise RigforgeError(f"there is no Python {interpreter}", "name the one that PyTorch is installed for")
-    told = somebodys.ask(found_at, _PROBE, environment=somebodys.for_programs(), seconds=PATIENCE)
+    answer = somebodys.ask(found_at, _PROBE, environment=somebodys.for_programs(), seconds=PATIENCE)
     try:
         # Whoever owns that Python says what it answers.
-        return _pytorch(found_at, json.loads(told or "{}"))
+        return _pytorch(found_at, json.loads(answer or "{}"))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 
-def _pytorch(interpreter: str, found: dict[str, Any]) -> Pytorch | None:
-    packages = {line(str(name)): line(str(version)) for name, version in list(found["packages"].items())[:MOST]}
-    words = {name: line(str(found.get(name, ""))) for name in ("python", "cuda", "version", *_OPTIONAL)}
+def _pytorch(interpreter: str, answer: dict[str, Any]) -> InstalledPytorch | None:
+    packages = {line(str(name)): line(str(version)) for name, version in list(answer["packages"].items())[:MOST]}
+    words = {name: line(str(answer.get(name, ""))) for name in ("python", "cuda", "version", *_OPTIONAL)}
     version = packages.get("torch") or words["version"]
     if not version:
         return None
-    code = found.get("code", [])
-    return Pytorch(
+    code = answer.get("code", [])
+    return InstalledPytorch(
         interpreter,
         words["python"],
         version,
@@ -83,9 +84,9 @@ def _pytorch(interpreter: str, found: dict[str, Any]) -> Pytorch | None:
 
 def _runtime(packages: dict[str, str], made_with: str) -> str:
     """Returns the exact version of the CUDA that PyTorch is made with, where its wheel is there too."""
-    minor = ".".join(made_with.split(".")[:2])
-    there = [version for name, version in packages.items() if name.startswith("nvidia-cuda-runtime")]
-    return next((version for version in there if minor and f"{version}.".startswith(f"{minor}.")), made_with)
+    minor = series(made_with)
+    versions = [version for name, version in packages.items() if name.startswith("nvidia-cuda-runtime")]
+    return next((version for version in versions if minor and f"{version}.".startswith(f"{minor}.")), made_with)
 
 
 def _of_cuda(packages: dict[str, str], name: str, cuda: str) -> str:
@@ -99,7 +100,7 @@ def usual() -> str:
     """Returns the first Python of PATH that is not of Rigforge's environment."""
     own = Path(sys.prefix) / "bin"
     for name in ("python3", "python"):
-        found = shutil.which(name)
-        if found and Path(found).parent != own:
-            return found
+        program = shutil.which(name)
+        if program and Path(program).parent != own:
+            return program
     return next((str(path) for path in (Path("/usr/bin/python3"),) if path.exists()), "")

@@ -32,7 +32,7 @@ def reasons(answer: Solution) -> tuple[Reason, ...]:
     driver, wheel, python = answer.combination.driver, answer.combination.wheel, answer.combination.python
     build, kernel = wheel.build, answer.request.kernel
     wish = {wish.component: wish for wish in answer.request.wishes}
-    made = f"what PyTorch {wheel.shown} is made with"
+    origin = f"what PyTorch {wheel.shown} is made with"
     return (
         Reason("driver", driver.version, _why_driver(answer, driver, wheel)),
         Reason("kernel module", driver.module, _why_module(answer.request, driver)),
@@ -41,8 +41,8 @@ def reasons(answer: Solution) -> tuple[Reason, ...]:
             if kernel
             else []
         ),
-        Reason("CUDA", str(build.cuda), made + _assumed(wheel, "cuda")),
-        Reason("cuDNN", str(build.cudnn), _why_cudnn(made, wheel) + _assumed(wheel, "cudnn")),
+        Reason("CUDA", str(build.cuda), origin + _assumed(wheel, "cuda")),
+        Reason("cuDNN", str(build.cudnn), _why_cudnn(origin, wheel) + _assumed(wheel, "cudnn")),
         Reason("PyTorch", wheel.shown, _why_pytorch(answer, wheel)),
         Reason("Python", python, str(wish["python"]) if "python" in wish else _why_python(wheel, python)),
     )
@@ -82,11 +82,11 @@ def _why_module(request: Request, driver: Driver) -> str:
     return "as the wish or the archives have it"
 
 
-def _why_cudnn(made: str, wheel: Wheel) -> str:
+def _why_cudnn(origin: str, wheel: Wheel) -> str:
     row = tables().cudnn_of(wheel.build.cudnn, wheel.build.cuda)
     if row and wheel.build.cudnn.release[:3] > row.confirmed.release:
-        return f"{made}; NVIDIA's matrices were read up to {row.confirmed}, whose rules are taken for it"
-    return made
+        return f"{origin}; NVIDIA's matrices were read up to {row.confirmed}, whose rules are taken for it"
+    return origin
 
 
 def _assumed(wheel: Wheel, component: str) -> str:
@@ -97,22 +97,22 @@ def _assumed(wheel: Wheel, component: str) -> str:
 
 
 def _why_pytorch(answer: Solution, wheel: Wheel) -> str:
-    request, there = answer.request, tables()
+    request, facts = answer.request, tables()
     wished = [str(wish) for wish in request.wishes if wish.component in ("pytorch", "cuda", "cudnn", "provider")]
     why = f"the newest for {_and(wished)}" if wished else "the newest that works here"
-    newer = [each for each in everything(there, ()).wheels if each.version > wheel.version]
+    newer = [each for each in everything(facts, ()).wheels if each.version > wheel.version]
     if wished or not newer:
         return why
     assert answer.combination, "reasons are asked for of what was chosen"
     next_one = min(newer, key=lambda each: (each.version, each.build.index != "pypi"))
     in_its_place = replace(answer.combination, wheel=next_one)
-    broken = violations(there, in_its_place, request.gpus)
+    broken = violations(facts, in_its_place, request.gpus)
     return f"{why}; not newer: {broken[0]}" if broken else why
 
 
 def _why_python(wheel: Wheel, python: str) -> str:
-    there = wheel.build.python
-    return f"PyTorch has wheels for {there[0]} to {there[-1]}; other wheels lag behind the newest"
+    pythons = wheel.build.python
+    return f"PyTorch has wheels for {pythons[0]} to {pythons[-1]}; other wheels lag behind the newest"
 
 
 def _and(names: Iterable[str]) -> str:

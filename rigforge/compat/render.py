@@ -21,7 +21,7 @@ from rigforge.compat.tables import tables
 def as_json(answer: Solution) -> dict[str, Any]:
     """Returns an answer as JSON types; docs/explain.md describes it."""
     chosen = answer.combination
-    made = chosen and chosen.wheel.build
+    build = chosen and chosen.wheel.build
     return {
         "verdict": answer.verdict,
         "gpus": [{"name": gpu.name, "compute_capability": gpu.compute_capability} for gpu in answer.request.gpus],
@@ -31,9 +31,9 @@ def as_json(answer: Solution) -> dict[str, Any]:
             "version": chosen.driver.version,
             "module": chosen.driver.module,
         },
-        "cuda": made and str(made.cuda),
-        "cudnn": made and str(made.cudnn),
-        "nccl": (made and made.nccl) or None,
+        "cuda": build and str(build.cuda),
+        "cudnn": build and str(build.cudnn),
+        "nccl": (build and build.nccl) or None,
         "pytorch": chosen and {"version": str(chosen.wheel.version), "index": chosen.wheel.build.index},
         "python": chosen and chosen.python,
         "kernel": answer.request.kernel or None,
@@ -49,7 +49,7 @@ def as_json(answer: Solution) -> dict[str, Any]:
 
 def as_table(answer: Solution) -> Table:
     """Returns an answer as a table for the terminal: what was chosen and why; of what is impossible what would do."""
-    return _chosen(answer) if answer.combination else _alternatives(answer)
+    return _table(answer) if answer.combination else _alternatives(answer)
 
 
 def headline(answer: Solution) -> str:
@@ -70,11 +70,11 @@ def named(gpu: Gpu, request: Request) -> str:
 
 def left_out(before: Request, after: Request) -> list[str]:
     """Returns, in words, what of a request is not in another."""
-    gone = dict.fromkeys(gpu.name for gpu in before.gpus if gpu not in after.gpus)
-    return [*gone, *(str(wish) for wish in before.wishes if wish not in after.wishes)]
+    cards = dict.fromkeys(gpu.name for gpu in before.gpus if gpu not in after.gpus)
+    return [*cards, *(str(wish) for wish in before.wishes if wish not in after.wishes)]
 
 
-def _chosen(answer: Solution) -> Table:
+def _table(answer: Solution) -> Table:
     table = Table(box=SIMPLE_HEAD)
     for column in ("", "choice", "why"):
         table.add_column(column, overflow="fold")
@@ -103,10 +103,10 @@ def _add(table: Table, *cells: str) -> None:
 
 
 def _card(gpu: Gpu) -> str:
-    known = [f"compute capability {gpu.compute_capability}", gpu.architecture]
-    known += [f"{gpu.memory:g} GB" if gpu.memory else "", f"{gpu.power} W" if gpu.power else ""]
-    known += [f"with a processor of {gpu.processor}: the choice below is for amd64"] if gpu.processor else []
-    return ", ".join(filter(None, known))
+    words = [f"compute capability {gpu.compute_capability}", gpu.architecture]
+    words += [f"{gpu.memory:g} GB" if gpu.memory else "", f"{gpu.power} W" if gpu.power else ""]
+    words += [f"with a processor of {gpu.processor}: the choice below is for amd64"] if gpu.processor else []
+    return ", ".join(filter(None, words))
 
 
 def as_findings(findings: Iterable[Finding]) -> Table:

@@ -27,12 +27,12 @@ def build_request(
     if prefer not in get_args(Prefer):
         raise UsageError(f"--prefer {prefer} is not known", f"it is one of: {', '.join(get_args(Prefer))}")
     cards = tuple(find(text) for text in gpus)
-    named = {component: parse_constraint(component, text) for component, text in wishes.items() if text}
+    constraints = {component: parse_constraint(component, text) for component, text in wishes.items() if text}
     if not stack:
-        return Request(cards, tuple(filter(None, named.values())), prefer)  # type: ignore[arg-type]
-    of_stack = {component: made for component in _OF_STACKS if (made := _of_stack(stack, component))}
+        return Request(cards, tuple(filter(None, constraints.values())), prefer)  # type: ignore[arg-type]
+    of_stack = {component: constraint for component in _OF_STACKS if (constraint := _of_stack(stack, component))}
     index = parse_constraint("provider", stack.pytorch.provider) if stack.pytorch.provider == "pypi" else None
-    together = {"archives": archives(stack), "provider": index, **of_stack, **named}
+    together = {"archives": archives(stack), "provider": index, **of_stack, **constraints}
     return Request(
         cards or _cards(stack),
         tuple(filter(None, together.values())),
@@ -41,25 +41,25 @@ def build_request(
     )
 
 
-def archives(stack: Stack, found: Sequence[str] = ()) -> Constraint | None:
+def archives(stack: Stack, drivers: Sequence[str] = ()) -> Constraint | None:
     """Returns the wish to make do with the drivers that a stack's archives have.
 
-    These are the versions `found` there or, where none are given, what the table says of the distribution; None where
-    it says nothing, or the stack's driver is not from there.
+    These are the versions `drivers` or, where none are given, what the table says of the distribution; None where it
+    says nothing, or the stack's driver is not from there.
     """
-    if stack.driver.provider != "apt":
+    if not stack.driver.source.of_release:
         return None
     system = stack.system
-    there = tables()
+    facts = tables()
     release = (system.distribution, system.suite)
-    offers = [each.drivers for each in there.offers if (each.distribution, each.suite) == release]
-    broken = [(each.driver, each.module) for each in there.broken if (each.distribution, each.suite) == release]
-    names = found or (offers[0] if offers else ())
-    versions = [name if "." in name else branch.latest for name in names if (branch := there.branch_of(name))]
+    offers = [each.drivers for each in facts.offers if (each.distribution, each.suite) == release]
+    broken = [(each.driver, each.module) for each in facts.broken if (each.distribution, each.suite) == release]
+    names = drivers or (offers[0] if offers else ())
+    versions = [name if "." in name else branch.latest for name in names if (branch := facts.branch_of(name))]
     if not versions:
         return None
-    named = f"the drivers in the archives of {system.distribution} {system.suite}"
-    return Constraint("archives", named, tuple(versions), tuple(broken))
+    origin = f"the drivers in the archives of {system.distribution} {system.suite}"
+    return Constraint("archives", origin, tuple(versions), tuple(broken))
 
 
 def _of_stack(stack: Stack, component: Component) -> Constraint | None:
@@ -67,20 +67,20 @@ def _of_stack(stack: Stack, component: Component) -> Constraint | None:
     if getattr(section, "provider", "") == "none":
         return None
     # The distribution's own modules are told by the version, or there is but one.
-    module = f"-{stack.driver.module}" if component == "driver" and stack.driver.provider == "nvidia" else ""
+    module = f"-{stack.driver.module}" if component == "driver" and stack.driver.source.module_choice else ""
     return parse_constraint(component, f"{section.version}{module}", f"stack {stack.name}: [{component}] version")
 
 
 def _cards(stack: Stack) -> tuple[Gpu, ...]:
-    named = f"stack {stack.name}: [gpu] models"
+    origin = f"stack {stack.name}: [gpu] models"
     try:
         cards = tuple(find(text) for text in stack.gpu.models)
     except RigforgeError as error:
-        raise RigforgeError(f"{named}: {error.message}", error.hint) from error
+        raise RigforgeError(f"{origin}: {error.message}", error.hint) from error
     for card in cards:
         if card.processor not in ("", stack.system.architecture):
             raise RigforgeError(
-                f"{named}: {card.name} is built together with a processor of {card.processor}, "
+                f"{origin}: {card.name} is built together with a processor of {card.processor}, "
                 f"and the stack is for {stack.system.architecture}",
                 f"take it out; its machine starts nothing that is made for {stack.system.architecture}",
             )

@@ -1,4 +1,4 @@
-"""What goes with what: each rule looks at two things and says, in words, why they cannot be had together."""
+"""Rules of compatibility: each looks at two things and says, in words, why they cannot be had together."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 from packaging.version import Version
 
 from rigforge.compat.gpu import Gpu
-from rigforge.compat.tables import Branch, Build, Module, Modules, Tables
+from rigforge.compat.tables import Branch, Build, Module, ModuleSupport, Tables
 from rigforge.compat.tables import has_code as code_for
 
 Runs = Literal["native", "minor-compat", ""]
@@ -49,10 +49,10 @@ class Combination:
 def violations(tables: Tables, combination: Combination, gpus: tuple[Gpu, ...]) -> tuple[str, ...]:
     """Returns why the combination cannot work with these cards; nothing where it can."""
     driver, wheel, python = combination.driver, combination.wheel, combination.python
-    found = [driver_with_pytorch(tables, driver, wheel), pytorch_with_python(wheel, python)]
+    reasons = [driver_with_pytorch(tables, driver, wheel), pytorch_with_python(wheel, python)]
     for gpu in gpus:
-        found += [driver_with_gpu(tables, driver, gpu), pytorch_with_gpu(tables, wheel, gpu)]
-    return tuple(filter(None, found))
+        reasons += [driver_with_gpu(tables, driver, gpu), pytorch_with_gpu(tables, wheel, gpu)]
+    return tuple(filter(None, reasons))
 
 
 @cache
@@ -77,17 +77,17 @@ def driver_with_pytorch(tables: Tables, driver: Driver, wheel: Wheel) -> str:
         return ""
     major = tables.major_of(wheel.build.cuda)
     needs = f"CUDA {major.version} needs driver {major.driver} or later" if major else "that CUDA is not in the tables"
-    made = f"PyTorch {wheel.shown}, which is made with CUDA {wheel.build.cuda}"
-    return f"driver {driver.version} does not run {made}: {needs}"
+    build = f"PyTorch {wheel.shown}, which is made with CUDA {wheel.build.cuda}"
+    return f"driver {driver.version} does not run {build}: {needs}"
 
 
 @cache
 def pytorch_with_python(wheel: Wheel, python: str) -> str:
     """Returns why a build of PyTorch has nothing for a Python; empty where it has."""
-    there = wheel.build.python
-    if python in there:
+    pythons = wheel.build.python
+    if python in pythons:
         return ""
-    return f"PyTorch {wheel.shown} has wheels for Python {there[0]} to {there[-1]}, not for {python}"
+    return f"PyTorch {wheel.shown} has wheels for Python {pythons[0]} to {pythons[-1]}, not for {python}"
 
 
 @cache
@@ -116,7 +116,7 @@ def _module_with_gpu(tables: Tables, module: Module, gpu: Gpu) -> str:
     return ""
 
 
-def needs_open(modules: Modules, gpu: Gpu) -> bool:
+def needs_open(modules: ModuleSupport, gpu: Gpu) -> bool:
     """Tells whether a card is driven by the open kernel module alone."""
     return gpu.capability >= modules.open_only_from or gpu.processor in modules.open_only_with
 

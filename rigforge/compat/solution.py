@@ -22,7 +22,7 @@ ALTERNATIVES = 4
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for: cards, wishes, and which of the sets that work is liked best.
+    """A request: cards, wishes, and which of the sets that work is liked best.
 
     `kernel` is the package of the kernel that the driver is for, where a stack says it.
     """
@@ -72,23 +72,23 @@ class Solution:
 
 def find_solution(request: Request) -> Solution:
     """Returns the answer to a request."""
-    there, parts = tables(), request.parts
-    everything_there = everything(there, parts)
-    leaves = [allowed(there, part, everything_there) for part in parts]
+    facts, parts = tables(), request.parts
+    everything_there = everything(facts, parts)
+    leaves = [allowed(facts, part, everything_there) for part in parts]
 
     def choice(numbers: Sequence[int]) -> Choice:
         return left((leaves[n] for n in numbers), everything_there)
 
     def work(numbers: Sequence[int]) -> bool:
-        return works(there, choice(numbers), everything_there)
+        return works(facts, choice(numbers), everything_there)
 
-    found = best(there, working(there, choice(range(len(parts)))), request.prefer)
-    if found:
-        return Solution(request, found)
+    combination = best(facts, working(facts, choice(range(len(parts)))), request.prefer)
+    if combination:
+        return Solution(request, combination)
     conflict = _smallest_conflict(len(parts), work)
     alternatives = [
-        Solution(request.without(dropped), best(there, working(there, choice(kept)), request.prefer))
-        for kept, dropped in islice(_nearest(parts, work), ALTERNATIVES)
+        Solution(request.without(dropped), best(facts, working(facts, choice(subset)), request.prefer))
+        for subset, dropped in islice(_nearest(parts, work), ALTERNATIVES)
     ]
     return Solution(request, None, tuple(parts[n] for n in conflict), tuple(alternatives))
 
@@ -115,18 +115,18 @@ def _nearest(
 
     Where all cards can be kept, that goes first; never are all of them dropped.
     """
-    found: list[set[int]] = []
+    subsets: list[set[int]] = []
     cards = {number for number, part in enumerate(parts) if isinstance(part, Gpu)}
     for size in range(1, LEFT_OUT + 1):
         for dropped in combinations(range(len(parts)), size):
-            kept = [n for n in range(len(parts)) if n not in dropped]
-            enough = any(each <= set(dropped) for each in found)
-            if not enough and not (cards and cards <= set(dropped)) and works(kept):
-                found.append(set(dropped))
-    if not any(cards - each == cards for each in found):
-        found += [each for each in _more_left_out(len(parts), cards, works) if each not in found]
-    found.sort(key=lambda dropped: (len(cards & dropped), len(dropped)))
-    for each in found:
+            subset = [n for n in range(len(parts)) if n not in dropped]
+            enough = any(each <= set(dropped) for each in subsets)
+            if not enough and not (cards and cards <= set(dropped)) and works(subset):
+                subsets.append(set(dropped))
+    if not any(cards - each == cards for each in subsets):
+        subsets += [each for each in _more_left_out(len(parts), cards, works) if each not in subsets]
+    subsets.sort(key=lambda dropped: (len(cards & dropped), len(dropped)))
+    for each in subsets:
         yield [n for n in range(len(parts)) if n not in each], tuple(parts[n] for n in sorted(each))
 
 
@@ -139,8 +139,8 @@ def _more_left_out(count: int, cards: set[int], works: Callable[[Sequence[int]],
         return
     rest = [n for n in range(count) if n not in cards]
     for order in (rest, rest[::-1]):
-        kept = set(cards)
+        remaining = set(cards)
         for each in order:
-            if works(sorted({*kept, each})):
-                kept.add(each)
-        yield set(range(count)) - kept
+            if works(sorted({*remaining, each})):
+                remaining.add(each)
+        yield set(range(count)) - remaining

@@ -33,7 +33,7 @@ Part = Gpu | Constraint
 
 @dataclass(frozen=True)
 class Choice:
-    """What there is to choose from."""
+    """Drivers, builds of PyTorch and Pythons to choose from."""
 
     drivers: frozenset[Driver]
     wheels: frozenset[Wheel]
@@ -45,8 +45,8 @@ class Choice:
 
 def everything(tables: Tables, parts: Iterable[Part]) -> Choice:
     """Returns all that the tables have, and the drivers of known branches that the wishes name."""
-    named = (version for part in parts if isinstance(part, Constraint) for version in part.named_drivers)
-    return _everything(tables, frozenset(named))
+    versions = (version for part in parts if isinstance(part, Constraint) for version in part.named_drivers)
+    return _everything(tables, frozenset(versions))
 
 
 @cache

@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal
 from packaging.version import Version
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from rigforge.rules.versions import driver_branch
+
 Module = Literal["open", "proprietary"]
 
 
@@ -35,7 +37,7 @@ ComputeCapability = Annotated[tuple[int, int], BeforeValidator(compute_capabilit
 Number = Annotated[Version, BeforeValidator(Version)]
 
 
-class Row(BaseModel):
+class TableRow(BaseModel):
     """A row of a table: `source` has keys of the table's [sources]."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
@@ -45,8 +47,8 @@ class Row(BaseModel):
         return id(self)
 
 
-class Modules(Row):
-    """Which cards (from which compute capability on) the two kinds of kernel module drive.
+class ModuleSupport(TableRow):
+    """The cards (from which compute capability on) that the two kinds of kernel module drive.
 
     A card that is built together with a processor of `open_only_with` is driven by the open one alone.
     """
@@ -56,7 +58,7 @@ class Modules(Row):
     open_only_with: tuple[str, ...]
 
 
-class Branch(Row):
+class Branch(TableRow):
     """A driver branch: `end` of support (year, or year and month; empty: unknown), and the module NVIDIA recommends.
 
     `ended` is one that NVIDIA no longer supports, and nothing says since when. It drives the compute capabilities that
@@ -81,7 +83,7 @@ class Branch(Row):
         return not self.ended and (not self.end or self.end >= f"{day:%Y-%m}")
 
 
-class Offer(Row):
+class DistributionDrivers(TableRow):
     """The drivers that a distribution's own archive has: versions, or branches at their latest."""
 
     distribution: str
@@ -89,7 +91,7 @@ class Offer(Row):
     drivers: tuple[str, ...]
 
 
-class Broken(Row):
+class Broken(TableRow):
     """A driver's module that does not compile for a distribution's kernel."""
 
     driver: str
@@ -99,7 +101,7 @@ class Broken(Row):
     kernel: str
 
 
-class Major(Row):
+class Major(TableRow):
     """A major version of CUDA: the oldest driver for any of its releases, and the oldest cards it has code for."""
 
     version: int
@@ -107,7 +109,7 @@ class Major(Row):
     compute_capability: ComputeCapability
 
 
-class Release(Row):
+class Release(TableRow):
     """A release of the CUDA Toolkit, the driver and the cudart of the same release, and the newest cards it knows."""
 
     version: Number
@@ -116,7 +118,7 @@ class Release(Row):
     newest: ComputeCapability
 
 
-class Cudnn(Row):
+class Cudnn(TableRow):
     """cuDNN for one major version of CUDA, from `version` on; `confirmed` is the last release that says so."""
 
     version: Number
@@ -126,7 +128,7 @@ class Cudnn(Row):
     confirmed: Number
 
 
-class Build(Row):
+class Build(TableRow):
     """Builds of PyTorch that differ in nothing but the version.
 
     What is `assumed` nobody has read from the wheel. Without `nccl` its version is not known.
@@ -147,9 +149,9 @@ class Tables:
     """All tables, of which there is one; `as_of` is the oldest of their dates."""
 
     as_of: date
-    modules: Modules
+    modules: ModuleSupport
     branches: tuple[Branch, ...]
-    offers: tuple[Offer, ...]
+    offers: tuple[DistributionDrivers, ...]
     broken: tuple[Broken, ...]
     majors: tuple[Major, ...]
     releases: tuple[Release, ...]
@@ -158,7 +160,7 @@ class Tables:
 
     def branch_of(self, version: str) -> Branch | None:
         """Returns the branch of a driver's version, "535.309.01" or "535"."""
-        name = version.partition(".")[0]
+        name = driver_branch(version)
         return next((branch for branch in self.branches if branch.name == name), None)
 
     def release_of(self, cuda: Version) -> Release | None:
@@ -195,9 +197,9 @@ def tables() -> Tables:
     drivers, cuda, cudnn, pytorch = (read(name) for name in ("drivers", "cuda", "cudnn", "pytorch"))
     return Tables(
         as_of=min(table["as_of"] for table in (drivers, cuda, cudnn, pytorch)),
-        modules=Modules(**drivers["modules"]),
+        modules=ModuleSupport(**drivers["modules"]),
         branches=tuple(Branch(**row) for row in drivers["branch"]),
-        offers=tuple(Offer(**row) for row in drivers["offer"]),
+        offers=tuple(DistributionDrivers(**row) for row in drivers["offer"]),
         broken=tuple(Broken(**row) for row in drivers["broken"]),
         majors=tuple(Major(**row) for row in cuda["major"]),
         releases=tuple(Release(**row) for row in cuda["release"]),

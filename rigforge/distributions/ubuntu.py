@@ -1,14 +1,15 @@
-"""Ubuntu: the names of its packages."""
+"""Ubuntu: the names of its packages, and Canonical's installer."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
+from rigforge.distributions.distribution import Distribution, DriverPackages, sources_list
 from rigforge.errors import RigforgeError
+from rigforge.installers import Installer
 
 if TYPE_CHECKING:
-    from rigforge.compat.tables import Module
     from rigforge.stack.model import Stack
     from rigforge.stack.sections import Archive
 
@@ -50,95 +51,66 @@ DRIVER = (
     "nvidia-utils",
 )
 
+#: What the kernel module needs beside it.
+SUPPORT = "nvidia-kernel-common"
+
 #: A branch, as package names have it: "580-server-open". "-open" is of the module alone.
 _BRANCH = re.compile(r"(?P<branch>\d{3}(-server)?)(?P<open>-open)?")
 
 
-def kernel_packages(stack: Stack) -> tuple[str, ...]:
-    """Returns the kernel's packages."""
-    return (stack.kernel.package,)
+#: The pockets of a release. -proposed is none of them.
+POCKETS = ("", "-updates", "-security", "-backports")
+
+#: The archive's role.
+ROLE = "ubuntu"
 
 
-def driver_packages(stack: Stack) -> tuple[str, ...]:
-    """Returns the user space of the GPU driver without a graphical system, and Canonical's module for the kernel.
+def of(stack: Stack) -> Distribution:
+    """Returns Ubuntu as a stack has it.
 
-    Raises RigforgeError where driver.version is no branch.
+    Raises RigforgeError where the driver is Ubuntu's own, and its version no branch.
     """
-    if stack.driver.provider == "none":
-        return ()
-    if stack.driver.provider == "nvidia":
-        return (*DRIVER, *module_packages(stack)) if stack.driver.dkms else DRIVER
-    return (prebuilt_modules(stack), *(f"{name}-{_branch(stack)['branch']}" for name in DRIVER))
+    suite = stack.system.suite
+    mirrors = {archive: _mirror(archive) for archive in stack.archives if archive.role == ROLE}
+    return Distribution(
+        driver=_driver(stack),
+        installer=Installer("subiquity", (*BOOT, *LIVE, *INSTALLER), POOL_LOADERS, suite),
+        archives=tuple(mirrors),
+        suites=tuple(f"{suite}{pocket}" for pocket in POCKETS),
+        # curtin fills in the list that it finds, and ends where that names no archive.
+        sources_file="etc/apt/sources.list",
+        sources=sources_list(mirrors),
+    )
 
 
-def module_packages(stack: Stack) -> tuple[str, ...]:
-    """Returns what compiles NVIDIA's module; nothing where Canonical builds and signs it."""
-    if stack.driver.provider != "nvidia":
-        return ()
-    headers = f"linux-headers-{_flavour(stack)}"
-    return ("nvidia-dkms-open" if stack.driver.module == "open" else "nvidia-dkms", headers)
-
-
-def prebuilt_modules(stack: Stack) -> str:
-    """Returns the package that depends on Canonical's signed modules for its newest kernel that has them."""
-    if stack.driver.provider != "apt":
-        return ""
-    return f"linux-modules-nvidia-{_branch(stack)[0]}-{_flavour(stack)}"
-
-
-def kernel_module(stack: Stack) -> Module:
-    """Returns which of the driver's two kernel modules the stack has."""
-    if stack.driver.provider == "nvidia":
-        return stack.driver.module
-    return "open" if _branch(stack)["open"] else "proprietary"
-
-
-def module_support(stack: Stack) -> str:
-    """Returns the package with what the kernel module needs beside it."""
-    return "nvidia-kernel-common"
-
-
-def medium_packages(stack: Stack) -> tuple[str, ...]:
-    """Returns live system, and what the installer runs in the installed system."""
-    return (*BOOT, *LIVE, *INSTALLER)
-
-
-def pool_loaders(stack: Stack) -> tuple[tuple[str, ...], ...]:
-    """Returns the sets of boot loaders in the pool of Canonical's medium, of which the installer takes one."""
-    return POOL_LOADERS
-
-
-def mirror(archive: Archive) -> str:
-    """Returns one variable for security updates, and one for the rest of the archive."""
-    if archive.role != "ubuntu":
-        return ""
+def _mirror(archive: Archive) -> str:
+    """Returns what curtin fills in with a mirror: one for security updates, and one for the rest of the archive."""
     return "$SECURITY" if archive.suite.endswith("-security") else "$MIRROR"
 
 
-def sources_file(sources_list: str) -> tuple[str, str]:
-    """Returns the list itself: curtin fills in the one that it finds, and ends where that names no archive."""
-    return "etc/apt/sources.list", sources_list
-
-
-def pockets() -> tuple[str, ...]:
-    """Returns the pockets of a release, without -proposed."""
-    return ("", "-updates", "-security", "-backports")
-
-
-def live_server(stack: Stack) -> str:
-    """Returns the release whose live-server ISO the medium is made from."""
-    return stack.system.suite
-
-
-def _flavour(stack: Stack) -> str:
-    return re.sub("^linux-(image-)?", "", stack.kernel.package)
+def _driver(stack: Stack) -> DriverPackages:
+    """Returns NVIDIA's packages, or those of a branch of Ubuntu's, of which Canonical builds and signs the module."""
+    driver = stack.driver
+    if driver.provider == "none":
+        return DriverPackages()
+    flavour = re.sub("^linux-(image-)?", "", stack.kernel.package)
+    if driver.provider == "nvidia":
+        compiling = ("nvidia-dkms-open" if driver.module == "open" else "nvidia-dkms", f"linux-headers-{flavour}")
+        rebuilding = compiling if driver.dkms else ()
+        return DriverPackages((*DRIVER, *rebuilding), compiling, support=SUPPORT, module=driver.module)
+    branch = _branch(stack)
+    prebuilt = f"linux-modules-nvidia-{branch[0]}-{flavour}"
+    user_space = (prebuilt, *(f"{name}-{branch['branch']}" for name in DRIVER))
+    return DriverPackages(
+        user_space, prebuilt=prebuilt, support=SUPPORT, module="open" if branch["open"] else "proprietary"
+    )
 
 
 def _branch(stack: Stack) -> re.Match[str]:
-    found = _BRANCH.fullmatch(stack.driver.version)
-    if not found:
+    branch = _BRANCH.fullmatch(stack.driver.version)
+    if not branch:
         raise RigforgeError(
             f"stack {stack.name}: [driver] version = {stack.driver.version!r} is no branch of Ubuntu's packages",
             'name one such as "580-server-open"; the lock has its exact version',
         )
-    return found
+    return branch

@@ -14,10 +14,10 @@ from rigforge.doctor import burn_in, nvml, record_cards, tune, upgrade
 from rigforge.doctor.check import EXIT_CODES, verdict
 from rigforge.doctor.checks import every
 from rigforge.doctor.checks.cuda import CUDA
-from rigforge.doctor.errors import DoctorError
-from rigforge.doctor.machine import Kept, Machine
+from rigforge.doctor.machine import AnswerCache, Machine
 from rigforge.doctor.page import as_page, save
 from rigforge.doctor.terminal import as_text
+from rigforge.errors import RigforgeError
 from rigforge.plain import plain
 
 #: What it does besides looking: each takes the arguments after its name and returns the exit code.
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if arguments and arguments[0] in SUBCOMMANDS:
             return SUBCOMMANDS[arguments[0]](arguments[1:])
         return _examine(arguments)
-    except DoctorError as error:
+    except RigforgeError as error:
         print(plain(f"rigforge-doctor: {error.message}; {error.hint}"), file=sys.stderr)
         return EXIT_CODES["failed"]
     except KeyboardInterrupt:
@@ -45,26 +45,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _examine(arguments: Sequence[str]) -> int:
     options = _options(arguments)
-    kept, before = Kept(), None
+    cache, before = AnswerCache(), None
     while True:
-        machine = Machine(nvml.read(), at_rest=options.at_rest, kept=kept)
+        machine = Machine(nvml.read(), at_rest=options.at_rest, answers=cache)
         checks = every(machine)
         # To ask CUDA takes memory of every GPU: once, and again where anything else has changed.
         now = {check.id: check.status for check in checks if check.id != CUDA.id}
-        kept, before = (kept if before in (None, now) else Kept()), now
-        found = verdict(checks)
+        cache, before = (cache if before in (None, now) else AnswerCache()), now
+        status = verdict(checks)
         if options.report:
-            save(options.report, as_page(machine, checks, found))
+            save(options.report, as_page(machine, checks, status))
         if options.json:
-            answer = {"verdict": found, "machine": machine.described(), "checks": [vars(check) for check in checks]}
+            answer = {"verdict": status, "machine": machine.described(), "checks": [vars(check) for check in checks]}
             print(json.dumps(answer, indent=None if options.watch else 2), flush=True)
         else:
             clear = "\x1b[2J\x1b[H" if options.watch and sys.stdout.isatty() else ""
-            print(clear + as_text(machine, checks, found, colour=sys.stdout.isatty()), end="", flush=True)
+            print(clear + as_text(machine, checks, status, colour=sys.stdout.isatty()), end="", flush=True)
         if not options.watch:
-            return EXIT_CODES[found]
+            return EXIT_CODES[status]
         if _asked_for(options.watch):
-            kept = Kept()
+            cache = AnswerCache()
 
 
 def _asked_for(seconds: float) -> bool:

@@ -16,7 +16,7 @@ from rigforge.process import run
 PROGRAM = "rigforge-doctor"
 
 #: What the program reads besides its code, as patterns within the package.
-DATA = ("compat/*.toml", "compat/probe.py", "doctor/**/*.toml", "doctor/**/*.j2", "doctor/load/worker.py")
+DATA = ("compat/*.toml", "compat/probe.py", "doctor/**/*.toml", "doctor/**/*.j2", "doctor/workload/worker.py")
 
 #: Its code: these, and all that they import.
 MODULES = ("rigforge.doctor.__main__", "rigforge.doctor.driver_api")
@@ -72,12 +72,12 @@ def build(folder: Path) -> Path:
         return place(work / "dist" / PROGRAM, folder)
 
 
-def place(made: Path, folder: Path) -> Path:
+def place(packed: Path, folder: Path) -> Path:
     """Copies a program that was made elsewhere into `folder`, whole or not at all, and returns it."""
     folder.mkdir(parents=True, exist_ok=True)
     program = folder / PROGRAM
     with atomic.making(program) as new:
-        shutil.copy(made, new)
+        shutil.copy(packed, new)
     return program
 
 
@@ -88,13 +88,13 @@ def lay_out(work: Path) -> tuple[str, ...]:
     """
     if not (closure.PACKAGE / "doctor/__main__.py").is_file():
         raise RigforgeError("the doctor's source is not part of this installation", "build it in a clone of Rigforge")
-    for source in (*closure.with_folders(closure.files(*MODULES)), *found(closure.PACKAGE, DATA)):
+    for source in (*closure.with_folders(closure.files(*MODULES)), *data_files(closure.PACKAGE, DATA)):
         copy = work / "rigforge" / source.relative_to(closure.PACKAGE)
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(source.read_bytes())
     # The entry's name and the paths of the data are in the archive, so that they are relative ones.
     (work / "rigforge_doctor.py").write_text(ENTRY)
-    data = [file.relative_to(work) for file in found(work / "rigforge", DATA)]
+    data = [file.relative_to(work) for file in data_files(work / "rigforge", DATA)]
     return (
         *("--onefile", "--clean", "--noconfirm", "--log-level=WARN", f"--name={PROGRAM}", "--strip", "--paths=."),
         *(f"--add-data={file}:{file.parent}" for file in data),
@@ -103,7 +103,7 @@ def lay_out(work: Path) -> tuple[str, ...]:
     )
 
 
-def found(package: Path, patterns: tuple[str, ...]) -> Iterator[Path]:
+def data_files(package: Path, patterns: tuple[str, ...]) -> Iterator[Path]:
     """Yields the files of a package that match patterns, in the same order everywhere."""
     for pattern in patterns:
         yield from sorted(package.glob(pattern))

@@ -33,7 +33,7 @@ _WIDTHS = (1, 2, 4, 8, 12, 16, 32)
 
 
 @dataclass(frozen=True)
-class Seen:
+class RecordedCard:
     """A card as it was seen. `device` is its PCI id, `width` in lanes, `speed` in GT/s: what its link can do.
 
     `uuid` and `name` are empty where the driver did not tell them, `width` and `speed` where sysfs did not.
@@ -54,35 +54,35 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Memory:
-    """What was remembered, since when (a date), and of which machine (a digest of its id)."""
+class InventoryRecord:
+    """The cards that were recorded, since when (a date), and of which machine (a digest of its id)."""
 
     since: str
     machine: str
-    cards: tuple[Seen, ...]
+    cards: tuple[RecordedCard, ...]
 
 
 @dataclass
 class Changes:
-    """How the cards of now differ from those remembered; pairs are (remembered, now)."""
+    """Differences of the cards of now from those recorded; pairs are (recorded, now)."""
 
-    same: list[tuple[Seen, Seen]] = field(default_factory=list)
-    moved: list[tuple[Seen, Seen]] = field(default_factory=list)
-    exchanged: list[tuple[Seen, Seen]] = field(default_factory=list)
-    gone: list[Seen] = field(default_factory=list)
-    new: list[Seen] = field(default_factory=list)
+    same: list[tuple[RecordedCard, RecordedCard]] = field(default_factory=list)
+    moved: list[tuple[RecordedCard, RecordedCard]] = field(default_factory=list)
+    exchanged: list[tuple[RecordedCard, RecordedCard]] = field(default_factory=list)
+    gone: list[RecordedCard] = field(default_factory=list)
+    new: list[RecordedCard] = field(default_factory=list)
 
 
-def present(machine: Machine) -> tuple[Seen, ...]:
+def present(machine: Machine) -> tuple[RecordedCard, ...]:
     """Returns the cards on the bus, with what the driver knows of them; no virtual functions."""
-    told = {gpu.address: gpu for gpu in machine.nvml.gpus}
-    found = []
+    of_driver = {gpu.address: gpu for gpu in machine.nvml.gpus}
+    cards = []
     for card in machine.cards:
         if (card.directory / "physfn").exists():
             continue
-        gpu = told.get(card.address)
-        found.append(
-            Seen(
+        gpu = of_driver.get(card.address)
+        cards.append(
+            RecordedCard(
                 card.address,
                 card.text("device").removeprefix("0x"),
                 gpu.uuid if gpu else "",
@@ -92,7 +92,7 @@ def present(machine: Machine) -> tuple[Seen, ...]:
                 machine.portable or _removable(card),
             )
         )
-    return tuple(found)
+    return tuple(cards)
 
 
 def expected(machine: Machine) -> int | None:
@@ -106,11 +106,11 @@ def expected(machine: Machine) -> int | None:
 
 def identity(machine: Machine) -> str:
     """Returns a digest of the machine's id (machine-id(5) is not to be shown); "" where it has none."""
-    told = machine.text("etc/machine-id")
-    return hashlib.sha256(f"rigforge cards {told}".encode()).hexdigest()[:32] if told else ""
+    machine_id = machine.text("etc/machine-id")
+    return hashlib.sha256(f"rigforge cards {machine_id}".encode()).hexdigest()[:32] if machine_id else ""
 
 
-def read(machine: Machine) -> Memory | None:
+def read(machine: Machine) -> InventoryRecord | None:
     """Returns what was remembered; None where nothing was, or of another machine: a disk's copy took it along.
 
     Raises ValueError where the file is none that `write` made.
@@ -123,9 +123,9 @@ def read(machine: Machine) -> Memory | None:
             content = stream.read(LARGEST + 1)
         if len(content) > LARGEST:
             raise ValueError(f"it is larger than {LARGEST // 1024} KiB")
-        told = json.loads(content)
-        cards = tuple(_card(entry) for entry in told["cards"][:MOST])
-        memory = Memory(line(str(told["since"])[:10]), str(told["machine"]), cards)
+        document = json.loads(content)
+        cards = tuple(_card(entry) for entry in document["cards"][:MOST])
+        memory = InventoryRecord(line(str(document["since"])[:10]), str(document["machine"]), cards)
     except OSError as error:
         raise ValueError(error.strerror or str(error)) from error
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -135,7 +135,7 @@ def read(machine: Machine) -> Memory | None:
     return memory if memory.machine == identity(machine) else None
 
 
-def write(machine: Machine, cards: Iterable[Seen]) -> Path:
+def write(machine: Machine, cards: Iterable[RecordedCard]) -> Path:
     """Remembers `cards`, in place of what was remembered: whole or not at all. Raises OSError."""
     file = machine.root / FILE
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -147,21 +147,21 @@ def write(machine: Machine, cards: Iterable[Seen]) -> Path:
     return file
 
 
-def compare(before: Iterable[Seen], now: Iterable[Seen]) -> Changes:
+def compare(before: Iterable[RecordedCard], now: Iterable[RecordedCard]) -> Changes:
     """Returns what became of the remembered cards: known by UUID, and where one is missing by slot and device."""
-    changes, left, there = Changes(), list(before), list(now)
+    changes, absent, unpaired = Changes(), list(before), list(now)
 
-    def pair(kind: list[tuple[Seen, Seen]], *, fits: Any) -> None:
-        for old in tuple(left):
-            if found := next((card for card in there if fits(old, card)), None):
-                kind.append((old, found))
-                left.remove(old)
-                there.remove(found)
+    def pair(kind: list[tuple[RecordedCard, RecordedCard]], *, fits: Any) -> None:
+        for old in tuple(absent):
+            if match := next((card for card in unpaired if fits(old, card)), None):
+                kind.append((old, match))
+                absent.remove(old)
+                unpaired.remove(match)
 
-    def unnamed(old: Seen, card: Seen) -> bool:
+    def unnamed(old: RecordedCard, card: RecordedCard) -> bool:
         return old.device == card.device and not (old.uuid and card.uuid)
 
-    def at_home(old: Seen, card: Seen) -> bool:
+    def at_home(old: RecordedCard, card: RecordedCard) -> bool:
         return old.address == card.address
 
     pair(changes.same, fits=lambda old, card: old.uuid == card.uuid != "" and at_home(old, card))
@@ -169,16 +169,16 @@ def compare(before: Iterable[Seen], now: Iterable[Seen]) -> Changes:
     pair(changes.same, fits=lambda old, card: unnamed(old, card) and at_home(old, card))
     pair(changes.exchanged, fits=at_home)
     pair(changes.moved, fits=unnamed)
-    changes.gone, changes.new = left, there
+    changes.gone, changes.new = absent, unpaired
     return changes
 
 
-def _card(entry: Any) -> Seen:
+def _card(entry: Any) -> RecordedCard:
     texts = {name: line(str(entry[name])[:200]) for name in ("address", "device", "uuid", "name")}
     width, speed = entry["width"], entry["speed"]
     if not isinstance(width, int) or not isinstance(speed, int | float) or not isinstance(entry["removable"], bool):
         raise TypeError("width, speed or removable")
-    return Seen(**texts, width=width, speed=float(speed), removable=entry["removable"])
+    return RecordedCard(**texts, width=width, speed=float(speed), removable=entry["removable"])
 
 
 def _width(card: Card) -> int:

@@ -1,4 +1,4 @@
-"""Which finding follows from which: one cause has one cure, and what follows from it offers none of its own."""
+"""Causes of findings: one cause has one cure, and what follows from it offers none of its own."""
 
 from __future__ import annotations
 
@@ -58,18 +58,18 @@ def traced(checks: Iterable[Check]) -> tuple[Check, ...]:
 
     A check that has a cause already follows from that, where that is in trouble, and else has its own cure.
     """
-    found = tuple(checks)
-    troubled = {check.id: check for check in found if _RANK[check.status]}
-    return tuple(_traced(check, troubled) if check.id in troubled else check for check in found)
+    all_checks = tuple(checks)
+    troubled = {check.id: check for check in all_checks if _RANK[check.status]}
+    return tuple(_with_cause(check, troubled) if check.id in troubled else check for check in all_checks)
 
 
-def _traced(check: Check, troubled: Mapping[str, Check]) -> Check:
+def _with_cause(check: Check, troubled: Mapping[str, Check]) -> Check:
     cause = _cause(check, troubled)
     if not cause:
         return replace(check, cause="")
-    known = {check.id}
-    while cause.id not in known and (deeper := _cause(cause, troubled)):
-        known.add(cause.id)
+    ids = {check.id}
+    while cause.id not in ids and (deeper := _cause(cause, troubled)):
+        ids.add(cause.id)
         cause = deeper
     status = min(check.status, cause.status, key=lambda status: _RANK[status])
     return replace(check, status=status, measured=f"{check.measured} (follows from {cause.id})", fix="", cause=cause.id)

@@ -38,7 +38,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Chart:
-    """What is drawn. `limits` are horizontal lines with a name; `zero` has the vertical axis begin at 0."""
+    """A chart to draw. `limits` are horizontal lines with a name; `zero` has the vertical axis begin at 0."""
 
     title: str
     unit: str
@@ -62,14 +62,14 @@ def drawn(chart: Chart) -> dict[str, object]:
     def y(value: float) -> float:
         return round(HEIGHT - BOTTOM - (value - y_ticks[0]) / (y_ticks[-1] - y_ticks[0]) * (HEIGHT - TOP - BOTTOM), 1)
 
-    taken: list[tuple[float, float]] = []
+    places: list[tuple[float, float]] = []
 
     def label(mark: Mark) -> str:
         """Returns the words beside the mark, "" where they would cover others."""
         place = (x(mark.x), y(mark.y))
-        if any(abs(place[0] - other[0]) < LABEL[0] and abs(place[1] - other[1]) < LABEL[1] for other in taken):
+        if any(abs(place[0] - other[0]) < LABEL[0] and abs(place[1] - other[1]) < LABEL[1] for other in places):
             return ""
-        taken.append(place)
+        places.append(place)
         return mark.label
 
     # The chosen one has its words first.

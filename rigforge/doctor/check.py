@@ -1,4 +1,4 @@
-"""What a check says, and what all of them together come to."""
+"""A check's result, and the verdict of all of them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Topic:
-    """What a check is about, whatever it finds."""
+    """The subject of a check: its id, and why it matters."""
 
     id: str
     why: str
@@ -74,9 +74,9 @@ class Topic:
 
         The cure is that of the first which is no consequence of something else.
         """
-        found = list(troubles)
+        checks = list(troubles)
         for status in ("failed", "warning"):
-            if of_it := [check for check in found if check.status == status]:
+            if of_it := [check for check in checks if check.status == status]:
                 measured = "; ".join(check.measured for check in of_it)
                 first = next((check for check in of_it if not check.cause), of_it[0])
                 return Check(self.id, status, measured, self.why, first.fix, first.cause)
@@ -89,5 +89,5 @@ def verdict(checks: Iterable[Check]) -> Status:
     >>> verdict([Check("a", "n/a", "", ""), Check("b", "warning", "", ""), Check("c", "ok", "", "")])
     'warning'
     """
-    there = {check.status for check in checks}
-    return "failed" if "failed" in there else "warning" if "warning" in there else "ok"
+    statuses = {check.status for check in checks}
+    return "failed" if "failed" in statuses else "warning" if "warning" in statuses else "ok"

@@ -36,8 +36,8 @@ _UNPACKED = "_PYI_"
 
 
 @dataclass(frozen=True)
-class Told:
-    """What the child said: a result for each step, "?" for the one in which it ended.
+class CudaAnswer:
+    """The child's answer: a result for each step, "?" for the one in which it ended.
 
     `hung` and `died` (the signal or exit code) say how, where it did not end by itself; `user` is as whom it ran.
     """
@@ -54,10 +54,10 @@ class Told:
 
     @property
     def devices(self) -> int | None:
-        """How many devices there are; None where that is nonsense."""
-        found = self.results.get("devices", "")
-        plausible = found.isascii() and found.isdecimal() and len(found) < 4 and int(found) <= driver_api.MOST
-        return int(found) if plausible else None
+        """The number of devices; None where that is nonsense."""
+        text = self.results.get("devices", "")
+        plausible = text.isascii() and text.isdecimal() and len(text) < 4 and int(text) <= driver_api.MOST
+        return int(text) if plausible else None
 
 
 def who(machine: Machine) -> Person | None:
@@ -86,7 +86,7 @@ def library(machine: Machine) -> str:
     return libraries.CUDA if machine.libcuda or in_path else ""
 
 
-def ask(machine: Machine, file: str, person: Person | None) -> Told:
+def ask(machine: Machine, file: str, person: Person | None) -> CudaAnswer:
     """Returns what a child says that loads a library as a person (None: as who runs this).
 
     GPUs that others compute on are left alone: a context would take memory that they may want.
@@ -94,7 +94,7 @@ def ask(machine: Machine, file: str, person: Person | None) -> Told:
     packed = getattr(sys, "frozen", False)
     words = [sys.executable, *((driver_api.WORD,) if packed else ("-I", driver_api.__file__)), file, str(PATIENCE)]
     words.append(",".join(str(index) for index in used(machine)))
-    environment = {name: value for name, value in machine.given.items() if name not in HIDING} | _ORDER
+    environment = {name: value for name, value in machine.program_environment.items() if name not in HIDING} | _ORDER
     if packed:
         environment |= {name: value for name, value in os.environ.items() if name.startswith(_UNPACKED)}
     user = pwd_name(os.geteuid())
@@ -113,16 +113,16 @@ def ask(machine: Machine, file: str, person: Person | None) -> Told:
             start_new_session=True,
         )
     except (OSError, ValueError) as error:
-        return Told({}, user, died=str(error))
+        return CudaAnswer({}, user, died=str(error))
     assert process.stdout
     with process.stdout as pipe:
         hung = not _ended(process)
         os.set_blocking(pipe.fileno(), False)
-        said = b""
+        output = b""
         with suppress(BlockingIOError):
-            said = os.read(pipe.fileno(), 65536)
-    lines = (line.partition(" ") for line in said.decode(errors="replace").splitlines())
-    return Told({step: result for step, _, result in lines}, user, hung, _death(process, hung))
+            output = os.read(pipe.fileno(), 65536)
+    lines = (line.partition(" ") for line in output.decode(errors="replace").splitlines())
+    return CudaAnswer({step: result for step, _, result in lines}, user, hung, _death(process, hung))
 
 
 def used(machine: Machine) -> tuple[int, ...]:
@@ -161,12 +161,12 @@ def pwd_name(uid: int) -> str:
 
 def _of_jupyter(root: Path) -> Person | None:
     """Returns whose notebooks there are: User= of a unit of the system, else the first who may linger."""
-    named = []
+    names = []
     for file in sorted(root.glob("etc/systemd/system/*jupyter*.service")):
         text = excerpt.of(root, str(file.relative_to(root)))
-        named += re.findall(r"^User=([a-z_][\w.-]*)\s*$", text, re.MULTILINE)
-    named += [file.name for file in sorted(root.glob("var/lib/systemd/linger/*"))]
-    for name in named:
+        names += re.findall(r"^User=([a-z_][\w.-]*)\s*$", text, re.MULTILINE)
+    names += [file.name for file in sorted(root.glob("var/lib/systemd/linger/*"))]
+    for name in names:
         with suppress(KeyError):
             if uid := pwd.getpwnam(name).pw_uid:
                 return interpreter.person(uid)

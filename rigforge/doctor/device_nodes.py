@@ -24,21 +24,21 @@ def nodes(machine: Machine) -> list[Path]:
 
 def numbers(machine: Machine) -> dict[str, int]:
     """Returns the numbers of character devices by the names that their drivers took them under."""
-    found: dict[str, int] = {}
+    by_name: dict[str, int] = {}
     for line in machine.text("proc/devices").partition("Block devices")[0].splitlines():
         words = line.split()
         if len(words) == 2 and words[0].isascii() and words[0].isdecimal() and len(words[0]) < 6:
-            found.setdefault(words[1], int(words[0]))
-    return found
+            by_name.setdefault(words[1], int(words[0]))
+    return by_name
 
 
 def mode_and_group(machine: Machine) -> tuple[int, int, str]:
     """Returns mode and group that the driver gives its device files, and the file that sets them, "" for none."""
-    told = {"DeviceFileMode": 0o666, "DeviceFileGID": 0}
+    values = {"DeviceFileMode": 0o666, "DeviceFileGID": 0}
     set_by = ""
     for name, value, file in (*_of_settings(machine), *_of_module(machine)):
-        told[name], set_by = value, file or set_by
-    return told["DeviceFileMode"], told["DeviceFileGID"], set_by
+        values[name], set_by = value, file or set_by
+    return values["DeviceFileMode"], values["DeviceFileGID"], set_by
 
 
 def _of_module(machine: Machine) -> Iterator[tuple[str, int, str]]:

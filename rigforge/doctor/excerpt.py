@@ -17,10 +17,10 @@ def of(root: Path, path: str, *, end: bool = False, most: int = MOST) -> str:
     except (OSError, ValueError):  # a NUL in the name
         return ""
     with os.fdopen(opened, "rb") as file:
-        there = os.fstat(opened)
-        if not stat.S_ISREG(there.st_mode):
+        status = os.fstat(opened)
+        if not stat.S_ISREG(status.st_mode):
             return ""
-        file.seek(max(0, there.st_size - most) if end else 0)
+        file.seek(max(0, status.st_size - most) if end else 0)
         try:
             return file.read(most).decode(errors="replace")
         except OSError:

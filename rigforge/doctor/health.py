@@ -1,4 +1,4 @@
-"""What a GPU has counted and knows of itself, read through NVML: bad memory, errors of its links, heat, firmware.
+"""A GPU's own counters and figures, read through NVML: bad memory, errors of its links, heat, firmware.
 
 Slower to read than what changes from second to second (rigforge.doctor.nvml), and wanted once.
 """
@@ -110,8 +110,8 @@ def _fields(handle: Any) -> dict[int, int]:
 
 
 def _sum(fields: dict[int, int], names: Iterable[int]) -> int | None:
-    found = [fields[name] for name in names if name in fields]
-    return sum(found) if found else None
+    counts = [fields[name] for name in names if name in fields]
+    return sum(counts) if counts else None
 
 
 def _links(handle: Any) -> list[bool]:

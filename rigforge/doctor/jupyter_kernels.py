@@ -27,5 +27,5 @@ def files(machine: Machine, home: str = "") -> tuple[Path, ...]:
     folders = [f"{place}/share/jupyter/kernels" for place in (*active, *own, *_COMMON, *_ENVIRONMENTS) if place]
     extra = [machine.environment.get("JUPYTER_DATA_DIR", ""), *machine.environment.get("JUPYTER_PATH", "").split(":")]
     folders += [f"{place.lstrip('/')}/kernels" for place in extra if place]
-    found = (file for folder in folders for file in sorted(machine.root.glob(f"{folder}/*/kernel.json")))
-    return tuple(dict.fromkeys(found))[:_MOST]
+    specifications = (file for folder in folders for file in sorted(machine.root.glob(f"{folder}/*/kernel.json")))
+    return tuple(dict.fromkeys(specifications))[:_MOST]

@@ -68,14 +68,14 @@ def read(machine: Machine, words: Collection[str], before: int = BOOTS_BEFORE) -
     This boot has two where the ring buffer of the kernel has wrapped: what it still has, and what the journal has.
     """
     until = time.monotonic() + PATIENCE
-    ring = _told(machine, ("dmesg",), words, until - PATIENCE + FIRST)
+    ring = _of_program(machine, ("dmesg",), words, until - PATIENCE + FIRST)
     logs = [ring] if ring else []
     if not ring or not ring.begun:
-        journal = _told(machine, (*_JOURNAL, "--boot"), words, until)
+        journal = _of_program(machine, (*_JOURNAL, "--boot"), words, until)
         logs = [*([journal] if journal and (journal.lines or journal.begun) else []), *logs]
     earlier = []
     for ago in range(1, before + 1):
-        log = _told(machine, (*_JOURNAL, f"--boot=-{ago}"), words, until, ago)
+        log = _of_program(machine, (*_JOURNAL, f"--boot=-{ago}"), words, until, ago)
         if not log:
             break
         earlier.append(log)
@@ -86,7 +86,9 @@ def read(machine: Machine, words: Collection[str], before: int = BOOTS_BEFORE) -
     return (*logs, *earlier)
 
 
-def _told(machine: Machine, argv: tuple[str, ...], words: Collection[str], until: float, ago: int = 0) -> Log | None:
+def _of_program(
+    machine: Machine, argv: tuple[str, ...], words: Collection[str], until: float, ago: int = 0
+) -> Log | None:
     """Returns what a program tells; None where it does not, or not any more today."""
     sieve = _Sieve(words)
     code = machine.pour(*argv, into=sieve.take, seconds=until - time.monotonic())
@@ -100,16 +102,16 @@ def _told(machine: Machine, argv: tuple[str, ...], words: Collection[str], until
 
 def _of_files(root: Path, words: Collection[str], until: float) -> tuple[Log, ...]:
     """Returns the logs of syslog's files, newest boot first: each begins with a kernel's start."""
-    sieve, found = _Sieve(words), False
+    sieve, any_file = _Sieve(words), False
     for name in reversed(_FILES):
         try:
             with (gzip.open if name.endswith(".gz") else open)(root / name, "rb") as file:
-                found = True
+                any_file = True
                 while time.monotonic() < until and (piece := file.read(_PIECE)):
                     sieve.take(piece)
         except (OSError, EOFError):
             continue
-    if not found:
+    if not any_file:
         return ()
     boots: list[list[str]] = [[]]
     for line in sieve.lines():
@@ -173,23 +175,23 @@ class _Sieve:
         # Rubbish without an end of line is cut anywhere.
         end = data.rfind(b"\n") + 1 or (len(data) if len(data) > _PIECE else 0)
         data, self._rest = data[:end], data[end:]
-        found: dict[int, tuple[int, int]] = {}
+        ranges: dict[int, tuple[int, int]] = {}
         for word in words:
             at, times = data.find(word), 0
             while at >= 0 and times < FLOOD:
                 start, end = data.rfind(b"\n", 0, at) + 1, data.find(b"\n", at)
                 end = end if end >= 0 else len(data)
-                shown = max(start, at - BEFORE)
-                found.setdefault(start, (shown, min(end, shown + LONGEST)))
+                begin = max(start, at - BEFORE)
+                ranges.setdefault(start, (begin, min(end, begin + LONGEST)))
                 at, times = data.find(word, end), times + 1
             self.cut = self.cut or times == FLOOD
-        for _, (start, end) in sorted(found.items()):
+        for _, (start, end) in sorted(ranges.items()):
             if words is _NVIDIA and not any(word in data[start:end] for word in self._all):
                 continue
-            text = _shown(data[start:end].decode(errors="replace"))
+            text = _message(data[start:end].decode(errors="replace"))
             (self._first if len(self._first) < MOST else self._last).append(text)
 
 
-def _shown(line: str) -> str:
+def _message(line: str) -> str:
     """Returns a line without the kernel's own time and level at its begin."""
     return re.sub(r"^(?:<\d{1,3}>)?\[ *\d{1,9}(?:\.\d{1,9})?\] ?", "", line.strip())

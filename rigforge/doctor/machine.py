@@ -1,4 +1,4 @@
-"""What the checks look at: files of the system, its programs, and NVIDIA's management library."""
+"""The machine that checks look at: files of the system, its programs, and NVIDIA's management library."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from rigforge.compat import interpreter
-from rigforge.compat import machine as installed
+from rigforge.compat import interpreter, inventory
 from rigforge.doctor.nvml import Nvml
 from rigforge.machine import libraries
 from rigforge.plain import line
@@ -38,10 +37,10 @@ PATIENCE = 10.0
 
 @dataclass(frozen=True)
 class CommandResult:
-    """How a program ended. `said` is its standard output, `complaint` its standard error."""
+    """The end of a program. `output` is its standard output, `complaint` its standard error."""
 
     code: int
-    said: str
+    output: str
     complaint: str
 
 
@@ -82,8 +81,8 @@ class Card:
 
 
 @dataclass
-class Kept:
-    """What is kept from one look at a machine to the next, as long as nothing else changes: what CUDA answered."""
+class AnswerCache:
+    """Answers that the next look at a machine takes over, as long as nothing else changes: CUDA's."""
 
     cuda: Any = None
 
@@ -92,18 +91,18 @@ class Kept:
 class Machine:
     """A machine whose file system is at `root`, whose programs are found along `path`.
 
-    `environment` is what the caller had, to look at; `given` is what programs get: nothing of it where that is root.
-    One that is looked at `at_rest` is left so: no service is woken for it and no container started. Who looks again and
-    again hands on what is `kept`.
+    `environment` is what the caller had, to look at; `program_environment` is what programs get: nothing of it where
+    that is root. A machine that is looked at `at_rest` is left so: no service is woken for it and no container started.
+    Who looks again and again hands on the `answers`.
     """
 
     nvml: Nvml
     root: Path = Path("/")
     path: str = interpreter.PATH
     environment: Mapping[str, str] = field(default_factory=lambda: outside_environment())
-    given: Mapping[str, str] = field(default_factory=lambda: environment_of_programs())
+    program_environment: Mapping[str, str] = field(default_factory=lambda: environment_of_programs())
     at_rest: bool = False
-    kept: Kept = field(default_factory=Kept)
+    answers: AnswerCache = field(default_factory=AnswerCache)
 
     def text(self, path: str) -> str:
         """Returns a file's text without white space at its ends, "" where it cannot be read."""
@@ -136,7 +135,7 @@ class Machine:
     @property
     def _programs(self) -> dict[str, str]:
         """The environment of the programs that are run."""
-        return {**self.given, "PATH": self.path, "LC_ALL": "C.UTF-8"}
+        return {**self.program_environment, "PATH": self.path, "LC_ALL": "C.UTF-8"}
 
     def pour(self, *argv: str, into: Callable[[bytes], None], seconds: float = PATIENCE) -> int | None:
         """Runs a program and hands its output over in pieces; ends it when the time is over.
@@ -155,32 +154,32 @@ class Machine:
             )
         except (OSError, ValueError):
             return None
-        late, over, told = time.monotonic() + seconds, False, False
+        late, over, any_output = time.monotonic() + seconds, False, False
         end = threading.Timer(seconds, _end, (process.pid,))
         end.start()
         with process.stdout as output:  # type: ignore[union-attr]
             with suppress(OSError):  # a larger pipe than root allows others
                 fcntl.fcntl(output, fcntl.F_SETPIPE_SZ, 1 << 20)
             while not over and (piece := os.read(output.fileno(), 1 << 20)):
-                told, over = True, time.monotonic() >= late
+                any_output, over = True, time.monotonic() >= late
                 into(piece)
             if over:
                 _end(process.pid)
         code = process.wait()
         end.cancel()
-        return code if time.monotonic() < late else (0 if told else None)
+        return code if time.monotonic() < late else (0 if any_output else None)
 
     @property
     def cards(self) -> tuple[Card, ...]:
         """NVIDIA's display controllers, in the order of the bus."""
         devices = (self.root / "sys/bus/pci/devices").glob("*")
-        found = [Card(path.name, path) for path in sorted(devices)]
-        return tuple(card for card in found if is_nvidia_gpu(card.text("vendor"), card.text("class")))
+        candidates = [Card(path.name, path) for path in sorted(devices)]
+        return tuple(card for card in candidates if is_nvidia_gpu(card.text("vendor"), card.text("class")))
 
     @cached_property
-    def loaded(self) -> installed.Loaded | None:
+    def loaded(self) -> inventory.Loaded | None:
         """The driver's kernel module that is loaded."""
-        return installed.loaded(self.root)
+        return inventory.loaded(self.root)
 
     @cached_property
     def libcuda(self) -> libraries.Library | None:
@@ -213,7 +212,7 @@ class Machine:
 
     @property
     def portable(self) -> bool:
-        """Whether it is carried about: its card is soldered in, to as few lanes as its maker chose, or switched off."""
+        """Whether this is a laptop: its card is soldered in, to as few lanes as its maker chose, or switched off."""
         return self.text("sys/class/dmi/id/chassis_type") in _PORTABLE
 
     @property

@@ -1,4 +1,4 @@
-"""What the driver says of its GPUs, read once through NVML. What a GPU does not support is None."""
+"""The driver's view of its GPUs, read once through NVML. What a GPU does not support is None."""
 
 from __future__ import annotations
 
@@ -106,11 +106,11 @@ def read(*, briefly: bool = False) -> Nvml:
 
     `briefly`: without the GPUs' health, for each second. A driver that hangs keeps the thread that asks it, not us.
     """
-    told: list[Nvml] = []
-    asking = threading.Thread(target=lambda: told.append(_read(briefly)), daemon=True)
+    answers: list[Nvml] = []
+    asking = threading.Thread(target=lambda: answers.append(_read(briefly)), daemon=True)
     asking.start()
     asking.join(PATIENCE)
-    return told[0] if told else Nvml(error=f"the driver gives no answer in {PATIENCE:g} s")
+    return answers[0] if answers else Nvml(error=f"the driver gives no answer in {PATIENCE:g} s")
 
 
 def _read(briefly: bool) -> Nvml:
@@ -125,7 +125,7 @@ def _read(briefly: bool) -> Nvml:
             driver=_maybe(pynvml.nvmlSystemGetDriverVersion) or "",
             cuda=f"{cuda // 1000}.{cuda % 1000 // 10}" if cuda else "",
             gpus=tuple(_gpu(index, handle, briefly) for index, handle in enumerate(handles)),
-            apart=_apart(handles),
+            apart=_pairs_apart(handles),
         )
     except (pynvml.NVMLError, *ODD) as error:
         return Nvml(error=str(error))
@@ -220,7 +220,7 @@ def _instances(handle: Any) -> int | None:
     return sum(_maybe(pynvml.nvmlDeviceGetMigDeviceHandleByIndex, handle, place) is not None for place in places)
 
 
-def _apart(handles: list[Any]) -> tuple[tuple[int, int, int], ...] | None:
+def _pairs_apart(handles: list[Any]) -> tuple[tuple[int, int, int], ...] | None:
     """Returns the pairs of GPUs that cannot read each other's memory, and why; None where the driver does not say."""
     states = [
         (one, other, _maybe(pynvml.nvmlDeviceGetP2PStatus, handle, handles[other], _READ))

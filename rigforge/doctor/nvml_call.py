@@ -18,7 +18,7 @@ ODD = (OSError, ValueError, TypeError, AttributeError, LookupError, MemoryError,
 def maybe(read: Callable[..., T], *arguments: Any) -> T | None:
     """Returns what the library says; None where it says that it cannot."""
     try:
-        found = read(*arguments)
-        return cast(T, line(found)) if isinstance(found, str) else found
+        answer = read(*arguments)
+        return cast(T, line(answer)) if isinstance(answer, str) else answer
     except (pynvml.NVMLError, *ODD):
         return None

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from rigforge.doctor.chart import Chart, drawn
 from rigforge.doctor.check import Check, Status
-from rigforge.doctor.errors import DoctorError
 from rigforge.doctor.machine import Machine
 from rigforge.doctor.nvml import NvmlGpu
+from rigforge.errors import RigforgeError
 from rigforge.plain import in_page
+from rigforge.rules.sizes import in_gib
 
 #: The worst first: it is what the page is opened for.
 _ORDER: dict[Status, int] = {"failed": 0, "warning": 1, "ok": 2, "n/a": 3}
@@ -27,12 +28,12 @@ class Table:
 
 def as_page(machine: Machine, checks: Iterable[Check], verdict: Status) -> str:
     """Returns the page of the checks."""
-    return _rendered(
+    return _html(
         "report.html.j2",
         machine=machine.described(),
         verdict=verdict,
         gpus=[_row(gpu) for gpu in machine.nvml.gpus],
-        checks=_ordered(checks),
+        checks=_worst_first(checks),
     )
 
 
@@ -47,12 +48,12 @@ def measurement(
     tables: Sequence[Table] = (),
 ) -> str:
     """Returns the page of something that was measured over time: checks, paragraphs, charts and tables."""
-    return _rendered(
+    return _html(
         "measurement.html.j2",
         machine=machine.described(),
         what=what,
         verdict=verdict,
-        checks=_ordered(checks),
+        checks=_worst_first(checks),
         charts=[drawn(chart) for chart in charts],
         facts=facts,
         words=words,
@@ -61,20 +62,20 @@ def measurement(
 
 
 def check_place(path: Path) -> None:
-    """Raises DoctorError where a page could not be saved, before minutes are spent on measuring."""
+    """Raises RigforgeError where a page could not be saved, before minutes are spent on measuring."""
     if not path.parent.is_dir() or path.is_dir() or not os.access(path.parent, os.W_OK):
-        raise DoctorError(f"--report: {path} cannot be written", "name a file in a folder that can be written")
+        raise RigforgeError(f"--report: {path} cannot be written", "name a file in a folder that can be written")
 
 
 def save(path: Path, page: str) -> None:
-    """Writes the page. Raises DoctorError."""
+    """Writes the page. Raises RigforgeError."""
     try:
         path.write_text(page)
     except OSError as error:
-        raise DoctorError(f"--report: {error}", "name a file that can be written") from error
+        raise RigforgeError(f"--report: {error}", "name a file that can be written") from error
 
 
-def _rendered(name: str, **values: object) -> str:
+def _html(name: str, **values: object) -> str:
     # Here, because no other way of asking needs it.
     import jinja2
 
@@ -83,7 +84,7 @@ def _rendered(name: str, **values: object) -> str:
     return environment.get_template(name).render(time=time.strftime("%Y-%m-%d %H:%M %Z"), **values)
 
 
-def _ordered(checks: Iterable[Check]) -> list[dict[str, object]]:
+def _worst_first(checks: Iterable[Check]) -> list[dict[str, object]]:
     return [
         {**vars(check), "style": check.status.replace("/", ""), "fixes": [check.fix] if check.fix else []}
         for check in sorted(checks, key=lambda check: _ORDER[check.status])
@@ -95,7 +96,7 @@ def _row(gpu: NvmlGpu) -> dict[str, object]:
         "index": gpu.index,
         "name": gpu.name or gpu.lost,
         "address": gpu.address,
-        "memory": "" if gpu.memory is None else f"{gpu.memory / 1024**3:.0f} GiB",
+        "memory": "" if gpu.memory is None else in_gib(gpu.memory, 0),
         "temperature": "" if gpu.temperature is None else f"{gpu.temperature} °C",
         "power": "" if gpu.power is None else f"{gpu.power:.0f} of {gpu.power_limit or 0:.0f} W",
     }

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rigforge.errors import UsageError
-from rigforge.nearest import nearest
 from rigforge.paths import PROJECT
+from rigforge.rules.nearest import nearest
 
 #: Folder of the parts, the claims and the records.
 FOLDER = PROJECT / "evidence"

@@ -11,6 +11,7 @@ from packaging.version import Version
 from rigforge.compat.gpu import by_pci
 from rigforge.compat.tables import Build, Tables, read
 from rigforge.facts import pci_ids
+from rigforge.rules.versions import driver_branch
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def _archive(tables: Tables, drivers: Sequence[str], distribution: str, release:
     for version in sorted(ours - theirs, key=Version):
         yield Difference("disagrees", "drivers", f"driver {version}", f"it is not in {where}")
     for version in drivers:
-        branch = version.partition(".")[0]
+        branch = driver_branch(version)
         if version in theirs:
             yield from _latest(tables, version, where)
         elif int(branch) > int(tables.branches[0].name):

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import requests
+from packaging.version import Version
 
 from rigforge.foreign import boundary
 from rigforge.sources.mirrors import TIMEOUT
@@ -22,7 +23,7 @@ def branches(session: requests.Session, url: str) -> dict[str, str]:
         return {
             name: max(
                 (each["release_version"] for each in branch["driver_info"]),
-                key=lambda version: [int(part) for part in version.split(".")],
+                key=Version,
             )
             for name, branch in found.items()
         }

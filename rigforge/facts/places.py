@@ -10,6 +10,7 @@ from typing import Any
 
 import requests
 import urllib3
+from packaging.version import Version
 
 from rigforge.compat.tables import Tables
 from rigforge.errors import RigforgeError
@@ -84,8 +85,4 @@ def _releases(places: Mapping[str, Any]) -> dict[tuple[str, str], list[Mapping[s
 
 
 def _together(archives: Archives, rows: list[Mapping[str, Any]]) -> list[str]:
-    return sorted({version for place in rows for version in archives.drivers(place)}, key=_numbers)
-
-
-def _numbers(version: str) -> list[int]:
-    return [int(part) for part in version.split(".")]
+    return sorted({version for place in rows for version in archives.drivers(place)}, key=Version)

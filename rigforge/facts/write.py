@@ -13,6 +13,7 @@ from packaging.version import Version
 from rigforge.compat.gpu import cards
 from rigforge.compat.tables import Tables, read
 from rigforge.facts import pci_ids
+from rigforge.rules.versions import driver_branch
 
 
 def write_all(
@@ -95,7 +96,7 @@ def _drivers(file: Path, tables: Tables, seen: Mapping[str, Any]) -> Iterator[st
         versions = observed["facts"].get("drivers", []) or [*observed["facts"].get("branches", {}).values()]
         source = "lifecycle" if place == "nvidia branches" else place.split(" ")[-2] if " " in place else ""
         for version in versions:
-            name = version.partition(".")[0]
+            name = driver_branch(version)
             if name in newest and Version(version) > Version(newest[name][0]):
                 newest[name] = version, source
     for name, (version, source) in newest.items():
@@ -114,7 +115,7 @@ def _drivers(file: Path, tables: Tables, seen: Mapping[str, Any]) -> Iterator[st
 
 def _offer(text: str, release: str, drivers: Iterable[str], newest: Mapping[str, tuple[str, str]]) -> str:
     """Returns the table with what a release of Ubuntu has: branches at their latest, other versions in full."""
-    branches = {version: version.partition(".")[0] for version in drivers}
+    branches = {version: driver_branch(version) for version in drivers}
     names = [
         branch if newest[branch][0] == version else version for version, branch in branches.items() if branch in newest
     ]

@@ -15,10 +15,10 @@ def check(file: Path, locked: LockedFile) -> Path:
     """Returns `file` where it is the locked ISO. Raises RigforgeError with what it is where it is another."""
     if not file.is_file():
         raise RigforgeError(f"--base-iso {file}: there is no such file")
-    found = sha256(file)
-    if found != locked.sha256:
+    digest = sha256(file)
+    if digest != locked.sha256:
         raise RigforgeError(
-            f"--base-iso {file} is {_calls_itself(file)}, sha256 {found};\n"
+            f"--base-iso {file} is {_calls_itself(file)}, sha256 {digest};\n"
             f"the lock has {locked.basename}, sha256 {locked.sha256}",
             "take the file that the lock has, or renew the lock where a later point release has replaced it",
         )

@@ -69,6 +69,17 @@ def get(path: Path) -> Blob:
     return Blob(path, **json.loads(path.with_suffix(".json").read_text()))
 
 
+def seconds(directory: Path) -> dict[str, float]:
+    """Returns how long blobs in the cache's directory of blobs took to make, by their digests, as far as measured."""
+    files = [file for file in sorted(directory.glob("*.json")) if _describes_a_blob(file)]
+    facts = [json.loads(file.read_text()) for file in files]
+    return {fact["digest"]: fact["seconds"] for fact in facts if "seconds" in fact}
+
+
+def _describes_a_blob(file: Path) -> bool:
+    return not file.name.startswith(".") and not file.name.endswith(".config.json")
+
+
 @contextmanager
 def create(path: Path, compression: str) -> Iterator[tarfile.TarFile]:
     """Opens a tar to be filled; at the end the blob is at `path`, whole or not at all.

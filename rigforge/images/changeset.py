@@ -6,6 +6,7 @@ import os
 import stat
 import tarfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,25 +15,35 @@ from rigforge.images import blob
 WHITEOUT = ".wh."
 
 
-def pack(request: dict[str, Any]) -> None:
-    """Writes the tree `source` to the blob `output`, compressed by `compression`; runs in the namespace.
+@dataclass(frozen=True)
+class Request:
+    """A blob to write: the tree `source`, the blob `output`, both paths as text, and the name of its compression."""
+
+    source: str
+    output: str
+    compression: str
+
+
+def pack(content: dict[str, Any]) -> None:
+    """Writes the blob of a `Request`; runs in the namespace.
 
     The same tree gives the same bytes, on every machine.
     """
-    source = Path(request["source"])
+    request = Request(**content)
+    source = Path(request.source)
     first: dict[int, str] = {}
-    with blob.create(Path(request["output"]), request["compression"]) as tar:
+    with blob.create(Path(request.output), request.compression) as tar:
         for path in _walk(source):
             _add(tar, path, str(path.relative_to(source)), first)
 
 
 def entry(name: str, status: os.stat_result) -> tarfile.TarInfo:
     """Returns the tar entry of a file, without type and content."""
-    made = tarfile.TarInfo(name)
-    made.mode = stat.S_IMODE(status.st_mode)
-    made.uid, made.gid = status.st_uid, status.st_gid
-    made.mtime = int(status.st_mtime)
-    return made
+    member = tarfile.TarInfo(name)
+    member.mode = stat.S_IMODE(status.st_mode)
+    member.uid, member.gid = status.st_uid, status.st_gid
+    member.mtime = int(status.st_mtime)
+    return member
 
 
 def _walk(source: Path) -> Iterator[Path]:
@@ -46,29 +57,29 @@ def _walk(source: Path) -> Iterator[Path]:
 def _add(tar: tarfile.TarFile, path: Path, name: str, first: dict[int, str]) -> None:
     """Adds one path; `first` has the inodes with several names that are in the tar already."""
     status = path.lstat()
-    made = entry(name, status)
+    member = entry(name, status)
     if stat.S_ISCHR(status.st_mode):
         if status.st_rdev != 0:
             raise ValueError(f"{path}: a layer holds no devices")
-        made.name = f"{name.removesuffix(path.name)}{WHITEOUT}{path.name}"
-        tar.addfile(made)
+        member.name = f"{name.removesuffix(path.name)}{WHITEOUT}{path.name}"
+        tar.addfile(member)
         return
-    made.pax_headers = {f"SCHILY.xattr.{key}": value for key, value in _attributes(path)}
+    member.pax_headers = {f"SCHILY.xattr.{key}": value for key, value in _attributes(path)}
     if stat.S_ISDIR(status.st_mode):
-        made.type = tarfile.DIRTYPE
+        member.type = tarfile.DIRTYPE
     elif stat.S_ISLNK(status.st_mode):
-        made.type, made.linkname = tarfile.SYMTYPE, str(path.readlink())
+        member.type, member.linkname = tarfile.SYMTYPE, str(path.readlink())
     elif not stat.S_ISREG(status.st_mode):
         raise ValueError(f"{path}: neither file, directory nor link")
     elif status.st_nlink > 1 and status.st_ino in first:
-        made.type, made.linkname = tarfile.LNKTYPE, first[status.st_ino]
+        member.type, member.linkname = tarfile.LNKTYPE, first[status.st_ino]
     else:
         first[status.st_ino] = name
-        made.size = status.st_size
+        member.size = status.st_size
         with path.open("rb") as file:
-            tar.addfile(made, file)
+            tar.addfile(member, file)
         return
-    tar.addfile(made)
+    tar.addfile(member)
 
 
 def _attributes(path: Path) -> Iterator[tuple[str, str]]:

@@ -6,13 +6,13 @@ import hashlib
 import io
 import tarfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rigforge import namespace
 from rigforge.console import step
 from rigforge.doctor.build import PROGRAM
-from rigforge.images import blob, dockerfile, oci
+from rigforge.images import blob, changeset, dockerfile, oci
 from rigforge.images.blob import Blob
 from rigforge.images.description import Description
 from rigforge.layers.build import Cache, keep_seconds
@@ -32,11 +32,11 @@ class Container:
 def pack(layer: Layer, cache: Cache, compression: str) -> Blob:
     """Returns the blob of a built layer, made now where it is missing."""
     output = cache.blob(layer.key, compression)
-    if made := blob.find(output):
-        return made
-    request = {"source": str(cache.rootfs(layer)), "output": str(output), "compression": compression}
+    if finished := blob.find(output):
+        return finished
+    request = changeset.Request(str(cache.rootfs(layer)), str(output), compression)
     with step(f"tar of layer {layer.name}") as elapsed:
-        namespace.call("rigforge.images.changeset:pack", request, log=cache.log(f"tar-{layer.name}"))
+        namespace.call("rigforge.images.changeset:pack", asdict(request), log=cache.log(f"tar-{layer.name}"))
         keep_seconds(output.with_suffix(".json"), elapsed())
     return blob.get(output)
 
@@ -84,8 +84,8 @@ def _note(text: str, epoch: int, cache: Cache, compression: str) -> Blob:
 
 def _one_file(output: Path, name: str, content: bytes, epoch: int, compression: str, mode: int) -> Blob:
     """Returns the blob `output`, made now where it is missing: one file and the folder that it is in."""
-    if made := blob.find(output):
-        return made
+    if finished := blob.find(output):
+        return finished
     with blob.create(output, compression) as tar:
         folder, file = tarfile.TarInfo(name.rpartition("/")[0]), tarfile.TarInfo(name)
         folder.type, folder.mode, folder.mtime = tarfile.DIRTYPE, 0o755, epoch

@@ -6,12 +6,13 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from rigforge import namespace
 from rigforge.console import step
-from rigforge.images import blob, oci
+from rigforge.images import blob, dockerfile_layer, oci
 from rigforge.images.blob import Blob
 from rigforge.layers.build import Cache, keep_seconds
 from rigforge.layers.plan import Layer
@@ -31,8 +32,8 @@ def build(
     epoch = base.epoch
     output = cache.blob(_key(name, [layer for layer, _ in layers], config), compression)
     configuration = output.with_suffix(".config.json")
-    if made := blob.find(output):
-        return made, json.loads(configuration.read_text())
+    if finished := blob.find(output):
+        return finished, json.loads(configuration.read_text())
     with (
         step(f"{name}.Dockerfile") as elapsed,
         tempfile.TemporaryDirectory(dir=output.parent, prefix=".top-") as directory,
@@ -41,19 +42,21 @@ def build(
         work = folder / "work"
         work.mkdir()
         oci.write(folder / "layout", {"base": oci.Image((oci.HistoryLayer("base", base_blob),), config, epoch)})
-        request = {
-            "dockerfile": str(FOLDER / f"{name}.Dockerfile"),
-            "context": str(FOLDER),
-            "layout": str(folder / "layout"),
-            "above": [str(cache.rootfs(layer)) for layer, _ in above],
-            "epoch": epoch,
-            "compression": compression,
-            "output": str(output),
-            "config": str(configuration),
-            "work": str(work),
-        }
+        request = dockerfile_layer.Request(
+            dockerfile=str(FOLDER / f"{name}.Dockerfile"),
+            context=str(FOLDER),
+            layout=str(folder / "layout"),
+            above=[str(cache.rootfs(layer)) for layer, _ in above],
+            epoch=epoch,
+            compression=compression,
+            output=str(output),
+            config=str(configuration),
+            work=str(work),
+        )
         try:
-            namespace.call("rigforge.images.dockerfile_layer:build", request, log=cache.log(f"dockerfile-{name}"))
+            namespace.call(
+                "rigforge.images.dockerfile_layer:build", asdict(request), log=cache.log(f"dockerfile-{name}")
+            )
             keep_seconds(output.with_suffix(".json"), elapsed())
         finally:
             namespace.remove_tree(work)
@@ -63,7 +66,7 @@ def build(
 def _key(name: str, layers: Sequence[Layer], config: Mapping[str, Any]) -> str:
     """Returns a hash of all that goes into it."""
     files = [file for file in sorted((FOLDER / "files").iterdir()) if file.is_file()]
-    sources = [Path(__file__).with_name("dockerfile_layer.py"), FOLDER / f"{name}.Dockerfile", *files]
+    sources = [Path(dockerfile_layer.__file__), FOLDER / f"{name}.Dockerfile", *files]
     content = [hashlib.sha256(source.read_bytes()).hexdigest() for source in sources]
-    made_of = [config, content, [[layer.key, layer.epoch] for layer in layers]]
-    return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:40]
+    inputs = [config, content, [[layer.key, layer.epoch] for layer in layers]]
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:40]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import tarfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,38 +23,55 @@ LEFTOVERS = {"etc/hosts", "etc/hostname", "etc/resolv.conf"}
 _POLICY = {"default": [{"type": "insecureAcceptAnything"}]}
 
 
-def build(request: dict[str, Any]) -> None:
-    """Builds the Dockerfile `dockerfile` of the folder `context` on an image; runs in the namespace.
+@dataclass(frozen=True)
+class Request:
+    """The Dockerfile `dockerfile` of the folder `context`, to be built on an image; places are paths as text.
 
     The image is the tag `base` of the layout `layout`, and holds only the operating system: copying gigabytes of CUDA
     to add a user to them would take minutes. So the files of the top layer must not be files of `above`, the
     directories of the layers that lie between the two. The layer goes to the blob `output` (compressed by
     `compression`, no file younger than `epoch`), the configuration to the file `config`. `work` is an empty directory.
+    """
+
+    dockerfile: str
+    context: str
+    layout: str
+    above: Sequence[str]
+    epoch: int
+    compression: str
+    output: str
+    config: str
+    work: str
+
+
+def build(content: dict[str, Any]) -> None:
+    """Builds the Dockerfile of a `Request`; runs in the namespace.
 
     Raises RigforgeError with buildah's own words, or naming the file that two layers would hold.
     """
-    work = Path(request["work"])
+    request = Request(**content)
+    work = Path(request.work)
     policy = work / "policy.json"
     policy.write_text(json.dumps(_POLICY))
     storage = ["--storage-driver", "vfs", "--root", str(work / "storage"), "--runroot", str(work / "run")]
     buildah = ["buildah", *storage, "--signature-policy", str(policy)]
     temporary = {"TMPDIR": str(work), "HOME": str(work)}
-    layout = Path(request["layout"])
+    layout = Path(request.layout)
     # A path from here, as buildah makes a name of it, and not every path is one.
     pulled = run([*buildah, "pull", "--quiet", f"oci:{layout.name}:base"], env=temporary, cwd=layout.parent)
-    epoch = ["--timestamp", str(request["epoch"]), "--identity-label=false"]
+    epoch = ["--timestamp", str(request.epoch), "--identity-label=false"]
     options = ["--isolation", "chroot", "--format", "docker", "--pull-never", "--layers=false", *epoch]
-    source = ["--file", request["dockerfile"], "--build-arg", f"BASE={pulled.stdout.strip()}"]
-    run([*buildah, "build", *options, *source, "--iidfile", str(work / "id"), request["context"]], env=temporary)
-    made = (work / "id").read_text().strip()
-    run([*buildah, "push", "--quiet", "--disable-compression", made, f"dir:{work / 'top'}"], env=temporary)
+    source = ["--file", request.dockerfile, "--build-arg", f"BASE={pulled.stdout.strip()}"]
+    run([*buildah, "build", *options, *source, "--iidfile", str(work / "id"), request.context], env=temporary)
+    image = (work / "id").read_text().strip()
+    run([*buildah, "push", "--quiet", "--disable-compression", image, f"dir:{work / 'top'}"], env=temporary)
     manifest = json.loads((work / "top/manifest.json").read_text())
     config = json.loads((work / "top" / _hex(manifest["config"]["digest"])).read_text())
-    kept = {key: config["config"][key] for key in CONFIG if config["config"].get(key)}
-    Path(request["config"]).write_text(json.dumps(kept))
-    above = [Path(directory) for directory in request["above"]]
+    settings = {key: config["config"][key] for key in CONFIG if config["config"].get(key)}
+    Path(request.config).write_text(json.dumps(settings))
+    above = [Path(directory) for directory in request.above]
     top = work / "top" / _hex(manifest["layers"][-1]["digest"])
-    merge(top, Path(request["output"]), request["compression"], request["epoch"], above)
+    merge(top, Path(request.output), request.compression, request.epoch, above)
 
 
 def merge(source: Path, output: Path, compression: str, epoch: int, above: list[Path]) -> None:
@@ -60,20 +79,20 @@ def merge(source: Path, output: Path, compression: str, epoch: int, above: list[
 
     Raises RigforgeError naming a file that one of them holds as well.
     """
-    with tarfile.open(source) as tar, blob.create(output, compression) as made:
+    with tarfile.open(source) as tar, blob.create(output, compression) as layer:
         for member in sorted(tar.getmembers(), key=lambda member: member.name):
             name = member.name.strip("/")
             if name in LEFTOVERS:
                 continue
-            if not member.isdir() and (held := [path for path in above if _exists(path / name)]):
+            if not member.isdir() and (holders := [path for path in above if _exists(path / name)]):
                 raise RigforgeError(
-                    f"the Dockerfile changes /{name}, which a layer above the operating system has too ({held[0]})",
+                    f"the Dockerfile changes /{name}, which a layer above the operating system has too ({holders[0]})",
                     "what is in a layer is the stack's to change (its [packages])",
                 )
             member.uname = member.gname = ""
             member.mtime = min(int(member.mtime), epoch)
             member.pax_headers = {key: text for key, text in member.pax_headers.items() if key.startswith("SCHILY.")}
-            made.addfile(member, tar.extractfile(member) if member.isreg() else None)
+            layer.addfile(member, tar.extractfile(member) if member.isreg() else None)
 
 
 def _exists(path: Path) -> bool:

@@ -65,8 +65,8 @@ def extract(image: Path, place: str, target: Path) -> bool:
 
 def text_in_squashfs(image: Path, start: int, place: str) -> str | None:
     """Returns what a file says of the squashfs that begins at `start` (bytes) in an ISO; None where it is not there."""
-    found = run(["unsquashfs", "-offset", str(start), "-cat", image, place], check=False)
-    return None if found.returncode else found.stdout
+    result = run(["unsquashfs", "-offset", str(start), "-cat", image, place], check=False)
+    return None if result.returncode else result.stdout
 
 
 def extents(image: Path, folder: str = "/") -> dict[str, list[tuple[int, int]]]:
@@ -75,9 +75,9 @@ def extents(image: Path, folder: str = "/") -> dict[str, list[tuple[int, int]]]:
     All in bytes, by the file's place.
     """
     listing = run(["xorriso", "-indev", image, "-find", folder, "-type", "f", "-exec", "report_lba", "--"]).stdout
-    found = re.findall(r"^File data lba: +\d+ , +(\d+) , +(\d+) , +(\d+) , '/(.*)'$", listing, flags=re.MULTILINE)
+    rows = re.findall(r"^File data lba: +\d+ , +(\d+) , +(\d+) , +(\d+) , '/(.*)'$", listing, flags=re.MULTILINE)
     parts: dict[str, list[tuple[int, int]]] = {}
-    for block, blocks, size, place in found:
+    for block, blocks, size, place in rows:
         # The size is the whole file's, on each of its lines.
         left = int(size) - sum(length for _, length in parts.get(place, ()))
         parts.setdefault(place, []).append((2048 * int(block), min(left, 2048 * int(blocks))))

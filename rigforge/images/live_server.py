@@ -54,7 +54,7 @@ class LiveServer:
 
 def read(path: Path, digest: str) -> LiveServer:
     """Reads a medium whose sha256 is known to be `digest`. Raises RigforgeError where it is no live-server medium."""
-    found = {}
+    texts = {}
     with tempfile.TemporaryDirectory(prefix="rigforge-") as directory:
         for place in (_INFO, _SOURCES, _SUMS):
             file = Path(directory) / Path(place).name
@@ -64,13 +64,13 @@ def read(path: Path, digest: str) -> LiveServer:
                     "take ubuntu-RELEASE-live-server-amd64.iso, neither the desktop's nor a netboot image",
                 )
             with boundary(f"{path}: {place}"):
-                found[place] = file.read_text(encoding="utf-8")
-    release = re.match(r"Ubuntu-Server (\d\d\.\d\d)", found[_INFO])
+                texts[place] = file.read_text(encoding="utf-8")
+    release = re.match(r"Ubuntu-Server (\d\d\.\d\d)", texts[_INFO])
     if not release:
-        raise RigforgeError(f"{path} is no Ubuntu Server: it calls itself {found[_INFO].strip()}")
-    sums = {name: md5 for md5, name in re.findall(r"^([0-9a-f]{32})  \./(.+)$", found[_SUMS], re.MULTILINE)}
+        raise RigforgeError(f"{path} is no Ubuntu Server: it calls itself {texts[_INFO].strip()}")
+    sums = {name: md5 for md5, name in re.findall(r"^([0-9a-f]{32})  \./(.+)$", texts[_SUMS], re.MULTILINE)}
     with boundary(f"{path}: {_SOURCES}"):
-        sources = yaml.safe_load(found[_SOURCES])
+        sources = yaml.safe_load(texts[_SOURCES])
     return LiveServer(path, digest, release[1], sources, sums, _pool_source(path, sources))
 
 
@@ -80,15 +80,15 @@ def _pool_source(path: Path, sources: Any) -> str:
     places = iso.extents(path, "/casper")
     for name in reversed(mounted(default["path"])):
         place = places.get(f"casper/{name}")
-        if place and (found := iso.text_in_squashfs(path, place[0][0], POOL_SOURCE)) is not None:
-            return found
+        if place and (text := iso.text_in_squashfs(path, place[0][0], POOL_SOURCE)) is not None:
+            return text
     return ""
 
 
 def listed(sources: Any) -> list[dict[str, Any]]:
     """Returns the sources of an install-sources.yaml: a list until 24.04, a mapping that has one from 25.04 on."""
-    found: list[dict[str, Any]] = sources["sources"] if isinstance(sources, dict) else sources
-    return found
+    entries: list[dict[str, Any]] = sources["sources"] if isinstance(sources, dict) else sources
+    return entries
 
 
 def mounted(path: str) -> list[str]:
@@ -197,9 +197,9 @@ def _md5(content: bytes) -> str:
 
 def _md5_of_image(file: Path) -> str:
     """Returns the MD5 (hex) of a squashfs, which never changes: it is kept beside it."""
-    kept = file.with_suffix(".md5")
-    if not kept.exists():
+    digest_file = file.with_suffix(".md5")
+    if not digest_file.exists():
         with file.open("rb") as content:
             md5 = hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-        atomic.write(kept, md5)
-    return kept.read_text()
+        atomic.write(digest_file, md5)
+    return digest_file.read_text()

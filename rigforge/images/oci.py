@@ -91,9 +91,9 @@ def write(directory: Path, images: Mapping[str, Image]) -> None:
             _link(layer.blob, blob_path(directory, layer.blob.digest))
         for content in (image.configuration(), image.manifest()):
             atomic.write(blob_path(directory, _digest(content)), content)
-    kept = [manifest for manifest in read_index(directory) if manifest["annotations"][TAG] not in images]
+    others = [manifest for manifest in read_index(directory) if manifest["annotations"][TAG] not in images]
     new = [{**_descriptor(MANIFEST, image.manifest()), "annotations": {TAG: tag}} for tag, image in images.items()]
-    manifests = sorted([*kept, *new], key=lambda manifest: str(manifest["annotations"][TAG]))
+    manifests = sorted([*others, *new], key=lambda manifest: str(manifest["annotations"][TAG]))
     atomic.write(directory / "oci-layout", _json({"imageLayoutVersion": "1.0.0"}))
     atomic.write(directory / "index.json", _json({"schemaVersion": 2, "mediaType": _INDEX, "manifests": manifests}))
     _prune(directory, manifests)

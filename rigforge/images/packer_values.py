@@ -20,16 +20,16 @@ DISK = 40960
 UNPACKED = ("cuda", "python")
 
 
-def iso_values(stack: Stack, lock: Lock, site: Path, out: Path) -> dict[str, Any]:
-    """Returns the values of iso.pkr.hcl; `site` is the file with the site's values, `out` the folder for the ISO."""
+def iso_values(stack: Stack, lock: Lock, site: Path, iso: Path) -> dict[str, Any]:
+    """Returns the values of iso.pkr.hcl; `site` is the file with the site's values, `iso` the one to be built."""
     return {
         "bootstrap": str(
             paths.PROJECT / "bootstrap" if paths.CHECKOUT else Path(sysconfig.get_path("scripts")) / "rigforge"
         ),
         "stack": str(stack.path),
         "site": str(site.absolute()),
-        "out": str(out.absolute()),
-        "iso": str(out.absolute() / f"rigforge-{stack.name}.iso"),
+        "out": str(iso.parent.absolute()),
+        "iso": str(iso.absolute()),
         "lock_sha256": digest(lock),
     }
 
@@ -43,7 +43,7 @@ def ubuntu_values(
     `folder` the project's own, with the files for the installer in `http`.
     """
     medium = locked_medium(stack, lock)
-    driver = set(distributions.of(stack).driver_packages(stack))
+    driver = set(distributions.of(stack).driver.user_space)
     return {
         "iso_url": str(iso.absolute()),
         "iso_checksum": f"sha256:{medium.sha256}",
@@ -59,7 +59,7 @@ def ubuntu_values(
 
 def locked_medium(stack: Stack, lock: Lock) -> LockedFile:
     """Returns Canonical's ISO of a lock. Raises RigforgeError where it has none."""
-    medium = next(iter(lock.part("medium")), None)
+    medium = lock.base_iso
     if medium is None:
         raise RigforgeError(
             f"stack {stack.name} is of {stack.system.distribution}, whose medium is Rigforge's own",

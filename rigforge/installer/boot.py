@@ -1,4 +1,4 @@
-"""What makes the installed system start: fstab, crypttab and GRUB for the firmware that was found."""
+"""Files that make the installed system start: fstab, crypttab, and GRUB for the machine's firmware."""
 
 from __future__ import annotations
 
@@ -49,10 +49,12 @@ Type=root
 def fstab(filesystems: tuple[Filesystem, ...], *, grows: bool = False) -> str:
     """Returns the text of /etc/fstab; with `grows` the root is enlarged at boot where its partition was."""
     lines = ["# <file system> <mount point> <type> <options> <dump> <pass>"]
-    for made in filesystems:
-        check_pass = 1 if made.mountpoint == "/" else 2
-        growing = ",x-systemd.growfs" if grows and made.mountpoint == "/" else ""
-        lines.append(f"UUID={made.uuid} {made.mountpoint} {made.type} {_OPTIONS[made.type]}{growing} 0 {check_pass}")
+    for volume in filesystems:
+        check_pass = 1 if volume.mountpoint == "/" else 2
+        growing = ",x-systemd.growfs" if grows and volume.mountpoint == "/" else ""
+        lines.append(
+            f"UUID={volume.uuid} {volume.mountpoint} {volume.type} {_OPTIONS[volume.type]}{growing} 0 {check_pass}"
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -144,8 +146,8 @@ def check_configuration(target: Path, root_uuid: str) -> None:
     words = configuration.read_text().split() if configuration.is_file() else []
     kernels = [after for word, after in pairwise(words) if word == "linux"]
     # With /boot on its own partition GRUB's paths begin below it.
-    found = [path for path in kernels if any(guest.resolve(target, top + path).is_file() for top in ("", "/boot"))]
-    if not found:
+    paths = [path for path in kernels if any(guest.resolve(target, top + path).is_file() for top in ("", "/boot"))]
+    if not paths:
         raise InstallError(f"{configuration} starts no kernel", "the system on this medium has no kernel in /boot")
     if f"root=UUID={root_uuid}" not in words and not any(word.startswith("root=/dev/mapper/") for word in words):
         raise InstallError(f"{configuration} does not start from the new root file system {root_uuid}")

@@ -24,7 +24,7 @@ Watch = Callable[[int], None]
 INTERVAL = 1.0
 
 
-class CommandFailed(InstallError):
+class ProgramFailed(InstallError):
     """A program ended with a code other than 0."""
 
     def __init__(self, argv: Sequence[str], returncode: int) -> None:
@@ -92,7 +92,7 @@ def _run(
         while watch and _goes_on(process):
             watch(process.pid)
     if check and process.returncode:
-        raise CommandFailed(words, process.returncode)
+        raise ProgramFailed(words, process.returncode)
     return process.returncode
 
 

@@ -1,4 +1,4 @@
-"""What makes a copy of the layers into one machine: no identity of its own yet, and the seed that gives it one."""
+"""Turns a copy of the layers into one machine: no identity of its own yet, and the seed that gives it one."""
 
 from __future__ import annotations
 

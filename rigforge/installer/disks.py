@@ -1,4 +1,4 @@
-"""Which disks the machine has, and which one of them is installed to."""
+"""The machine's disks, and the choice of the one to install to."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from typing import Any
 
 from rigforge.installer.command import output_of
 from rigforge.installer.errors import InstallError
-from rigforge.installer.storage_section import DiskMatch
+from rigforge.rules.disk_match import DiskMatch, names_one
+from rigforge.rules.sizes import GIB, of_disk
 
 COLUMNS = "NAME,PATH,TYPE,SIZE,RO,RM,ROTA,TRAN,MODEL,SERIAL,LABEL,FSTYPE,MOUNTPOINTS"
 
 #: Where udev keeps the lasting names of disks.
 LINKS = (Path("/dev/disk/by-id"), Path("/dev/disk/by-path"))
-
-GIB = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -44,14 +43,7 @@ class Disk:
 
     def __str__(self) -> str:
         serial = f"serial {self.serial}" if self.serial else ""
-        return ", ".join(filter(None, (self.path, human(self.size), self.model, serial)))
-
-
-def human(size: int) -> str:
-    """Returns a size in bytes as disk makers write it: 960 GB, 2.0 TB."""
-    if size >= 10**12:
-        return f"{size / 10**12:.1f} TB"
-    return f"{size // 10**9} GB" if size >= 10**10 else f"{size // 10**6} MB"
+        return ", ".join(filter(None, (self.path, of_disk(self.size), self.model, serial)))
 
 
 def needed_bytes(rootfs_bytes: int) -> int:
@@ -143,9 +135,8 @@ def unfit(disk: Disk, rule: DiskMatch, needed: int) -> str:
     if disk.kind not in ("disk", "loop") or disk.path.startswith(("/dev/zram", "/dev/fd")):
         return "is not a disk"
     if disk.size < needed:
-        return f"is too small: {human(needed)} are needed"
-    named = any(name and not set("*?[") & set(name) for name in (rule.path, rule.serial))
-    if not named:
+        return f"is too small: {of_disk(needed)} are needed"
+    if not any(map(names_one, filter(None, (rule.path, rule.serial)))):
         if disk.kind == "loop":
             return "is not a disk"
         if disk.removable:
@@ -157,7 +148,7 @@ def unfit(disk: Disk, rule: DiskMatch, needed: int) -> str:
 
 def match_line(disk: Disk, disks: Sequence[Disk]) -> str:
     """Returns the `match` line that names this one of `disks`."""
-    if disk.serial and [other.serial for other in disks].count(disk.serial) == 1 and not set("*?[") & set(disk.serial):
+    if names_one(disk.serial) and [other.serial for other in disks].count(disk.serial) == 1:
         return f'match: {{serial: "{disk.serial}"}}'
     return f'match: {{path: "{disk.path}"}}'
 

@@ -15,12 +15,12 @@ from rigforge.installer import localization
 from rigforge.installer.localization import Keyboard
 from rigforge.installer.login import Identity, Ssh, check_login, read_identity, read_ssh
 from rigforge.installer.network_section import read_network
-from rigforge.installer.section import MANUAL, DocumentError, Section, kind, load
-from rigforge.installer.storage_section import DiskMatch, Storage, read_storage
+from rigforge.installer.section import MANUAL, DocumentError, DocumentSection, kind, load
+from rigforge.installer.storage_section import DiskLayout, read_storage
 from rigforge.installer.user_data_section import read_user_data
 from rigforge.rules import network
 
-__all__ = ["DiskMatch", "Document", "DocumentError", "Identity", "Keyboard", "Ssh", "Storage", "parse"]
+__all__ = ["DiskLayout", "Document", "DocumentError", "Identity", "Keyboard", "Ssh", "parse"]
 
 #: The sections of the subset.
 KNOWN = (
@@ -76,7 +76,7 @@ class Document:
 
     identity: Identity
     ssh: Ssh
-    storage: Storage
+    storage: DiskLayout
     locale: str = "en_US.UTF-8"
     keyboard: Keyboard = field(default_factory=Keyboard)
     timezone: str = "Etc/UTC"
@@ -92,7 +92,7 @@ def parse(text: str, where: str, *, root: Path = Path("/")) -> Document:
     Locale, keyboard and time zone are checked against the data below `root` as far as it is there.
     Raises DocumentError.
     """
-    top = Section(where, "", _unwrapped(load(text, where), where), KNOWN, REFUSED)
+    top = DocumentSection(where, "", _unwrapped(load(text, where), where), KNOWN, REFUSED)
     version = top.get("version")
     if isinstance(version, bool) or version != 1:
         problem = "is missing" if "version" not in top else "must be the number 1"
@@ -129,7 +129,7 @@ def _unwrapped(value: object, where: str) -> object:
     return {key: section for key, section in value.items() if section is not None or key not in NULLABLE}
 
 
-def _late_commands(top: Section) -> tuple[str | tuple[str, ...], ...]:
+def _late_commands(top: DocumentSection) -> tuple[str | tuple[str, ...], ...]:
     commands = top.values.get("late-commands", [])
     if not isinstance(commands, list):
         raise top.error("late-commands", f"must be a list, not {kind(commands)}")

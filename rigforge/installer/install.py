@@ -121,14 +121,14 @@ def fill(screen: Screen, medium: InstallMedium, document: Document, volumes: par
 def target(volumes: partition.Volumes) -> Iterator[None]:
     """Mounts the new file systems at /target, but for the one that firmware reads."""
     with ExitStack() as mounts:
-        for made in volumes.filesystems[:-1]:
-            mounts.enter_context(mounted_volume(made))
+        for filesystem in volumes.filesystems[:-1]:
+            mounts.enter_context(mounted_volume(filesystem))
         yield
 
 
-def mounted_volume(made: partition.Filesystem) -> AbstractContextManager[Path]:
+def mounted_volume(filesystem: partition.Filesystem) -> AbstractContextManager[Path]:
     """Mounts a new file system at its place below /target."""
-    return mounted("--types", made.type, made.device, at=guest.resolve(TARGET, made.mountpoint))
+    return mounted("--types", filesystem.type, filesystem.device, at=guest.resolve(TARGET, filesystem.mountpoint))
 
 
 def mark(volumes: partition.Volumes, medium_id: str) -> None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from rigforge.installer.command import CommandFailed, run
+from rigforge.installer.command import ProgramFailed, run
 from rigforge.installer.errors import InstallError
 
 #: `curtin in-target -- COMMAND` is how such documents run something inside the installed system.
@@ -48,7 +48,7 @@ def run_late_commands(commands: Sequence[str | Sequence[str]], folder: Path) -> 
         words = ["sh", "-c", command] if isinstance(command, str) else command
         try:
             run(words, environment={"PATH": path})
-        except CommandFailed as error:
+        except ProgramFailed as error:
             raise InstallError(
                 f"late-commands[{number}] ended with exit code {error.returncode}",
                 "the end of the log has its output; correct it in the autoinstall document",

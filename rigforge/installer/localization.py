@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from rigforge.installer.section import Section, nearest
+from rigforge.installer.section import DocumentSection, did_you_mean
 
 _LOCALES = "usr/share/i18n/SUPPORTED"
 _KEYBOARDS = "usr/share/X11/xkb/rules/base.lst"
@@ -21,7 +21,7 @@ class Keyboard:
     variant: str = ""
 
 
-def locale(top: Section, root: Path) -> str:
+def locale(top: DocumentSection, root: Path) -> str:
     """Returns `locale`, one in UTF-8: as in `de_DE.UTF-8`, `C.UTF-8`, `sr_RS@latin`."""
     name = top.text("locale", "en_US.UTF-8")
     if not re.fullmatch(r"C\.UTF-8|[a-z]{2,3}(_[A-Z]{2})?(\.UTF-8|@[a-z]+)", name):
@@ -30,15 +30,15 @@ def locale(top: Section, root: Path) -> str:
     if name != "C.UTF-8" and supported.is_file():
         names = [line.split()[0] for line in supported.read_text().splitlines() if line.endswith(" UTF-8")]
         if name not in names:
-            raise top.error("locale", f"unknown locale {name!r}", nearest(name, names))
+            raise top.error("locale", f"unknown locale {name!r}", did_you_mean(name, names))
     return name
 
 
-def keyboard(top: Section, root: Path) -> Keyboard:
+def keyboard(top: DocumentSection, root: Path) -> Keyboard:
     """Returns the `keyboard` section."""
     if top.get("keyboard") is None:
         return Keyboard()
-    section = Section(top.where, "keyboard", top.get("keyboard"), ("layout", "variant", "toggle"))
+    section = DocumentSection(top.where, "keyboard", top.get("keyboard"), ("layout", "variant", "toggle"))
     if section.get("toggle") is not None:
         raise section.error("toggle", "one layout only, so there is nothing to toggle", "leave the key out")
     layout, variant = section.text("layout"), section.text("variant", "")
@@ -49,15 +49,15 @@ def keyboard(top: Section, root: Path) -> Keyboard:
     if data.is_file():
         layouts, variants = _keyboards(data)
         if layout not in layouts:
-            raise section.error("layout", f"unknown keyboard layout {layout!r}", nearest(layout, layouts))
+            raise section.error("layout", f"unknown keyboard layout {layout!r}", did_you_mean(layout, layouts))
         if variant and variant not in variants.get(layout, []):
-            known = variants.get(layout, [])
-            hint = nearest(variant, known) or f"{layout} has: {', '.join(known) or 'no variants'}"
+            names = variants.get(layout, [])
+            hint = did_you_mean(variant, names) or f"{layout} has: {', '.join(names) or 'no variants'}"
             raise section.error("variant", f"layout {layout!r} has no variant {variant!r}", hint)
     return Keyboard(layout, variant)
 
 
-def timezone(top: Section, root: Path) -> str:
+def timezone(top: DocumentSection, root: Path) -> str:
     """Returns `timezone`, a name of the tz database."""
     name = top.text("timezone", "Etc/UTC")
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z][A-Za-z0-9_+-]*)*", name) or name == "geoip":
@@ -65,7 +65,7 @@ def timezone(top: Section, root: Path) -> str:
     zones = root / _ZONES
     if (zones / "Etc/UTC").is_file() and not (zones / name).is_file():
         names = [str(path.relative_to(zones)) for path in zones.glob("[A-Z]*/**/*") if path.is_file()]
-        raise top.error("timezone", f"unknown time zone {name!r}", nearest(name, names) or "as in Europe/Vienna")
+        raise top.error("timezone", f"unknown time zone {name!r}", did_you_mean(name, names) or "as in Europe/Vienna")
     return name
 
 

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from rigforge.installer.section import DocumentError, Section
+from rigforge.installer.section import DocumentError, DocumentSection
 from rigforge.rules import names, ssh_keys
 
 #: crypt(5) formats that Debian's libcrypt accepts and that still resist guessing.
@@ -57,7 +57,7 @@ def allow_users(names: Iterable[str]) -> str:
 
 def read_identity(where: str, value: object) -> Identity:
     """Returns the `identity` section."""
-    section = Section(
+    section = DocumentSection(
         where,
         "identity",
         value,
@@ -79,7 +79,7 @@ def read_identity(where: str, value: object) -> Identity:
 
 def read_ssh(where: str, value: object) -> Ssh:
     """Returns the `ssh` section. Unless it says otherwise, SSH takes passwords only where there is no key."""
-    section = Section(where, "ssh", value, ("install-server", "authorized-keys", "allow-pw"))
+    section = DocumentSection(where, "ssh", value, ("install-server", "authorized-keys", "allow-pw"))
     if section.flag("install-server") is False:
         raise section.error(
             "install-server",
@@ -101,7 +101,7 @@ def check_login(where: str, identity: Identity, ssh: Ssh) -> None:
         )
 
 
-def username(section: Section, key: str) -> str:
+def username(section: DocumentSection, key: str) -> str:
     """Returns the value of `key`, a user name that useradd takes and the system does not need for itself."""
     name = section.text(key)
     if not names.is_username(name):
@@ -115,7 +115,7 @@ def username(section: Section, key: str) -> str:
     return name
 
 
-def password_hash(section: Section, key: str) -> str | None:
+def password_hash(section: DocumentSection, key: str) -> str | None:
     """Returns the value of `key`, a crypt(5) hash, or None where the key is absent."""
     if key not in section:
         return None
@@ -148,13 +148,13 @@ def _is_hash_of_nothing(value: str) -> bool:
             return False
 
 
-def public_keys(section: Section, key: str) -> tuple[str, ...]:
+def public_keys(section: DocumentSection, key: str) -> tuple[str, ...]:
     """Returns the list under `key`, lines of authorized_keys(5), each with a public key that OpenSSH reads."""
     keys = section.texts(key)
     for line in keys:
         if "PRIVATE KEY" in line:
             raise section.error(key, "holds a private key", f"never give it away; {_KEY_HINT}")
         if not ssh_keys.is_public_key(line):
-            shown = line if len(line) < 40 else line[:36] + "…"
-            raise section.error(key, f"{shown!r} is not an SSH public key", _KEY_HINT)
+            excerpt = line if len(line) < 40 else line[:36] + "…"
+            raise section.error(key, f"{excerpt!r} is not an SSH public key", _KEY_HINT)
     return keys

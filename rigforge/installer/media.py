@@ -1,4 +1,4 @@
-"""Which document the installer follows: that of a volume labelled CIDATA, else the medium's own."""
+"""The document that the installer follows: that of a volume labelled CIDATA, else the medium's own."""
 
 from __future__ import annotations
 
@@ -34,6 +34,20 @@ def find(*, medium: Path = MEDIUM_DOCUMENT, run: Runner = command.output_of) -> 
     `network-config`, where it has one, counts as the section `network` of a document that has none.
     Raises DocumentError where there is no document, and where there are two such volumes.
     """
+    if on_volume := of_volume(run=run):
+        return on_volume
+    if not medium.is_file():
+        raise DocumentError(
+            str(medium), "", "there is no document to install by", "the medium is incomplete: make it anew"
+        )
+    return _read(medium, str(medium)), str(medium)
+
+
+def of_volume(*, run: Runner = command.output_of) -> tuple[str, str] | None:
+    """Returns the document on a volume labelled CIDATA, and where it is from; None where no such volume has one.
+
+    Raises DocumentError where there are two such volumes.
+    """
     volumes = cidata_volumes(run)
     if len(volumes) > 1:
         raise DocumentError(
@@ -44,11 +58,7 @@ def find(*, medium: Path = MEDIUM_DOCUMENT, run: Runner = command.output_of) -> 
             if (root / "user-data").is_file():
                 where = f"user-data on {volume} (CIDATA)"
                 return _with_network(_read(root / "user-data", where), root / "network-config", where), where
-    if not medium.is_file():
-        raise DocumentError(
-            str(medium), "", "there is no document to install by", "the medium is incomplete: make it anew"
-        )
-    return _read(medium, str(medium)), str(medium)
+    return None
 
 
 def cidata_volumes(run: Runner = command.output_of) -> list[str]:
@@ -57,7 +67,7 @@ def cidata_volumes(run: Runner = command.output_of) -> list[str]:
     Raises DocumentError for such a volume with a file system that is no seed's.
     """
     listing = run(["lsblk", "--json", "--paths", "--output", "NAME,LABEL,FSTYPE,UUID"])
-    found: dict[str, str] = {}
+    volumes: dict[str, str] = {}
     for row in _rows(json.loads(listing or "{}").get("blockdevices", [])):
         if str(row.get("label") or "").upper() != "CIDATA":
             continue
@@ -65,8 +75,8 @@ def cidata_volumes(run: Runner = command.output_of) -> list[str]:
             problem = f"labelled CIDATA, but it holds {row.get('fstype') or 'no file system'}"
             raise DocumentError(row["name"], "", problem, f"it must be one of: {', '.join(FILE_SYSTEMS)}")
         # An ISO written to a stick shows on the stick and on its first partition.
-        found.setdefault(row.get("uuid") or row["name"], row["name"])
-    return list(found.values())
+        volumes.setdefault(row.get("uuid") or row["name"], row["name"])
+    return list(volumes.values())
 
 
 def _rows(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

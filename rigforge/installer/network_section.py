@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rigforge.installer.section import DocumentError, Section, words
+from rigforge.installer.section import DocumentError, DocumentSection, words
 
 _DEVICE = words(
     """
@@ -45,7 +45,7 @@ def read_network(where: str, value: object) -> dict[str, Any]:
         if len(value) > 1:
             raise DocumentError(where, key, "network: inside network: must be its only key", "write it once")
         key, value = "network.network", value["network"]
-    section = Section(where, key, value, ("version", "renderer", *_TYPES), _REFUSED)
+    section = DocumentSection(where, key, value, ("version", "renderer", *_TYPES), _REFUSED)
     version = section.get("version")
     if isinstance(version, bool) or version != 2:
         raise section.error("version", "must be the number 2", "this is netplan's format: network: {version: 2, …}")
@@ -56,20 +56,20 @@ def read_network(where: str, value: object) -> dict[str, Any]:
     return section.values
 
 
-def _check_devices(section: Section, devices: str) -> None:
-    found = section.get(devices)
-    names = found if isinstance(found, dict) else {}
-    every = Section(section.where, f"{section.key}.{devices}", found, names)
+def _check_devices(section: DocumentSection, devices: str) -> None:
+    entries = section.get(devices)
+    names = entries if isinstance(entries, dict) else {}
+    every = DocumentSection(section.where, f"{section.key}.{devices}", entries, names)
     for name in every.values:
         if name in _TYPES[devices]:
             hint = "one level is missing: ethernets: {any-name: {match: {name: 'en*'}, dhcp4: true}}"
             raise every.error(name, f"{name!r} is a setting, not the name of a device", hint)
-        device = Section(section.where, f"{every.key}.{name}", every.get(name), _TYPES[devices], _REFUSED)
+        device = DocumentSection(section.where, f"{every.key}.{name}", every.get(name), _TYPES[devices], _REFUSED)
         _check_renderer(device)
         if "match" in device:
-            Section(section.where, f"{device.key}.match", device.get("match"), ("name", "macaddress", "driver"))
+            DocumentSection(section.where, f"{device.key}.match", device.get("match"), ("name", "macaddress", "driver"))
 
 
-def _check_renderer(section: Section) -> None:
+def _check_renderer(section: DocumentSection) -> None:
     if "renderer" in section and section.get("renderer") != "networkd":
         raise section.error("renderer", "the system has systemd-networkd only", "leave the key out")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rigforge.installer.command import output_of, run
-from rigforge.installer.storage_section import Storage
+from rigforge.installer.storage_section import DiskLayout
 
 #: GPT partition types. Source: UEFI specification 2.10 (ESP), GNU GRUB manual (BIOS boot),
 #: the Discoverable Partitions Specification (the others).
@@ -59,7 +59,7 @@ class Filesystem:
 
 @dataclass(frozen=True)
 class Volumes:
-    """What a disk was laid out as. `filesystems` are in the order in which they are mounted, root first;
+    """The layout of a disk. `filesystems` are in the order in which they are mounted, root first;
     `luks_uuid` is that of the encrypted partition, "" where there is none."""
 
     disk: str
@@ -75,7 +75,7 @@ class Volumes:
         return self.filesystems[-1]
 
 
-def table(storage: Storage) -> tuple[Partition, ...]:
+def table(storage: DiskLayout) -> tuple[Partition, ...]:
     """Returns the partitions of a layout, in their order on the disk."""
     encrypted = storage.password is not None
     root_type = LUKS if encrypted else LVM if storage.layout == "lvm" else ROOT_X86_64
@@ -108,7 +108,7 @@ def take_down(disk: str) -> list[str]:
     """Ends what the kernel has active on the disk (volume groups, LUKS, RAID); returns the disk and its partitions,
     the disk last. Nothing is written. What is in use stays, and writing the partition table then fails."""
     [tree] = json.loads(output_of(["lsblk", "--json", "--output", "NAME,PATH,TYPE", disk]))["blockdevices"]
-    left = []
+    holders = []
     for device in take_down_order(tree):
         kind, path = device["type"], device["path"]
         if kind in ("lvm", "crypt"):
@@ -116,8 +116,8 @@ def take_down(disk: str) -> list[str]:
         elif kind.startswith("raid"):
             run(["mdadm", "--stop", path], check=False)
         else:
-            left.append(path)
-    return left
+            holders.append(path)
+    return holders
 
 
 def erase(disk: str) -> None:
@@ -143,7 +143,7 @@ def take_down_order(tree: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return list(order.values())
 
 
-def lay_out(disk: str, storage: Storage) -> Volumes:
+def lay_out(disk: str, storage: DiskLayout) -> Volumes:
     """Writes the partition table and makes the file systems; the disk has been erased. Returns what was made."""
     partitions = table(storage)
     write_table(disk, partitions)
@@ -176,11 +176,11 @@ def _filesystems(root: str, paths: Mapping[str, str]) -> Iterator[Filesystem]:
 
 def make_ext4(device: str, mountpoint: str) -> Filesystem:
     """Makes an ext4 file system on the device, for the installed system to mount at `mountpoint`."""
-    made = Filesystem(device, mountpoint, "ext4", new_uuid())
+    filesystem = Filesystem(device, mountpoint, "ext4", new_uuid())
     # The kernel zeroes tables and journal later, in the background.
     options = ["-E", "lazy_itable_init=1,lazy_journal_init=1"]
-    run(["mkfs.ext4", "-q", "-F", *options, "-U", made.uuid, device])
-    return made
+    run(["mkfs.ext4", "-q", "-F", *options, "-U", filesystem.uuid, device])
+    return filesystem
 
 
 def make_fat(device: str, mountpoint: str) -> Filesystem:
@@ -204,11 +204,11 @@ def _logical_volume(device: str) -> str:
     return f"/dev/{group}/root"
 
 
-def free_name(name: str, taken: list[str]) -> str:
+def free_name(name: str, names: list[str]) -> str:
     """Returns `name`, or name2, name3, … where another disk has a volume group of that name already."""
     number = 1
     candidate = name
-    while candidate in taken:
+    while candidate in names:
         number += 1
         candidate = f"{name}{number}"
     return candidate

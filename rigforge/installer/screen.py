@@ -1,4 +1,4 @@
-"""What a person in front of the machine sees: the same lines on the screen, the serial console and in the log."""
+"""The screen in front of the machine: the same lines on the screen, the serial console and in the log."""
 
 from __future__ import annotations
 

@@ -1,18 +1,22 @@
-"""Reading YAML strictly: every key is known and appears once, every value has its type."""
+"""Strict reading of YAML: every key is known and appears once, every value has its type."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
+
+from rigforge.rules.nearest import nearest
 
 #: Where the subset is described, for hints.
 MANUAL = "docs/autoinstall.md lists every key and what it takes"
 
 #: A document has no more values once its aliases are followed: a few lines can stand for billions.
 MOST = 100_000
+
+
+T = TypeVar("T", bound=str)
 
 
 class DocumentError(ValueError):
@@ -28,7 +32,7 @@ class DocumentError(ValueError):
         super().__init__(self.message)
 
 
-class Section:
+class DocumentSection:
     """One mapping of the document; `key` is its dotted place, "" for the top level.
 
     `refused` names known keys that are outside the subset, with the reason.
@@ -36,7 +40,7 @@ class Section:
     """
 
     def __init__(
-        self, where: str, key: str, value: object, known: Collection[str], refused: Mapping[str, str] | None = None
+        self, where: str, key: str, value: object, keys: Collection[str], refused: Mapping[str, str] | None = None
     ) -> None:
         self.where, self.key = where, key
         if not isinstance(value, dict):
@@ -48,8 +52,8 @@ class Section:
                 raise self.error("", f"the key {name!r} is {kind(name)}, not text", "put quotes around it")
             if name in refused:
                 raise self.error(name, f"this installer does not do this: {refused[name]}", MANUAL)
-            if name not in known:
-                raise self.error("", f"unknown key {name!r}", nearest(name, [*known, *refused]) or MANUAL)
+            if name not in keys:
+                raise self.error("", f"unknown key {name!r}", did_you_mean(name, [*keys, *refused]) or MANUAL)
 
     def __contains__(self, name: str) -> bool:
         return name in self.values
@@ -82,12 +86,15 @@ class Section:
             raise self.error(name, f"must be true or false, not {kind(value)}")
         return value
 
-    def choice(self, name: str, choices: Collection[str], default: str | None = None) -> str:
+    def choice(self, name: str, choices: Collection[T], default: T | None = None) -> T:
         """Returns one of `choices`."""
         value = self.text(name, default)
-        if value not in choices and value != default:
-            raise self.error(name, f"{value!r} is not one of: {', '.join(choices)}", nearest(value, choices))
-        return value
+        if value == default:
+            return default
+        for choice in choices:
+            if choice == value:
+                return choice
+        raise self.error(name, f"{value!r} is not one of: {', '.join(choices)}", did_you_mean(value, choices))
 
     def texts(self, name: str) -> tuple[str, ...]:
         """Returns a list of lines of text, empty when the key is absent."""
@@ -113,12 +120,15 @@ def words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
-def nearest(name: str, choices: Collection[str]) -> str:
-    """Returns a hint naming the choice that `name` resembles, or ""."""
-    by_folded = {choice.replace("_", "-").lower(): choice for choice in choices}
-    # Comparing takes time by the square of the length.
-    found = difflib.get_close_matches(name[:100].replace("_", "-").lower(), by_folded, n=1)
-    return f"did you mean {by_folded[found[0]]!r}?" if found else ""
+def did_you_mean(name: str, choices: Collection[str]) -> str:
+    """Returns a hint naming the choice that `name` resembles, or "": case apart, and whether - or _ is in it."""
+    by_folded = {_folded(choice): choice for choice in choices}
+    near = nearest(_folded(name), by_folded)
+    return f"did you mean {by_folded[near[0]]!r}?" if near else ""
+
+
+def _folded(name: str) -> str:
+    return name.replace("_", "-").lower()
 
 
 def load(text: str, where: str) -> object:
@@ -162,13 +172,13 @@ class _StrictLoader(yaml.SafeLoader):
     """A SafeLoader that refuses a key given twice, where YAML's own would keep the last one silently."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
+        keys = set()
         for key_node, _ in node.value:
             key = key_node.value
             if isinstance(key, str) and key != "<<":
-                if key in seen:
+                if key in keys:
                     raise yaml.constructor.ConstructorError(
                         None, None, f"the key {key!r} is given twice", key_node.start_mark
                     )
-                seen.add(key)
+                keys.add(key)
         return super().construct_mapping(node, deep)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from rigforge.installer.section import Section, kind
+from rigforge.installer.section import DocumentSection, kind
+from rigforge.rules.disk_match import SIZES, DiskMatch, is_device
 
 LAYOUTS = ("direct", "lvm")
-SIZES = ("smallest", "largest")
 
 _REFUSED = {
     "config": "it lays the disk out itself, as storage.layout says",
@@ -29,22 +29,7 @@ _MATCH_REFUSED = {
 
 
 @dataclass(frozen=True)
-class DiskMatch:
-    """What a disk must be: every rule that is not None holds.
-
-    `serial`, `model` and `path` are shell patterns (fnmatch), `ssd` is whether it does not rotate, `size` picks the
-    smallest or largest of the disks that the other rules leave.
-    """
-
-    size: str | None = None
-    ssd: bool | None = None
-    serial: str | None = None
-    model: str | None = None
-    path: str | None = None
-
-
-@dataclass(frozen=True)
-class Storage:
+class DiskLayout:
     """`direct`: one ext4 root partition. `lvm`: a volume group, on LUKS where there is a `password` (its passphrase).
 
     `match` holds rules to be tried in order; none at all means the only disk there is.
@@ -55,24 +40,26 @@ class Storage:
     password: str | None = field(default=None, repr=False)
 
 
-def read_storage(where: str, value: object) -> Storage:
+def read_storage(where: str, value: object) -> DiskLayout:
     """Returns the `storage` section; absent or null is `lvm`, as in Canonical's installer."""
     if value is None:
-        return Storage()
-    section = Section(where, "storage", value, ("layout",), _REFUSED)
+        return DiskLayout()
+    section = DocumentSection(where, "storage", value, ("layout",), _REFUSED)
     if "layout" not in section:
         raise section.error("layout", "is missing", f"storage: {{layout: {{name: direct}}}}; {', '.join(LAYOUTS)}")
-    layout = Section(where, "storage.layout", section.get("layout"), ("name", "match", "password"), _LAYOUT_REFUSED)
+    layout = DocumentSection(
+        where, "storage.layout", section.get("layout"), ("name", "match", "password"), _LAYOUT_REFUSED
+    )
     name = layout.choice("name", LAYOUTS)
     password = layout.text("password") if "password" in layout else None
     if password is not None and name != "lvm":
         raise layout.error("password", f"layout {name!r} is not encrypted", "use name: lvm, or leave the password out")
     if password is not None and not 8 <= len(password) <= 512:
         raise layout.error("password", "must have 8 to 512 characters")
-    return Storage(name, _matches(layout), password)
+    return DiskLayout(name, _matches(layout), password)
 
 
-def _matches(layout: Section) -> tuple[DiskMatch, ...]:
+def _matches(layout: DocumentSection) -> tuple[DiskMatch, ...]:
     if "match" not in layout:
         return ()
     value = layout.get("match")
@@ -84,12 +71,12 @@ def _matches(layout: Section) -> tuple[DiskMatch, ...]:
 
 
 def _match(where: str, value: object) -> DiskMatch:
-    rule = Section(where, "storage.layout.match", value, tuple(DiskMatch.__dataclass_fields__), _MATCH_REFUSED)
+    rule = DocumentSection(where, "storage.layout.match", value, tuple(DiskMatch.__dataclass_fields__), _MATCH_REFUSED)
     for key in ("serial", "model", "path"):
         if key in rule and not rule.text(key):
             raise rule.error(key, "is empty: no disk would match")
     path = rule.text("path") if "path" in rule else None
-    if path and not path.startswith("/dev/"):
+    if path and not is_device(path):
         raise rule.error("path", f"{path!r} is not a device", "as in /dev/nvme0n1, /dev/sd* or /dev/disk/by-id/ata-*")
     return DiskMatch(
         size=rule.choice("size", SIZES) if "size" in rule else None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rigforge.installer.login import password_hash, public_keys, username
-from rigforge.installer.section import Section, kind, words
+from rigforge.installer.section import DocumentSection, kind, words
 
 #: Top-level keys of cloud-config; source: the schema of cloud-init 22.4.2, which is Debian 12's.
 _KNOWN = words(
@@ -51,7 +51,7 @@ def read_user_data(where: str, value: object, user: str) -> dict[str, Any]:
     """Returns the cloud-config under `user-data`, empty when it is null; `user` is the name in `identity`."""
     if value is None:
         return {}
-    section = Section(where, "user-data", value, _KNOWN, _ELSEWHERE)
+    section = DocumentSection(where, "user-data", value, _KNOWN, _ELSEWHERE)
     for key in ("users", "write_files", "runcmd", "bootcmd"):
         if key in section and not isinstance(section.get(key), list):
             raise section.error(key, f"must be a list, not {kind(section.get(key))}")
@@ -66,7 +66,7 @@ def read_user_data(where: str, value: object, user: str) -> dict[str, Any]:
 
 def _check_user(where: str, key: str, value: object) -> str:
     refused = {"plain_text_passwd": "give hashed_passwd"}
-    section = Section(where, key, value, _USER, refused)
+    section = DocumentSection(where, key, value, _USER, refused)
     for name in ("passwd", "hashed_passwd"):
         password_hash(section, name)
     public_keys(section, "ssh_authorized_keys")

@@ -8,11 +8,11 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from rigforge import atomic, namespace
 from rigforge.console import step
 from rigforge.errors import DamagedError
+from rigforge.layers import in_namespace, squashfs
 from rigforge.layers.plan import ON_MEDIUM, Layer
 from rigforge.records.file import LockedFile
 from rigforge.store.comparison import Expected, compare
@@ -101,18 +101,18 @@ def build(layer: Layer, store: Store, cache: Cache) -> None:
     for file in {file.basename: file for file in layer.files}.values():
         link(file, store, files)
     below = [cache.rootfs(lower) for lower in reversed(layer.chain()[:-1])]
-    request = {
-        "layer": layer.name,
-        "directory": str(partial),
-        "files": str(files),
-        "lowers": [str(path) for path in below],
-        "products": {used.name: str(cache.rootfs(used)) for used in layer.uses},
-        "epoch": layer.epoch,
-        "options": asdict(layer.options),
-    }
+    request = in_namespace.Request(
+        layer=layer.name,
+        directory=str(partial),
+        files=str(files),
+        lowers=[str(path) for path in below],
+        products={used.name: str(cache.rootfs(used)) for used in layer.uses},
+        epoch=layer.epoch,
+        options=asdict(layer.options),
+    )
     try:
         with step(f"layer {layer.name}") as elapsed:
-            namespace.call("rigforge.layers.in_namespace:build", request, log=cache.log(layer.name))
+            namespace.call("rigforge.layers.in_namespace:build", asdict(request), log=cache.log(layer.name))
         for name in ("files", "mounted", "work", "empty"):
             namespace.remove_tree(partial / name)
         keep_seconds(partial / cache.made(layer).name, elapsed())
@@ -133,9 +133,8 @@ def squash(layer: Layer, cache: Cache, level: int) -> Squashfs:
         return made
     output = cache.squashfs(layer, level)
     output.parent.mkdir(parents=True, exist_ok=True)
-    request = {**squash_request(layer, output, level), "source": str(cache.rootfs(layer))}
     with step(f"squashfs {layer.name}") as elapsed:
-        namespace.call("rigforge.layers.squashfs:squash", request, log=cache.log(f"squashfs-{layer.name}"))
+        _squash([layer], output, cache, level, f"squashfs-{layer.name}")
         keep_seconds(output.with_suffix(".json"), elapsed())
     return built_squashfs(layer.name, output)
 
@@ -147,10 +146,8 @@ def squash_whole(layer: Layer, cache: Cache, level: int) -> Squashfs:
     output = alone.with_name(f"{alone.stem}-whole.squashfs")
     if not output.with_suffix(".json").exists():
         output.parent.mkdir(parents=True, exist_ok=True)
-        lowers = [str(cache.rootfs(each)) for each in reversed(chain)]
-        request = {**squash_request(layer, output, level), "lowers": lowers}
         with step("squashfs of the whole machine"):
-            namespace.call("rigforge.layers.squashfs:squash_whole", request, log=cache.log("squashfs-whole"))
+            _squash(chain, output, cache, level, "squashfs-whole")
     return built_squashfs("+".join(each.name for each in chain), output)
 
 
@@ -167,9 +164,11 @@ def confirm(images: Sequence[Squashfs], cache: Cache) -> None:
         raise DamagedError(cache.directory / "squashfs" / problems[0].path)
 
 
-def squash_request(layer: Layer, output: Path, level: int) -> dict[str, Any]:
-    """Returns how a squashfs is made, for `rigforge.layers.squashfs.squash`; what of, its caller adds as `source`."""
-    return {"output": str(output), "level": level, "block": BLOCK, "epoch": layer.epoch}
+def _squash(layers: Sequence[Layer], output: Path, cache: Cache, level: int, log: str) -> None:
+    """Makes the squashfs `output` of built layers, bottom first."""
+    lowers = [str(cache.rootfs(each)) for each in reversed(layers)]
+    request = squashfs.Request(str(output), lowers, level, BLOCK, layers[-1].epoch)
+    namespace.call("rigforge.layers.squashfs:squash", asdict(request), log=cache.log(log))
 
 
 def squashed(layer: Layer, cache: Cache, level: int) -> Squashfs | None:

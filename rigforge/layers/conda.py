@@ -6,6 +6,7 @@ import json
 import sys
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from functools import cache
 from importlib.metadata import Distribution
 from pathlib import Path
@@ -15,6 +16,7 @@ from packaging.utils import canonicalize_name
 
 from rigforge import guest
 from rigforge.layers import confine
+from rigforge.layers.environment import LinkRequest
 from rigforge.layers.root import Root
 from rigforge.layers.wheels import NO_BYTECODE, compile_modules, is_test
 from rigforge.process import run
@@ -96,11 +98,11 @@ def record(prefix: Path, package: str) -> dict[str, Any]:
 
 def _link(root: Root, prefix: str, packages: Iterable[str]) -> None:
     """Runs rattler in a process that confines itself to the root: prefixes are then those of the target."""
-    request: Mapping[str, Any] = {"root": str(root.path), "prefix": prefix, "packages": list(packages)}
+    request = LinkRequest(str(root.path), prefix, list(packages))
     # The package that this module is of, for the one process that needs it.
     environment = root.environment(PYTHONPATH=str(_PACKAGE.parent), **NO_BYTECODE)
     program = [sys.executable, "-P", "-m", PROGRAM]
-    result = run([*confine.namespaces(environment), *program], stdin=json.dumps(request))
+    result = run([*confine.namespaces(environment), *program], stdin=json.dumps(asdict(request)))
     print(result.stdout, result.stderr, sep="", flush=True)
 
 

@@ -15,6 +15,7 @@ from rattler.install import InstallerReporter
 from rattler.networking import Client
 
 from rigforge.layers import confine
+from rigforge.layers.environment import LinkRequest
 
 #: Where the layer's files are, and where they are unpacked: on one file system with the prefix, so that
 #: files are linked and not copied.
@@ -77,14 +78,14 @@ def settle(prefix: Path, packages: Mapping[str, Path]) -> None:
 
 
 def main() -> None:
-    """Does what the request on standard input says: `root`, `prefix` and `packages` (role and path each)."""
-    request = json.load(sys.stdin)
+    """Links what the `LinkRequest` on standard input, as JSON, names."""
+    request = LinkRequest(**json.load(sys.stdin))
     asyncio.run(asyncio.sleep(0))  # What is imported when first used is not to be found later.
     client = Client()  # It reads certificates, which not every root has; nothing is downloaded.
     del os.environ["PYTHONPATH"]
-    confine.enter(request["root"])
-    prefix = Path(request["prefix"])
-    packages = {package: FILES / package.rpartition("/")[2] for package in request["packages"]}
+    confine.enter(request.root)
+    prefix = Path(request.prefix)
+    packages = {package: FILES / package.rpartition("/")[2] for package in request.packages}
     failed = asyncio.run(link(prefix, list(packages.values()), client))
     settle(prefix, packages)
     if failed:

@@ -36,3 +36,12 @@ class Environment:
     def cuda_tree(self) -> Path:
         """The directory of one version of CUDA, to which `cuda_root` leads."""
         return Path(self.cuda_root).with_name(f"cuda-{self.cuda_version}")
+
+
+@dataclass(frozen=True)
+class LinkRequest:
+    """Conda packages (role and path each) to link into a prefix of a root; both are paths as text."""
+
+    root: str
+    prefix: str
+    packages: Sequence[str]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,26 +14,39 @@ from rigforge.layers.root import Root, clean, interfaces, overlay, settle
 from rigforge.process import run
 
 
-def build(request: dict[str, Any]) -> None:
-    """Builds one layer.
+@dataclass(frozen=True)
+class Request:
+    """One layer to build; places are paths as text.
 
-    `request`: `layer` (the recipe's name), `directory` (empty; gets `rootfs`, the upper directory), `files`
-    (directory of the locked files), `lowers` (upper directories of the layers below, top first), `products`
-    and `epoch` as in `Root`, `options` (the recipe's, by name). Where nothing is below, the recipe makes the root.
+    `layer` is the recipe's name, `directory` an empty one (gets `rootfs`, the upper directory), `files` that of the
+    locked files, `lowers` the upper directories of the layers below, top first; `products` and `epoch` are as in
+    `Root`, `options` the recipe's, by name. Where nothing is below, the recipe makes the root.
     """
-    directory, files = Path(request["directory"]), Path(request["files"])
-    lowers = [*(Path(lower) for lower in request["lowers"]), *perturbation.ground()]
-    recipe = importlib.import_module(f"rigforge.layers.recipes.{request['layer']}")
+
+    layer: str
+    directory: str
+    files: str
+    lowers: Sequence[str]
+    products: Mapping[str, str]
+    epoch: int
+    options: Mapping[str, Any]
+
+
+def build(content: dict[str, Any]) -> None:
+    """Builds the layer that a `Request` names."""
+    request = Request(**content)
+    directory, files, epoch = Path(request.directory), Path(request.files), request.epoch
+    lowers = [*map(Path, request.lowers), *perturbation.ground()]
+    recipe = importlib.import_module(f"rigforge.layers.recipes.{request.layer}")
     path, upper, work = (directory / name for name in ("mounted", "rootfs", "work"))
     for part in (path, upper, work):
         part.mkdir()
-    products = {name: Path(product) for name, product in request["products"].items()}
-    epoch, options = request["epoch"], recipe.Options(**request["options"])
+    products = {name: Path(product) for name, product in request.products.items()}
     with overlay(path, lowers=lowers, upper=upper, work=work), perturbation.shuffled(path) as seen:
         with ExitStack() as mounts:
-            if request["lowers"]:
+            if request.lowers:
                 mounts.enter_context(interfaces(seen, files))
-            recipe.build(Root(seen, files, products, epoch), options)
+            recipe.build(Root(seen, files, products, epoch), recipe.Options(**request.options))
         clean(seen)
     settle(upper, lowers, epoch)
     sync(upper)

@@ -20,8 +20,9 @@ def add_modules(root: Root, *modules: str) -> None:
         root.write(f"usr/lib/rigforge/rigforge/{path}", text)
 
 
-def add_units(root: Root, folder: str, *units: str) -> None:
-    """Adds systemd's units from a folder of the package, enabled where they say what starts them ([Install])."""
+def add_units(root: Root, folder: str, *units: str, enabled: bool = True) -> None:
+    """Adds systemd's units from a folder of the package; `enabled`: where they say what starts them ([Install])."""
     for unit in units:
         add(root, f"{folder}/units/{unit}", f"etc/systemd/system/{unit}")
-    root.chroot(["systemctl", "enable", *units])
+    if enabled:
+        root.chroot(["systemctl", "enable", *units])

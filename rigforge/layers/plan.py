@@ -13,14 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rigforge import closure, distributions
+from rigforge.distributions.distribution import Distribution
 from rigforge.errors import RigforgeError
 from rigforge.layers.environment import CONDA, ENVIRONMENT, SITE_PACKAGES, Environment
 from rigforge.layers.recipes import base, boot, doctor, host, module, pool
 from rigforge.layers.root import NoOptions
 from rigforge.lock import platform
 from rigforge.lock.model import Lock
+from rigforge.machine import DOCTOR
 from rigforge.records.conda import BASE
 from rigforge.records.file import LockedFile
+from rigforge.rules.versions import series
 from rigforge.stack.model import Stack
 
 if TYPE_CHECKING:
@@ -82,7 +85,7 @@ def plan(stack: Stack, lock: Lock) -> tuple[Layer, ...]:
 
     Raises RigforgeError where the MOK's files cannot be read, or where nothing can be built for the distribution.
     """
-    epoch = _release_date(stack, lock)
+    distribution, epoch = distributions.of(stack), _release_date(stack, lock)
     top = system = Layer("base", None, lock.part("base"), epoch, base.Options(stack.system.suite))
     layers = [system]
     for name in ("cuda", "python", "devel"):
@@ -93,9 +96,9 @@ def plan(stack: Stack, lock: Lock) -> tuple[Layer, ...]:
     if files := lock.part("doctor"):
         serving.append(Layer("doctor", system, files, epoch, _doctor(lock), shipped=False))
     if files := lock.part("module"):
-        serving.append(Layer("module", top, files, epoch, _module(stack, lock), shipped=False))
-    machine = Layer("host", top, lock.part("host"), epoch, _machine(stack, lock), tuple(serving))
-    loaders = not distributions.of(stack).live_server(stack)
+        serving.append(Layer("module", top, files, epoch, _module(stack, lock, distribution), shipped=False))
+    machine = Layer("host", top, lock.part("host"), epoch, _machine(stack, lock, distribution), tuple(serving))
+    loaders = not distribution.installer.pool_loaders
     start = Layer("boot", machine, (), epoch, boot.Options(lock.versions["kernel"], loaders), shipped=False)
     return (*layers, *serving, machine, start, Layer("medium", machine, (), epoch, uses=(start,)))
 
@@ -135,7 +138,7 @@ def _environment(stack: Stack, lock: Lock, files: Iterable[LockedFile]) -> Envir
     return Environment(
         environment(lock),
         site_packages(lock, stack.python.version),
-        cuda_version=_series(lock.versions.get("cuda", "")),
+        cuda_version=series(lock.versions.get("cuda", "")),
         conda=packages,
     )
 
@@ -146,27 +149,22 @@ def _doctor(lock: Lock) -> doctor.Options:
     return doctor.Options(SITE_PACKAGES.format(environment=doctor.ENVIRONMENT, version=version))
 
 
-def _machine(stack: Stack, lock: Lock) -> host.Options:
+def _machine(stack: Stack, lock: Lock, distribution: Distribution) -> host.Options:
     names = {"python": "Python", "pytorch": "PyTorch"}
-    known = [f"{names[name]} {_series(lock.versions[name])}" for name in names if name in lock.versions]
+    known = [f"{names[name]} {series(lock.versions[name])}" for name in names if name in lock.versions]
     jupyter = "jupyterlab" in lock.versions
-    sources_file, sources = distributions.of(stack).sources_file(distributions.sources_list(stack))
     return host.Options(
         kernel=lock.versions["kernel"],
         driver=lock.versions.get("driver", ""),
-        sources_file=sources_file,
-        sources=sources,
+        sources_file=distribution.sources_file,
+        sources=distribution.sources,
         jupyter_environment=environment(lock) if jupyter else "",
         jupyter_kernel=", ".join(known) if jupyter else "",
         enable=stack.services.enable,
         disable=stack.services.disable,
         expect=stack.gpu.expect or 0,
+        doctor=DOCTOR if lock.part("doctor") else "",
     )
-
-
-def _series(version: str) -> str:
-    """Returns major and minor of a version."""
-    return ".".join(version.split(".")[:2])
 
 
 def _release_date(stack: Stack, lock: Lock) -> int:
@@ -198,10 +196,10 @@ def recipe_sources(name: str) -> tuple[Path, ...]:
     return tuple(sorted({*closure.files(*modules), *data}))
 
 
-def _module(stack: Stack, lock: Lock) -> module.Options:
+def _module(stack: Stack, lock: Lock, distribution: Distribution) -> module.Options:
     """Returns what the module is for, with the MOK's files and the certificate's digest: another key signs it anew."""
     versions = {name: lock.versions[name] for name in ("kernel", "kernel_package_version", "driver")}
-    unsigned = module.Options(**versions, support=distributions.of(stack).module_support(stack))
+    unsigned = module.Options(**versions, support=distribution.driver.support)
     if not stack.secure_boot.key:
         return unsigned
     key, certificate = Path(stack.secure_boot.key), Path(stack.secure_boot.certificate)

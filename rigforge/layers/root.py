@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from rigforge import guest
-from rigforge.layers import confine
+from rigforge.layers import confine, dpkg
 from rigforge.process import Argument, CommandFailed, run
 
 #: Devices that a program in the root may need; bound from the machine's own, as nobody but root can make them.
@@ -19,8 +19,8 @@ DEVICES = ("full", "null", "random", "tty", "urandom", "zero")
 
 #: What building leaves behind and no machine should start with.
 LEFTOVERS = (
+    *dpkg.LEFTOVERS,
     "dev/*",
-    "etc/apt/apt.conf.d/99mmdebstrap",
     "etc/.pwd.lock",
     "etc/*-",
     "etc/nvme/host*",
@@ -29,17 +29,10 @@ LEFTOVERS = (
     "run/*",
     "tmp/*",
     "usr/share/info/dir*",
-    "var/cache/apt/*.bin",
-    "var/cache/apt/archives/*.deb",
-    "var/cache/debconf/*-old",
     "var/cache/ldconfig/aux-cache",
-    "var/lib/apt/extended_states.*",
-    "var/lib/apt/lists/*",
     "var/lib/dbus/machine-id",
-    "var/lib/dpkg/*-old",
     "var/lib/systemd/random-seed",
     "var/log/*.log",
-    "var/log/apt/*",
     "var/tmp/*",
 )
 
@@ -86,7 +79,7 @@ class Root:
     def environment(self, **env: str) -> dict[str, str]:
         """Returns all variables that a program in the root has, `env` among them."""
         return {
-            "DEBIAN_FRONTEND": "noninteractive",
+            **dpkg.ENVIRONMENT,
             "HOME": "/nonexistent",
             "LANG": "C.UTF-8",
             "LC_ALL": "C.UTF-8",
@@ -127,21 +120,6 @@ class Root:
     def remove(self, path: str | PurePath) -> None:
         """Removes a file or link of the root; nothing there is no error."""
         self.at(path, follow=False).unlink(missing_ok=True)
-
-    def install_packages(self) -> None:
-        """Installs the .deb files of `files`, with no service started and nothing else fetched."""
-        self.write("usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", 0o755)
-        options = (
-            "APT::Install-Recommends=false",
-            "APT::Sandbox::User=root",
-            "Dpkg::Use-Pty=0",
-            "Dpkg::Options::=--force-unsafe-io",
-            "Dpkg::Options::=--force-confold",
-        )
-        # A pattern, because hundreds of names would bury the error message.
-        flags = " ".join(f"-o {option}" for option in options)
-        self.chroot(["sh", "-c", f"apt-get install --yes --quiet --allow-downgrades {flags} /run/files/*.deb"])
-        self.remove("usr/sbin/policy-rc.d")
 
 
 @contextmanager
@@ -203,10 +181,7 @@ def clean(root: Path) -> None:
             else:
                 path.unlink()
     guest.write(root, "etc/machine-id", "")
-    # apt gives it to its own user where it runs as real root, and only there.
-    downloads = guest.resolve(root, "var/cache/apt/archives/partial")
-    if downloads.exists():
-        os.chown(downloads, 0, 0)
+    dpkg.settle(root)
 
 
 def settle(upper: Path, lowers: Sequence[Path], epoch: int) -> None:

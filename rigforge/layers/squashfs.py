@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,32 +15,46 @@ from rigforge.process import run
 from rigforge.records.checksums import sha256
 
 
-def squash(request: dict[str, Any]) -> None:
-    """Makes the squashfs `output` of the directory `source`, and beside it a .json file with what is known of it.
+@dataclass(frozen=True)
+class Request:
+    """A squashfs to make at `output`; places are paths as text.
 
-    `level` is zstd's, `block` the block size, `epoch` (seconds since 1970) the time of the file system itself.
+    `lowers` are the upper directories of the layers that it is to hold, top first. `level` is zstd's, `block` the block
+    size, `epoch` (seconds since 1970) the time of the file system itself.
     """
-    source, output = Path(request["source"]), Path(request["output"])
+
+    output: str
+    lowers: Sequence[str]
+    level: int
+    block: str
+    epoch: int
+
+
+def squash(content: dict[str, Any]) -> None:
+    """Makes the squashfs of a `Request`, and beside it a .json file with what is known of it."""
+    request = Request(**content)
+    if len(request.lowers) == 1:
+        _write(request, Path(request.lowers[0]))
+        return
+    mounted = Path(request.output).with_suffix(".mounted")
+    mounted.mkdir(exist_ok=True)
+    options = f"lowerdir={':'.join(request.lowers)},userxattr"
+    run(["mount", "-t", "overlay", "overlay", "-o", options, mounted])
+    try:
+        _write(request, mounted)
+    finally:
+        run(["umount", mounted])
+        mounted.rmdir()
+
+
+def _write(request: Request, source: Path) -> None:
+    output, level, epoch = Path(request.output), str(request.level), str(request.epoch)
     # The memory limit keeps the figure independent of how much the machine has.
-    level, epoch = str(request["level"]), str(request["epoch"])
-    compression = ["-comp", "zstd", "-Xcompression-level", level, "-b", request["block"], "-mem", "512M"]
+    compression = ["-comp", "zstd", "-Xcompression-level", level, "-b", request.block, "-mem", "512M"]
     with atomic.making(output) as new:
         run(["mksquashfs", source, new, "-noappend", "-no-progress", "-quiet", "-mkfs-time", epoch, *compression])
         facts = {"sha256": sha256(new), "content_bytes": content_bytes(source)}
     atomic.write(output.with_suffix(".json"), json.dumps(facts))
-
-
-def squash_whole(request: dict[str, Any]) -> None:
-    """Makes it of `lowers`, upper directories of layers, top first; otherwise as `squash`."""
-    mounted = Path(request["output"]).with_suffix(".mounted")
-    mounted.mkdir(exist_ok=True)
-    options = f"lowerdir={':'.join(request['lowers'])},userxattr"
-    run(["mount", "-t", "overlay", "overlay", "-o", options, mounted])
-    try:
-        squash({**request, "source": str(mounted)})
-    finally:
-        run(["umount", mounted])
-        mounted.rmdir()
 
 
 def content_bytes(source: Path) -> int:

@@ -6,15 +6,13 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from debian.deb822 import PkgRelation
-from debian.debian_support import Version
-
 from rigforge import distributions
 from rigforge.compat.gpu import find
 from rigforge.compat.rules import Driver, driver_with_gpu
 from rigforge.compat.tables import tables
 from rigforge.errors import RigforgeError
 from rigforge.sources.apt import Available, Root
+from rigforge.sources.dpkg import needs, order
 from rigforge.stack.load import shown
 from rigforge.stack.model import Stack
 
@@ -38,15 +36,6 @@ class Modules:
         return self.kernel[0].isdigit()
 
 
-@dataclass(frozen=True)
-class Need:
-    """A package that another one depends on, with the relation to a version where there is one ("=", "6.8.0-88.89")."""
-
-    name: str
-    relation: str = ""
-    version: str = ""
-
-
 def modules_of(package: str) -> Modules | None:
     """Returns what a package of modules is for, by its name; None for any other package."""
     match = _OF_BRANCH.fullmatch(package)
@@ -55,19 +44,13 @@ def modules_of(package: str) -> Modules | None:
     return Modules(package, match["branch"], match["rest"])
 
 
-def needs(package: Available) -> tuple[Need, ...]:
-    """Returns what a package depends on, all alternatives of it."""
-    relations = PkgRelation.parse_relations(package.depends) if package.depends else []
-    return tuple(Need(each["name"], *(each.get("version") or ())) for either in relations for each in either)
-
-
 def offered(root: Root, names: Iterable[str]) -> list[Available]:
     """Returns the versions that the distribution's own archives have of packages, the newest first.
 
     NVIDIA's archive has some of the same names.
     """
     own = {each for each in root.available(names) if not each.flat}
-    return sorted(own, key=lambda each: Version(each.version), reverse=True)
+    return sorted(own, key=lambda each: order(each.version), reverse=True)
 
 
 def newest(root: Root, names: Iterable[str]) -> dict[str, Available]:
@@ -77,14 +60,14 @@ def newest(root: Root, names: Iterable[str]) -> dict[str, Available]:
 
 def driver_of(package: Available) -> str:
     """Returns the driver's version that modules are of, by what they need of user space; "" where they do not say."""
-    found = (need for need in needs(package) if need.name.startswith("nvidia-kernel-common-"))
+    found = (need for need in needs(package.depends) if need.name.startswith("nvidia-kernel-common-"))
     return next((need.version for need in found if need.relation == ">="), "")
 
 
 def later_branch(package: Available) -> str:
     """Returns the branch that a package of an ended one leads to; "" for a package that stands for itself."""
     own = _OF_BRANCH.fullmatch(package.name)
-    for need in needs(package) if own else ():
+    for need in needs(package.depends) if own else ():
         other = _OF_BRANCH.fullmatch(need.name)
         if own and other and other["stem"] == own["stem"] and other["branch"] != own["branch"]:
             return other["branch"]
@@ -152,7 +135,7 @@ def key(stack: Stack) -> str:
 
 def without(stack: Stack, component: str) -> str:
     """Returns, in words, the distribution's archives that the stack names without a component; "" where none is."""
-    archives = distributions.own_archives(stack)
+    archives = distributions.of(stack).archives
     return " and ".join(each.suite for each in archives if component not in each.components)
 
 

@@ -10,6 +10,7 @@ from rigforge.errors import RigforgeError
 from rigforge.records.conda import BASE, CUDA, ROLE
 from rigforge.records.file import LockedFile
 from rigforge.records.form import said_by
+from rigforge.rules.versions import series
 from rigforge.stack.model import Stack
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def virtual_packages(stack: Stack, kernel: str, glibc: tuple[int, int]) -> dict[
     if stack.cuda.provider == "none":
         return found
     cuda = stack.cuda.version
-    if stack.driver.provider != "none":
+    if stack.driver.version:
         branch = tables().branch_of(stack.driver.version.partition("-")[0])
         if branch is None:
             raise RigforgeError(
@@ -69,7 +70,7 @@ def resolve_conda(
     wishes = {**python, **dict.fromkeys(stack.python.conda_packages, "python.conda_packages")}
     limits = []
     if stack.pytorch.provider == "conda":
-        release = ".".join(stack.cuda.version.split(".")[:2])
+        release = series(stack.cuda.version)
         # The package pytorch is built without CUDA too; this one asks for a build with it.
         wishes |= {
             f"pytorch-gpu =={stack.pytorch.version}": "pytorch.version",

@@ -16,6 +16,7 @@ from rigforge.compat.solution import Request, Solution, find_solution
 from rigforge.compat.tables import Build, tables
 from rigforge.errors import RigforgeError
 from rigforge.lock.model import Decision
+from rigforge.rules.versions import series
 from rigforge.stack.model import Stack
 
 
@@ -91,9 +92,9 @@ def of_lock(stack: Stack, versions: Mapping[str, str]) -> Solution | None:
     build = _build(Version(versions["pytorch"])) if wheels else None
     if not branch or not build:
         return None
-    driver = Driver(branch, versions["driver"], distributions.of(stack).kernel_module(stack))
+    driver = Driver(branch, versions["driver"], distributions.of(stack).driver.module)
     wheel = Wheel(_as_locked(build, versions), Version(versions["pytorch"]))
-    python = ".".join(versions["python"].split(".")[:2])
+    python = series(versions["python"])
     return Solution(build_request((), {}, stack), Combination(driver, wheel, python))
 
 

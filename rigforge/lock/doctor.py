@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from rigforge.doctor.build import DEBS, WHEELS
+from rigforge.doctor.build import DEBS, PROGRAM, WHEELS
 from rigforge.lock import debs, platform
 from rigforge.lock.wheels import locked
 from rigforge.records.file import LockedFile
@@ -12,7 +12,6 @@ from rigforge.sources import apt
 from rigforge.sources.pypi import Index
 
 LAYER = "doctor"
-_ASKED_BY = "rigforge-doctor"
 
 
 def resolve_debs(root: apt.Root, base: Iterable[LockedFile]) -> tuple[LockedFile, ...]:
@@ -21,10 +20,10 @@ def resolve_debs(root: apt.Root, base: Iterable[LockedFile]) -> tuple[LockedFile
     Raises RigforgeError where the archives do not have them.
     """
     below = tuple(base)
-    wishes = dict.fromkeys(DEBS, _ASKED_BY)
+    wishes = dict.fromkeys(DEBS, PROGRAM)
     tools = debs.resolve(root, LAYER, wishes, below)
     library = f"libpython{platform.system_python((*below, *tools))}"
-    return debs.resolve(root, LAYER, {**wishes, library: _ASKED_BY}, below)
+    return debs.resolve(root, LAYER, {**wishes, library: PROGRAM}, below)
 
 
 def resolve_wheels(index: Index, kept: Mapping[str, str], *, fresh: bool = False) -> tuple[LockedFile, ...]:
@@ -32,5 +31,5 @@ def resolve_wheels(index: Index, kept: Mapping[str, str], *, fresh: bool = False
 
     Raises RigforgeError where the index has none that fit, or does not answer.
     """
-    wheels = index.resolve(dict.fromkeys(WHEELS, _ASKED_BY), preferred=kept, fresh=fresh)
+    wheels = index.resolve(dict.fromkeys(WHEELS, PROGRAM), preferred=kept, fresh=fresh)
     return tuple(locked(wheel, LAYER) for wheel in wheels)

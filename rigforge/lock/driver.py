@@ -6,26 +6,42 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from debian.debian_support import Version
-
+from rigforge.distributions.distribution import DriverPackages
 from rigforge.errors import RigforgeError
-from rigforge.foreign import boundary
+from rigforge.lock import prebuilt
+from rigforge.records.file import LockedFile
+from rigforge.rules.versions import upstream
 from rigforge.sources.apt import Available, Root
+from rigforge.sources.dpkg import order
+from rigforge.stack.model import Stack
 
 # Not a branch such as 580-server-open, which package names carry.
 _EXACT = re.compile(r"\d+(\.\d+)+")
 
 
-def pin_driver(root: Root, packages: Iterable[str], version: str, *, of_nvidia: bool = False) -> None:
-    """Lets only `version` be chosen of all packages from the driver's source, in the distribution's own or NVIDIA's.
-
-    Does nothing for a branch, which is part of the packages' names.
+def pin(stack: Stack, root: Root, driver: DriverPackages) -> None:
+    """Lets only one version of the driver be chosen, and of a prebuilt module what goes with it.
 
     Raises RigforgeError, with the versions that there are, where the archives do not have it.
     """
-    if not _EXACT.fullmatch(version):
-        return
-    available = [each for each in root.available(packages) if each.flat == of_nvidia]
+    # A branch is part of the packages' names.
+    if _EXACT.fullmatch(stack.driver.version):
+        packages = (*driver.user_space, *driver.compiling)
+        _pin_version(root, packages, stack.driver.version, flat=stack.driver.source.flat)
+    if driver.prebuilt:
+        names = [name for name in driver.user_space if name != driver.prebuilt]
+        prebuilt.pin_set(stack, root, driver.prebuilt, names)
+
+
+def check(stack: Stack, driver: DriverPackages, files: Iterable[LockedFile]) -> None:
+    """Checks that nothing compiles another module beside a prebuilt one. Raises RigforgeError that names what does."""
+    if driver.prebuilt:
+        prebuilt.check(stack, files)
+
+
+def _pin_version(root: Root, packages: Iterable[str], version: str, *, flat: bool) -> None:
+    """Lets only `version` be chosen of all packages from the driver's source, in a flat archive or in the others."""
+    available = [each for each in root.available(packages) if each.flat == flat]
     fitting = [each for each in available if upstream(each.version) == version]
     if not fitting:
         raise RigforgeError(
@@ -47,16 +63,10 @@ def driver_version(packages: Iterable[str], resolved: Mapping[str, str]) -> str:
     return versions.most_common(1)[0][0] if versions else ""
 
 
-def upstream(version: str) -> str:
-    """Returns a package's version without the distribution's epoch and revision."""
-    with boundary(f"{version!a} is no version of a package"):
-        return str(Version(version).upstream_version)
-
-
 def _what_there_is(available: Iterable[Available]) -> str:
     sources = Counter(source for source, _ in {(each.source, each.name) for each in available})
     if not sources:
         return ""
     driver = sources.most_common(1)[0][0]
-    versions = sorted({each.version for each in available if each.source == driver}, key=Version, reverse=True)
+    versions = sorted({each.version for each in available if each.source == driver}, key=order, reverse=True)
     return f"they have {' and '.join(dict.fromkeys(map(upstream, versions)))} ({driver})"

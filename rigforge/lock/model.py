@@ -70,6 +70,11 @@ class Lock:
         """Returns the files of one of `rigforge.records.file.LAYERS`."""
         return tuple(file for file in self.files if file.layer == layer)
 
+    @property
+    def base_iso(self) -> LockedFile | None:
+        """The ISO of others that the install medium is made from; None where the medium is all our own."""
+        return next(iter(self.part("medium")), None)
+
 
 def in_order(files: Iterable[LockedFile]) -> tuple[LockedFile, ...]:
     """Returns the files in the order of the layers, then by kind, name and version."""
@@ -129,10 +134,10 @@ def asked(stack: Stack) -> str:
     """Returns the SHA-256 (hex) of all that a lock answers: the stack, and what its distribution and the doctor add."""
     distribution = distributions.of(stack)
     added = [
-        distribution.kernel_packages(stack),
-        distribution.driver_packages(stack),
-        distribution.module_packages(stack),
-        (*distribution.medium_packages(stack), *chain.from_iterable(distribution.pool_loaders(stack))),
+        (stack.kernel.package,),
+        distribution.driver.user_space,
+        distribution.driver.compiling,
+        (*distribution.installer.packages, *chain.from_iterable(distribution.installer.pool_loaders)),
         build.DEBS,
         build.WHEELS,
     ]

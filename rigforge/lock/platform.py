@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from debian.debian_support import Version
-
 from rigforge.errors import RigforgeError
 from rigforge.records.file import LockedFile
+from rigforge.rules.versions import series, upstream
 from rigforge.stack.model import Stack
 
 #: An exact kernel's package, with its release.
@@ -37,7 +36,7 @@ def glibc(files: Iterable[LockedFile]) -> tuple[int, int]:
     """
     for file in files:
         if file.layer == "base" and file.name == "libc6":
-            major, minor = str(Version(file.version).upstream_version).split(".")[:2]
+            major, minor = upstream(file.version).split(".")[:2]
             return int(major), int(minor)
     raise RigforgeError("the layer base has no libc6, so no Python can run there", "check the stack's [[archives]]")
 
@@ -49,7 +48,7 @@ def system_python(files: Iterable[LockedFile]) -> str:
     """
     for file in files:
         if file.name == "python3":
-            return ".".join(str(Version(file.version).upstream_version).split(".")[:2])
+            return series(upstream(file.version))
     raise RigforgeError("no layer has python3, which packs rigforge-doctor", "check the stack's [[archives]]")
 
 
@@ -59,17 +58,17 @@ def python(stack: Stack, files: Iterable[LockedFile]) -> str:
     Raises RigforgeError where the base has none, or one of another series than python.version.
     """
     base = {file.name: file.version for file in files if file.layer == "base"}
-    series = stack.python.version
     if "python3" not in base:
         raise RigforgeError(
             f"stack {stack.name}: python.provider = 'system', but the layer base has no python3",
             "add python3 and python3-venv to packages.base",
         )
-    version = base.get(f"python{series}", base["python3"])
-    found = str(Version(version).upstream_version)
-    if not f"{found}.".startswith(f"{series}."):
+    version = base.get(f"python{stack.python.version}", base["python3"])
+    found = upstream(version)
+    if not f"{found}.".startswith(f"{stack.python.version}."):
         raise RigforgeError(
-            f"stack {stack.name}: python.version = {series!r}, but the Python of {stack.system.suite} is {found}",
-            f"set python.version to {'.'.join(found.split('.')[:2])!r}",
+            f"stack {stack.name}: python.version = {stack.python.version!r}, "
+            f"but the Python of {stack.system.suite} is {found}",
+            f"set python.version to {series(found)!r}",
         )
     return found

@@ -16,22 +16,21 @@ from rigforge.console import warn
 from rigforge.errors import RigforgeError
 from rigforge.lock.branches import (
     Modules,
-    Need,
     driver_of,
     ended,
     key,
     later_branch,
     modules_of,
-    needs,
     newest,
     no_modules,
     offered,
     without,
 )
-from rigforge.lock.driver import upstream
 from rigforge.lock.platform import KERNEL
 from rigforge.records.file import LockedFile
+from rigforge.rules.versions import upstream
 from rigforge.sources.apt import Available, Root
+from rigforge.sources.dpkg import Need, needs
 from rigforge.stack.model import Stack
 
 #: Where a metapackage of the kernel may lead, beside a kernel: to another one, not to what comes with kernels.
@@ -113,7 +112,7 @@ def _offers(stack: Stack, root: Root, package: str, user_space: Sequence[str]) -
         if later := later_branch(offers[0]):
             raise ended(stack, root, asked, later)
         # "lowlatency" has become the generic kernel with other parameters, and its packages lead there.
-        further = [found for need in needs(offers[0]) if (found := modules_of(need.name)) and not found.exact]
+        further = [found for need in needs(offers[0].depends) if (found := modules_of(need.name)) and not found.exact]
         if not further:
             return offers
         package = further[0].package
@@ -127,7 +126,7 @@ def _together(root: Root, offer: Available, metapackage: str, user_space: Sequen
     """
     exact, version = _exact(offer)
     modules = _exactly(root, exact.package, version)
-    parts = [_exactly(root, need.name, need.version) for need in needs(modules) if need.relation == "="]
+    parts = [_exactly(root, need.name, need.version) for need in needs(modules.depends) if need.relation == "="]
     image = _image(root, exact.kernel, modules)
     leading = _leading(root, metapackage, exact.kernel)
     driver = driver_of(modules) or driver_of(offer)
@@ -136,7 +135,7 @@ def _together(root: Root, offer: Available, metapackage: str, user_space: Sequen
 
 def _exact(offer: Available) -> tuple[Modules, str]:
     """Returns the package of the modules themselves, which this one is or leads to, and its version."""
-    for need in (Need(offer.name, "=", offer.version), *needs(offer)):
+    for need in (Need(offer.name, "=", offer.version), *needs(offer.depends)):
         if (found := modules_of(need.name)) and found.exact:
             return found, need.version
     raise _ApartError("leads to no modules")
@@ -185,7 +184,7 @@ def _ways(root: Root, metapackage: str) -> dict[str, tuple[Available, ...]]:
     """Returns the kernels that a metapackage leads to in its versions, newest first, each with the packages between."""
     ways: dict[str, tuple[Available, ...]] = {}
     for each in offered(root, [metapackage]):
-        for need in (Need(each.name), *needs(each)):
+        for need in (Need(each.name), *needs(each.depends)):
             if kernel := KERNEL.fullmatch(need.name):
                 ways.setdefault(kernel[1], (each,))
             elif need.name != each.name and _LEADING.fullmatch(need.name):
@@ -228,7 +227,7 @@ def _lacking(stack: Stack) -> str:
     """Returns what the stack's archives are to be completed with; "" where they have all that kernels come from."""
     if incomplete := without(stack, "restricted"):
         return f'add "restricted" to the components of {incomplete} in [[archives]]'
-    named = {archive.suite for archive in distributions.own_archives(stack)}
+    named = {archive.suite for archive in distributions.of(stack).archives}
     absent = {f"{stack.system.suite}{pocket}" for pocket in ("-security", "-updates")} - named
     return f"add {' and '.join(sorted(absent))} to [[archives]]: kernels and drivers come there" if absent else ""
 

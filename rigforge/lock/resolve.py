@@ -9,11 +9,11 @@ from email.utils import parsedate_to_datetime
 
 from rigforge import distributions
 from rigforge.console import step
-from rigforge.distributions import Distribution
-from rigforge.lock import debs, doctor, platform, prebuilt
+from rigforge.distributions.distribution import Distribution
+from rigforge.installers import Installer
+from rigforge.lock import debs, doctor, driver, platform
 from rigforge.lock.conda import conda_versions, resolve_conda, virtual_packages
 from rigforge.lock.decision import decide, settle
-from rigforge.lock.driver import driver_version, pin_driver
 from rigforge.lock.model import Lock, asked, in_order
 from rigforge.lock.replay import refuse_older
 from rigforge.lock.toolkit import check_toolkit
@@ -73,10 +73,9 @@ def resolve(
         with step(f"resolving the packages of {stack.name}"):
             files = _debs(stack, distribution, root)
     check_toolkit(stack, files)
-    if distribution.prebuilt_modules(stack):
-        prebuilt.check(stack, files)
+    driver.check(stack, distribution.driver, files)
     versions = _versions(stack, distribution, files)
-    if release := distribution.live_server(stack):
+    if release := distribution.installer.release:
         system = next(archive for archive in stack.archives if archive.suite == stack.system.suite)
         files += (_medium(live_server.newest(mirrors, release, stack.keyring(system))),)
     glibc = platform.glibc(files)
@@ -117,12 +116,8 @@ def _debs(stack: Stack, distribution: Distribution, root: apt.Root) -> tuple[Loc
 
     `doctor` and `module` are not shipped, so they are not below `host`: what both need is in both.
     """
-    driver, module = distribution.driver_packages(stack), distribution.module_packages(stack)
-    if stack.driver.provider != "none":
-        of_nvidia = stack.driver.provider == "nvidia"
-        pin_driver(root, (*driver, *module), stack.driver.version, of_nvidia=of_nvidia)
-    if modules := distribution.prebuilt_modules(stack):
-        prebuilt.pin_set(stack, root, modules, [name for name in driver if name != modules])
+    packages = distribution.driver
+    driver.pin(stack, root, packages)
     base = debs.resolve(
         root,
         "base",
@@ -131,29 +126,27 @@ def _debs(stack: Stack, distribution: Distribution, root: apt.Root) -> tuple[Loc
     devel = debs.resolve(root, "devel", dict.fromkeys(stack.packages.devel, "packages.devel"), base)
     shipped = (*base, *devel)
     wishes = {
-        **dict.fromkeys(distribution.medium_packages(stack), "the medium"),
-        **dict.fromkeys(_below_loaders(stack, distribution, root, shipped), "boot loaders of the medium's pool"),
-        **dict.fromkeys(driver, "driver.provider"),
+        **dict.fromkeys(distribution.installer.packages, "the medium"),
+        **dict.fromkeys(_below_loaders(distribution.installer, root, shipped), "boot loaders of the medium's pool"),
+        **dict.fromkeys(packages.user_space, "driver.provider"),
         **dict.fromkeys(stack.packages.host, "packages.host"),
         **dict.fromkeys(
             stack.container_toolkit.packages if stack.container_toolkit else (), "container_toolkit.version"
         ),
-        **dict.fromkeys(distribution.kernel_packages(stack), "kernel.package"),
+        stack.kernel.package: "kernel.package",
     }
     return (
         *shipped,
         *doctor.resolve_debs(root, base),
-        *debs.resolve(root, "module", dict.fromkeys(module, "driver.provider"), shipped),
+        *debs.resolve(root, "module", dict.fromkeys(packages.compiling, "driver.provider"), shipped),
         *debs.resolve(root, "host", wishes, shipped),
     )
 
 
-def _below_loaders(
-    stack: Stack, distribution: Distribution, root: apt.Root, shipped: Collection[LockedFile]
-) -> tuple[str, ...]:
+def _below_loaders(installer: Installer, root: apt.Root, shipped: Collection[LockedFile]) -> tuple[str, ...]:
     """Returns what the boot loaders of the medium's pool depend on, but for packages of their own sources."""
     needed: set[str] = set()
-    for loaders in distribution.pool_loaders(stack):
+    for loaders in installer.pool_loaders:
         closure = debs.resolve(root, "host", dict.fromkeys(loaders, "the medium's pool"), shipped)
         own = {each.name for each in root.available(file.name for file in closure) if _OF_LOADERS.match(each.source)}
         needed |= {file.name for file in closure} - own
@@ -172,9 +165,9 @@ def _wheels(previous: Lock | None, layers: Collection[str]) -> dict[str, str]:
 
 def _versions(stack: Stack, distribution: Distribution, files: Iterable[LockedFile]) -> dict[str, str]:
     host = {file.name: file.version for file in files if file.layer == "host"}
-    driver = driver_version(distribution.driver_packages(stack), host)
+    version = driver.driver_version(distribution.driver.user_space, host)
     return {
         "kernel": platform.kernel(stack, files),
         "kernel_package_version": host[stack.kernel.package],
-        **({"driver": driver} if driver else {}),
+        **({"driver": version} if version else {}),
     }

@@ -11,6 +11,7 @@ from packaging.utils import canonicalize_name
 from rigforge.errors import RigforgeError
 from rigforge.records.file import LockedFile
 from rigforge.records.form import said_by
+from rigforge.rules.versions import series
 from rigforge.sources.pypi import Index, Wheel
 from rigforge.stack.model import Stack
 
@@ -93,7 +94,7 @@ def _check(stack: Stack, wheels: Iterable[Wheel]) -> None:
 
 def _toolkit(stack: Stack) -> list[str]:
     """Returns what keeps nvcc and headers at the CUDA release of the libraries; a wish with a version has its way."""
-    release = ".".join(stack.cuda.version.split(".")[:2])
+    release = series(stack.cuda.version)
     wishes = map(Requirement, stack.devel.python_packages)
     free = [canonicalize_name(wish.name) for wish in wishes if not wish.specifier]
     named = [name for name in free if name.startswith(("nvidia-cuda-", "cuda-toolkit"))]

@@ -1,4 +1,4 @@
 """What stays on an installed machine: Python 3.10 or later without packages, nothing of the builder."""
 
-#: The doctor, where a machine has it.
+#: Where a machine has the doctor.
 DOCTOR = "/usr/bin/rigforge-doctor"

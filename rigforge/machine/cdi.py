@@ -1,4 +1,4 @@
-"""What containers get of this machine's GPUs: a specification of the Container Device Interface, made at each boot.
+"""This machine's GPUs for containers: a specification of the Container Device Interface, made at each boot.
 
 For machines whose archives lack NVIDIA's container toolkit. With it `--device nvidia.com/gpu=all` works in podman from
 4.1 on and in Docker from 28.2 on (from 25 on with the feature `cdi` in its daemon.json), for containers of Debian and
@@ -65,8 +65,8 @@ def loaded(root: Path) -> str | None:
         text = (root / "proc/driver/nvidia/version").read_text()
     except FileNotFoundError:
         return None
-    found = re.search(r"Kernel Module(?: for \S+)?\s+([\d.]+)", text)
-    return found[1] if found else None
+    match = re.search(r"Kernel Module(?: for \S+)?\s+([\d.]+)", text)
+    return match[1] if match else None
 
 
 def installed(root: Path) -> list[str]:
@@ -76,15 +76,15 @@ def installed(root: Path) -> list[str]:
 
 def gpus(root: Path) -> list[CdiGpu]:
     """Returns the GPUs by PCI address, which is the order of nvidia-smi."""
-    found = []
+    cards = []
     for file in sorted(root.glob("proc/driver/nvidia/gpus/*/information")):
         text = file.read_text()
         minor = re.search(r"^Device Minor:\s+(\d+)$", text, re.MULTILINE)
         # The driver prints question marks for what it does not know yet.
         uuid = re.search(r"^GPU UUID:\s+(GPU-[0-9a-f-]+)$", text, re.MULTILINE)
         if minor:
-            found.append(CdiGpu(int(minor[1]), uuid[1] if uuid else ""))
-    return found
+            cards.append(CdiGpu(int(minor[1]), uuid[1] if uuid else ""))
+    return cards
 
 
 def specification(root: Path, version: str) -> dict[str, Any]:
@@ -146,12 +146,12 @@ def main(root: Path = Path("/"), file: Path = SPECIFICATION) -> None:
         reason = f"there is no libcuda of the loaded driver {version}" if version else "no NVIDIA driver is loaded"
         print(f"containers get no GPU: {reason}")
         return
-    found = gpus(root)
+    cards = gpus(root)
     # Before the first use of CUDA there is no /dev/nvidia-uvm.
     with suppress(FileNotFoundError):
-        subprocess.run(["nvidia-modprobe", "-u", *(f"-c={gpu.minor}" for gpu in found)], check=False)
+        subprocess.run(["nvidia-modprobe", "-u", *(f"-c={gpu.minor}" for gpu in cards)], check=False)
     write(file, specification(root, version))
-    print(f"containers get {len(found)} GPU{'' if len(found) == 1 else 's'} and driver {version}: {file}")
+    print(f"containers get {len(cards)} GPU{'' if len(cards) == 1 else 's'} and driver {version}: {file}")
 
 
 if __name__ == "__main__":

@@ -94,17 +94,17 @@ def certificate(folder: Path) -> tuple[Path, Path]:
 
     Raises CalledProcessError with openssl's own words in the journal.
     """
-    made, key = folder / "jupyter.crt", folder / "jupyter.key"
-    good = ["openssl", "x509", "-in", str(made), "-noout", "-checkend", str(RENEWED * 86400)]
+    certificate_file, key = folder / "jupyter.crt", folder / "jupyter.key"
+    good = ["openssl", "x509", "-in", str(certificate_file), "-noout", "-checkend", str(RENEWED * 86400)]
     if key.exists() and subprocess.run(good, capture_output=True, check=False).returncode == 0:
-        return made, key
+        return certificate_file, key
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     configuration = CERTIFICATE.format(name=socket.gethostname(), names=", ".join(alternative_names(own_addresses())))
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     new = ["openssl", "req", "-x509", "-config", "/dev/stdin", "-days", str(VALID), *curve]
-    files = ["-keyout", str(key), "-out", str(made)]
+    files = ["-keyout", str(key), "-out", str(certificate_file)]
     subprocess.run([*new, *files], input=configuration, text=True, check=True, umask=0o077)
-    return made, key
+    return certificate_file, key
 
 
 def alternative_names(addresses: Iterable[str]) -> list[str]:
@@ -118,9 +118,9 @@ def own_addresses() -> list[str]:
     """Returns the addresses by which the network knows this machine; waits for the first one."""
     end = time.monotonic() + PATIENCE
     while True:
-        found = global_addresses(_ip("address", "show", "scope", "global"), _ip("route", "show", "default"))
-        if found or time.monotonic() > end:
-            return found
+        addresses = global_addresses(_ip("address", "show", "scope", "global"), _ip("route", "show", "default"))
+        if addresses or time.monotonic() > end:
+            return addresses
         time.sleep(1)
 
 
@@ -144,8 +144,8 @@ def global_addresses(interfaces: Iterable[dict[str, Any]], routes: Iterable[dict
 
 def _ip(*question: str) -> list[dict[str, Any]]:
     answer = subprocess.run(["ip", "-json", *question], stdout=subprocess.PIPE, text=True, check=True)
-    found: list[dict[str, Any]] = json.loads(answer.stdout or "[]")
-    return found
+    answers: list[dict[str, Any]] = json.loads(answer.stdout or "[]")
+    return answers
 
 
 def listen(address: str) -> socket.socket:
@@ -204,8 +204,8 @@ def main() -> None:
     os.environ["JUPYTER_TOKEN_FILE"] = str(token)
     lan = os.environ.pop("RIGFORGE_JUPYTER_LISTEN", "localhost") == "lan"
     if lan:
-        made, key = certificate(folder)
-        options = ["--ip=*", f"--certfile={made}", f"--keyfile={key}"]
+        certificate_file, key = certificate(folder)
+        options = ["--ip=*", f"--certfile={certificate_file}", f"--keyfile={key}"]
     else:
         options = ["--ip=127.0.0.1"]
     listener = listen("" if lan else "127.0.0.1")

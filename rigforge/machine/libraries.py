@@ -67,17 +67,17 @@ def find(root: Path, name: str = CUDA, before: Iterable[str] = ()) -> Library | 
 def files(root: Path, version: str = "*.*", name: str = CUDA) -> list[Path]:
     """Returns the files of a library, whether or not the loader finds them; `version` may be a pattern."""
     pattern = f"{_stem(name)}.so.{version}"
-    there = [
+    folders = [
         file for folder in FOLDERS for place in _PLACES for file in sorted((root / folder).glob(f"{place}{pattern}"))
     ]
-    return [file for file in there if _VERSION.search(file.name) and not file.is_symlink()]
+    return [file for file in folders if _VERSION.search(file.name) and not file.is_symlink()]
 
 
 def inside(root: Path, path: str) -> Path | None:
     """Returns where a path of the system at `root` leads, which is never outside it; None where links go in circles."""
-    left, at, links = path.split("/")[::-1], list[str](), 0
-    while left:
-        name = left.pop()
+    parts, at, links = path.split("/")[::-1], list[str](), 0
+    while parts:
+        name = parts.pop()
         if name == "..":
             at = at[:-1]
         if name in ("", ".", ".."):
@@ -91,17 +91,17 @@ def inside(root: Path, path: str) -> Path | None:
         if links > _LINKS:
             return None
         at = [] if target.startswith("/") else at
-        left += target.split("/")[::-1]
+        parts += target.split("/")[::-1]
     return root.joinpath(*at)
 
 
 def _searched(root: Path) -> list[str]:
     """Returns the folders of the loader, first those of its settings (ld.so.conf(5))."""
-    told = (folder.strip("/") for folder in _told(root, "etc/ld.so.conf", [0]))
-    return list(dict.fromkeys([*told, *FOLDERS]))
+    folders = (folder.strip("/") for folder in _folders_named(root, "etc/ld.so.conf", [0]))
+    return list(dict.fromkeys([*folders, *FOLDERS]))
 
 
-def _told(root: Path, settings: str, read: list[int]) -> Iterator[str]:
+def _folders_named(root: Path, settings: str, read: list[int]) -> Iterator[str]:
     file = inside(root, settings)
     read[0] += 1
     if not file or read[0] > _SETTINGS:
@@ -119,7 +119,7 @@ def _told(root: Path, settings: str, read: list[int]) -> Iterator[str]:
                 # A pattern that Python takes for none names no settings here, as one that matches nothing.
                 with suppress(ValueError, NotImplementedError, OSError):
                     for each in sorted(root.glob(within)):
-                        yield from _told(root, str(each.relative_to(root)), read)
+                        yield from _folders_named(root, str(each.relative_to(root)), read)
         elif words and words[0].startswith("/"):
             yield words[0]
 
@@ -128,12 +128,12 @@ def _version(file: Path, name: str) -> str:
     # Mounted file by file, or copied, the same library is there under each of its names, and none is a link.
     for each in (file, *sorted(file.parent.glob(f"{_stem(name)}.so.*.*"))):
         with suppress(OSError):
-            if (found := _VERSION.search(each.name)) and each.samefile(file):
-                return found[1]
+            if (match := _VERSION.search(each.name)) and each.samefile(file):
+                return match[1]
     try:
         with file.open("rb") as library, mmap.mmap(library.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            told = _INSIDE.search(content)
-            return told[1].decode() if told else ""
+            version = _INSIDE.search(content)
+            return version[1].decode() if version else ""
     except (OSError, ValueError):  # an empty file
         return ""
 

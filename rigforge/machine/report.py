@@ -1,4 +1,4 @@
-"""What a machine says of itself: how it is reached, its GPUs and their driver, and the doctor's verdict.
+"""A machine's report on itself: how it is reached, its GPUs and their driver, and the doctor's verdict.
 
 Written to /var/lib/rigforge/report and shown before each login. At boot it comes before the first login and waits for
 nothing; a timer writes it again, with the addresses and with what the doctor says. Secrets have no place in it.
@@ -46,7 +46,7 @@ PATIENCE = 120
 
 @dataclass(frozen=True)
 class Loading:
-    """How loading the driver's module went: nothing was tried where `tried` is false."""
+    """The attempt to load the driver's module: there was none where `tried` is false."""
 
     tried: bool
     ok: bool = False
@@ -55,8 +55,8 @@ class Loading:
 
 def load_driver(kernel: str, modules: Path = Path("/lib/modules")) -> Loading:
     """Loads the NVIDIA module, if this kernel has one."""
-    found = [path for name in MODULES for path in (modules / kernel).rglob(f"{name}.ko*")]
-    if not found:
+    files = [path for name in MODULES for path in (modules / kernel).rglob(f"{name}.ko*")]
+    if not files:
         return Loading(tried=False)
     result = subprocess.run(["modprobe", "nvidia"], capture_output=True, text=True, check=False)
     return Loading(tried=True, ok=result.returncode == 0, error=result.stderr.strip())
@@ -109,13 +109,13 @@ def addresses(interfaces: Iterable[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def reach_lines(hostname: str, user: str, found: list[str]) -> list[str]:
+def reach_lines(hostname: str, user: str, numbers: list[str]) -> list[str]:
     """Returns how to log in, and where the machine is; it may have no address yet.
 
     >>> reach_lines("gpubox", "ada", ["192.0.2.7 (eno1)"])
     ['gpubox: ssh ada@gpubox.local', 'addresses: 192.0.2.7 (eno1)']
     """
-    return [f"{hostname}: ssh {user}@{hostname}.local", f"addresses: {', '.join(found) or 'none yet'}"]
+    return [f"{hostname}: ssh {user}@{hostname}.local", f"addresses: {', '.join(numbers) or 'none yet'}"]
 
 
 def user(file: Path = USERS) -> str:
@@ -167,12 +167,12 @@ def write(path: Path, lines: Iterable[str]) -> None:
 
 def _interfaces() -> list[dict[str, Any]]:
     result = subprocess.run(["ip", "-json", "address"], capture_output=True, text=True, check=False)
-    found: list[dict[str, Any]] = json.loads(result.stdout or "[]")
-    return found
+    interfaces: list[dict[str, Any]] = json.loads(result.stdout or "[]")
+    return interfaces
 
 
 def _driver(boot: bool) -> list[str]:
-    """What became of the driver, found out once a boot: the kernel would log each further try."""
+    """The driver's state, looked at once a boot: the kernel would log each further try."""
     if boot or not DRIVER.exists():
         kernel = os.uname().release
         write(DRIVER, driver_lines(kernel, is_on(Path("/", VARIABLE)), load_driver(kernel)))

@@ -41,16 +41,16 @@ def make(file: Path) -> bool:
         return False
     file.parent.mkdir(parents=True, exist_ok=True)
     key = _openssl(["genpkey", "-algorithm", "X25519", "-outform", "DER"])
-    shown = _openssl(["pkey", "-inform", "DER", "-pubout", "-outform", "DER"], key)
+    public_key = _openssl(["pkey", "-inform", "DER", "-pubout", "-outform", "DER"], key)
     with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640), "w") as private:  # noqa: PTH123
         private.write(_text(key))
-    public.write_text(_text(shown))
+    public.write_text(_text(public_key))
     return True
 
 
-def _openssl(arguments: list[str], given: bytes = b"") -> bytes:
+def _openssl(arguments: list[str], content: bytes = b"") -> bytes:
     # It comes with ca-certificates; wg, which could do the same, is in no small system.
-    return subprocess.run(["openssl", *arguments], input=given, capture_output=True, check=True).stdout
+    return subprocess.run(["openssl", *arguments], input=content, capture_output=True, check=True).stdout
 
 
 def _text(der: bytes) -> str:

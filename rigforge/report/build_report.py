@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rigforge import artifacts
+from rigforge.artifacts.artifact import Result, Step
 from rigforge.errors import RigforgeError
 from rigforge.layers.build import Cache, Squashfs, squashed
 from rigforge.layers.plan import plan
 from rigforge.lock.decision import of_lock
 from rigforge.lock.model import Lock, digest, read
-from rigforge.report import results, timing, verification
+from rigforge.report import timing, verification
 from rigforge.report.chain import Link, chain
 from rigforge.report.disk_usage import PackageSize, packages
 from rigforge.report.graph import Graph, graph
-from rigforge.report.results import Results
-from rigforge.report.timing import Step
 from rigforge.report.verification import Unfinished, Verification
 from rigforge.stack.choose import preference
 from rigforge.stack.load import load
@@ -44,7 +43,7 @@ class BuildReport:
     packages: tuple[PackageSize, ...]
     squashfs: tuple[Squashfs, ...]
     steps: tuple[Step, ...]
-    results: Results
+    results: tuple[Result, ...]
     verifications: tuple[Verification | Unfinished, ...]
 
 
@@ -61,7 +60,9 @@ def gather(stack: Stack, lock: Lock, cache: Cache, folder: Path) -> BuildReport:
             f"nothing of stack {stack.name} is built yet", f"build it first: invoke build-iso --stack {stack.name}"
         )
     level = stack.medium.zstd_level
-    found = results.find(stack.name, folder)
+    results = [
+        artifact.result(artifact.path(stack.name, folder / artifact.folder), cache) for artifact in artifacts.of(lock)
+    ]
     return BuildReport(
         stack=stack.name,
         description=stack.description,
@@ -73,14 +74,13 @@ def gather(stack: Stack, lock: Lock, cache: Cache, folder: Path) -> BuildReport:
         layers=tuple(layer.name for layer in built),
         missing=tuple(layer.name for layer in shipped if layer not in built),
         packages=packages(built, lock, stack.python.version, cache),
-        squashfs=tuple(made for layer in built if (made := squashed(layer, cache, level))),
+        squashfs=tuple(image for layer in built if (image := squashed(layer, cache, level))),
         steps=(
             timing.of_downloads(lock.files, Store(cache.directory / "store")),
             *timing.steps(layers, cache, level),
-            *_of_iso(found),
-            *_of_images(found, cache),
+            *(step for result in results for step in result.steps),
         ),
-        results=found,
+        results=tuple(results),
         verifications=verification.find(stack.name, folder),
     )
 
@@ -97,19 +97,3 @@ def built_stack(cache: Cache) -> Stack:
 
 def _any_built(stack: Stack, cache: Cache) -> bool:
     return any(cache.layer(layer).exists() for layer in plan(stack, read(stack.lock_path)))
-
-
-def _of_iso(found: Results) -> Sequence[Step]:
-    return [Step(f"writing {found.iso.path.name}", found.iso.seconds)] if found.iso else []
-
-
-def _of_images(found: Results, cache: Cache) -> Sequence[Step]:
-    """The tars of the images' layers and what Dockerfiles add, each once."""
-    measured = timing.of_blobs(cache.directory / "blobs")
-    layers = {layer.digest: layer.name for image in found.images for layer in image.layers}
-    named = {digest: name.removeprefix("rigforge ").removeprefix("dockerfiles/") for digest, name in layers.items()}
-    return [
-        Step(f"tar of {name}", measured.get(digest))
-        for digest, name in named.items()
-        if name.startswith("layer ") or name.endswith(".Dockerfile")
-    ]

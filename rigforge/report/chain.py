@@ -108,15 +108,15 @@ def _origin(component: str, stack: Stack, lock: Lock) -> str:
 def _files(component: str, stack: Stack, lock: Lock) -> list[LockedFile]:
     """The files of the lock that have the component's version."""
     version = lock.versions[component]
-    if component in conda.COMPONENTS and (found := _named(lock, "conda", conda.COMPONENTS[component])):
-        return [file for file in found if file.version == version]
+    if component in conda.COMPONENTS and (packages := _named(lock, "conda", conda.COMPONENTS[component])):
+        return [file for file in packages if file.version == version]
     if component in COMPONENTS:
         return _named(lock, "wheel", COMPONENTS[component])
     if component == "kernel":
         return _named(lock, "deb", re.escape(f"linux-image-{version}"))
     if component == "python":
         return _named(lock, "deb", re.escape(f"python{stack.python.version}"))
-    names = "|".join(map(re.escape, distributions.of(stack).driver_packages(stack)))
+    names = "|".join(map(re.escape, distributions.of(stack).driver.user_space))
     return [file for file in _named(lock, "deb", names) if file.layer == "host" and version in file.version]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rigforge import namespace
@@ -13,6 +13,7 @@ from rigforge.layers.build import Cache
 from rigforge.layers.plan import Layer, site_packages
 from rigforge.lock.model import Lock
 from rigforge.records.file import NOT_SHIPPED
+from rigforge.report import measure
 
 
 @dataclass(frozen=True)
@@ -37,17 +38,14 @@ def packages(layers: Sequence[Layer], lock: Lock, python: str, cache: Cache) -> 
     versions = {(file.kind, file.name): file.version for file in lock.files if file.layer not in NOT_SHIPPED}
     with tempfile.TemporaryDirectory(prefix="rigforge-") as directory:
         output = Path(directory) / "sizes.json"
-        request = {
-            "layers": [[layer.name, str(cache.rootfs(layer))] for layer in layers],
-            "site_packages": site_packages(lock, python),
-            "output": str(output),
-        }
-        namespace.call("rigforge.report.measure:measure", request, log=output.with_suffix(".log"))
+        roots = [(layer.name, str(cache.rootfs(layer))) for layer in layers]
+        request = measure.Request(roots, site_packages(lock, python), str(output))
+        namespace.call("rigforge.report.measure:measure", asdict(request), log=output.with_suffix(".log"))
         measured = json.loads(output.read_text())
-    found = [
+    sizes = [
         PackageSize(layer, kind, name, versions.get((kind, name), ""), size)
         for layer, rows in measured.items()
         for kind, name, size in rows
     ]
     order = {layer.name: place for place, layer in enumerate(layers)}
-    return tuple(sorted(found, key=lambda package: (order[package.layer], -package.size, package.name)))
+    return tuple(sorted(sizes, key=lambda package: (order[package.layer], -package.size, package.name)))

@@ -8,7 +8,8 @@ import json
 import os
 import stat
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,19 +28,32 @@ NOBODY: Owner = ("", "")
 MERGED = {"bin", "lib", "lib32", "lib64", "libx32", "sbin"}
 
 
-def measure(request: dict[str, Any]) -> None:
-    """Measures layers and writes the JSON file `output`: a list of [kind, name, bytes] by the name of each layer.
+@dataclass(frozen=True)
+class Request:
+    """Layers to measure, and the JSON file `output` for it; places are paths as text.
 
     `layers` are pairs of a name and an upper directory, bottom first; `site_packages` is where wheels are installed.
     """
+
+    layers: Sequence[tuple[str, str]]
+    site_packages: str
+    output: str
+
+
+def measure(content: dict[str, Any]) -> None:
+    """Measures the layers of a `Request`; runs in the namespace.
+
+    Writes a list of [kind, name, bytes] by the name of each layer.
+    """
+    request = Request(**content)
     owners: dict[str, Owner] = {}
-    measured = {}
-    for name, directory in request["layers"]:
+    packages = {}
+    for name, directory in request.layers:
         root = Path(directory)
-        owners |= owned_by_debs(root) | owned_by_wheels(root, request["site_packages"].lstrip("/"))
+        owners |= owned_by_debs(root) | owned_by_wheels(root, request.site_packages.lstrip("/"))
         owners |= owned_by_conda(root)
-        measured[name] = [[*owner, size] for owner, size in sizes(root, owners).items()]
-    Path(request["output"]).write_text(json.dumps(measured))
+        packages[name] = [[*owner, size] for owner, size in sizes(root, owners).items()]
+    Path(request.output).write_text(json.dumps(packages))
 
 
 def owned_by_debs(root: Path) -> dict[str, Owner]:
@@ -69,9 +83,9 @@ def owned_by_conda(root: Path) -> dict[str, Owner]:
     owners: dict[str, Owner] = {}
     for record in sorted((root / "opt/conda").glob("**/conda-meta/*.json")):
         with leaving_out(record):
-            prefix, known = record.parent.parent.relative_to(root), json.loads(record.read_text(encoding="utf-8"))
-            owner = ("conda", str(known["name"]))
-            owners |= {str(prefix / file): owner for file in (*known["files"], record.relative_to(root / prefix))}
+            prefix, entry = record.parent.parent.relative_to(root), json.loads(record.read_text(encoding="utf-8"))
+            owner = ("conda", str(entry["name"]))
+            owners |= {str(prefix / file): owner for file in (*entry["files"], record.relative_to(root / prefix))}
     return owners
 
 
@@ -80,7 +94,7 @@ def sizes(root: Path, owners: Mapping[str, Owner]) -> dict[Owner, int]:
 
     Bytecode belongs to its source's owner, and a directory to the one that all in it belongs to.
     """
-    found: Counter[Owner] = Counter()
+    bytes_of: Counter[Owner] = Counter()
     counted: set[int] = set()
     of_directories: dict[str, Owner] = {}
     for directory, names, files in os.walk(root, topdown=False):
@@ -95,9 +109,9 @@ def sizes(root: Path, owners: Mapping[str, Owner]) -> dict[Owner, int]:
             within.add(owner)
             if status.st_ino not in counted:
                 counted.add(status.st_ino)
-                found[owner] += disk_bytes(status)
+                bytes_of[owner] += disk_bytes(status)
         of_directories[directory] = within.pop() if len(within) == 1 else NOBODY
-    return dict(found)
+    return dict(bytes_of)
 
 
 def _merged(path: str) -> str:

@@ -14,10 +14,10 @@ import jinja2
 from markupsafe import Markup
 
 from rigforge import __version__, atomic
+from rigforge.artifacts.artifact import Step
 from rigforge.plain import in_page
 from rigforge.report.build_report import BuildReport
 from rigforge.report.disk_usage import PackageSize
-from rigforge.report.timing import Step
 from rigforge.report.treemap import Group, Slice, treemap
 from rigforge.report.verification import Unfinished, Verification
 from rigforge.rules.sizes import in_words
@@ -50,7 +50,7 @@ class LayerRow:
 
 
 @dataclass(frozen=True)
-class Digest:
+class DigestRow:
     """What has a digest, with its size where that is known."""
 
     name: str
@@ -132,14 +132,13 @@ def duration(seconds: float | None) -> str:
 
 
 def _figures(report: BuildReport, total: int) -> list[tuple[str, str]]:
-    iso = report.results.iso
     tested = [each for each in report.verifications if isinstance(each, Verification)]
     tests = [("tests passed", f"{sum(each.passed for each in tested)}")] if tested else []
     failed = sum(each.failed for each in tested)
     return [
         ("on the disk", in_words(total)),
         ("to download", in_words(report.download)),
-        *([("ISO", in_words(iso.size))] if iso else []),
+        *((name, in_words(size)) for result in report.results for name, size in result.sizes.items()),
         *tests,
         *([("tests failed", str(failed))] if failed else []),
     ]
@@ -173,7 +172,7 @@ def _map(report: BuildReport, name: str, extent: tuple[float, float]) -> dict[st
 
 
 def _layers(report: BuildReport, total: int) -> list[LayerRow]:
-    squashed = {made.layer: made for made in report.squashfs}
+    squashed = {image.layer: image for image in report.squashfs}
     rows = []
     for number, (layer, group) in enumerate(groupby(report.packages, key=attrgetter("layer")), 1):
         parts = list(group)
@@ -187,13 +186,13 @@ def _layers(report: BuildReport, total: int) -> list[LayerRow]:
 
 def _largest(report: BuildReport, total: int) -> list[Row]:
     ordered = sorted(report.packages, key=lambda package: -package.size)
-    shown = ordered[:LARGEST]
+    head = ordered[:LARGEST]
     rows = [
         Row(
             (_name(each), each.version, each.layer, in_words(each.size), _share(each.size, total)),
-            _percent(each, shown[0]),
+            _percent(each, head[0]),
         )
-        for each in shown
+        for each in head
     ]
     rest = ordered[LARGEST:]
     summed = _total(rest)
@@ -213,44 +212,43 @@ def _steps(steps: Sequence[Step]) -> list[Row]:
 
 
 def _measured(steps: Sequence[Step]) -> str:
-    known = [step.seconds for step in steps if step.seconds is not None]
-    return f"{duration(sum(known))} in {len(known)} of {len(steps)} steps" if known else "no step was measured"
+    seconds = [step.seconds for step in steps if step.seconds is not None]
+    return f"{duration(sum(seconds))} in {len(seconds)} of {len(steps)} steps" if seconds else "no step was measured"
 
 
-def _outcome(found: Verification | Unfinished, report: BuildReport) -> Outcome:
-    if isinstance(found, Unfinished):
+def _outcome(verification: Verification | Unfinished, report: BuildReport) -> Outcome:
+    if isinstance(verification, Unfinished):
         return Outcome(
-            found.subject, "unfinished", "no result", "", "", "", ("It did not get as far as being tested.",)
+            verification.subject, "unfinished", "no result", "", "", "", ("It did not get as far as being tested.",)
         )
-    remarks = list(found.failures)
-    iso = report.results.iso
-    if found.of and iso and found.of != iso.medium:
-        remarks.append(f"This was another medium ({found.of}) than the ISO of this report ({iso.medium or 'unknown'}).")
+    remarks = list(verification.failures)
+    media = [result.medium for result in report.results if result.medium is not None]
+    remarks += [
+        f"This was another medium ({verification.of}) than the ISO of this report ({medium or 'unknown'})."
+        for medium in media
+        if verification.of and verification.of != medium
+    ]
     return Outcome(
-        subject=found.subject,
-        state="failed" if found.failed else "passed",
-        counts=f"{found.passed} passed, {found.failed} failed, {found.skipped} skipped",
-        boot=duration(found.boot) if found.boot is not None else "",
-        tests=duration(found.tests),
-        when=found.when,
+        subject=verification.subject,
+        state="failed" if verification.failed else "passed",
+        counts=f"{verification.passed} passed, {verification.failed} failed, {verification.skipped} skipped",
+        boot=duration(verification.boot) if verification.boot is not None else "",
+        tests=duration(verification.tests),
+        when=verification.when,
         remarks=tuple(remarks),
     )
 
 
-def _digests(report: BuildReport) -> list[Digest]:
-    iso, made = report.results.iso, []
-    if iso:
-        sha256 = f"sha256:{iso.sha256}" if iso.sha256 else "no checksum file has it"
-        made.append(Digest(iso.path.name, in_words(iso.size), sha256))
+def _digests(report: BuildReport) -> list[DigestRow]:
     return [
-        Digest(f"{report.stack}.lock", "", f"sha256:{report.lock_sha256}"),
-        *made,
+        DigestRow(f"{report.stack}.lock", "", f"sha256:{report.lock_sha256}"),
         *(
-            Digest(f"image {each.tag}", in_words(sum(one.size for one in each.layers)), each.digest)
-            for each in report.results.images
+            DigestRow(each.name, in_words(each.size), each.digest or "no checksum file has it")
+            for result in report.results
+            for each in result.digests
         ),
         *(
-            Digest(f"{each.layer}.squashfs", in_words(each.path.stat().st_size), f"sha256:{each.sha256}")
+            DigestRow(f"{each.layer}.squashfs", in_words(each.path.stat().st_size), f"sha256:{each.sha256}")
             for each in report.squashfs
         ),
     ]
@@ -258,10 +256,8 @@ def _digests(report: BuildReport) -> list[Digest]:
 
 def _files(report: BuildReport, folder: Path) -> list[tuple[str, str, str]]:
     """What each file beside the page is, the link to it, and its name."""
-    iso = report.results.iso
-    named = [("install medium", iso.path)] if iso else []
-    named += [(document.title, document.path) for document in report.results.documents]
-    return [(title, quote(os.path.relpath(path, folder)), path.name) for title, path in named]
+    files = [file for result in report.results for file in result.files]
+    return [(file.title, quote(os.path.relpath(file.path, folder)), file.path.name) for file in files]
 
 
 def _name(package: PackageSize) -> str:

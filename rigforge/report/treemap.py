@@ -70,13 +70,13 @@ def treemap(layers: Mapping[str, tuple[str, Sequence[Slice]]], width: float, hei
     """Lays out layers (their names with their sizes in words, and their parts) in a picture; the largest come first."""
     totals = {name: sum(part.size for part in parts) for name, (_, parts) in layers.items()}
     per_byte = width * height / max(1, sum(totals.values()))
-    shown = sorted(
+    names = sorted(
         (name for name in layers if totals[name] * per_byte >= SMALLEST_LAYER), key=lambda name: -totals[name]
     )
     numbers = {name: place for place, name in enumerate(layers, 1)}
-    rectangles = _divide([totals[name] for name in shown], Rectangle(0, 0, width, height))
+    rectangles = _divide([totals[name] for name in names], Rectangle(0, 0, width, height))
     return tuple(
-        _group(name, numbers[name], *layers[name], rectangle) for name, rectangle in zip(shown, rectangles, strict=True)
+        _group(name, numbers[name], *layers[name], rectangle) for name, rectangle in zip(names, rectangles, strict=True)
     )
 
 
@@ -116,5 +116,5 @@ def _tile(part: Slice, rectangle: Rectangle) -> Tile:
 def _divide(sizes: Sequence[int], rectangle: Rectangle) -> list[Rectangle]:
     """Divides a rectangle by sizes, which are in descending order."""
     area = squarify.normalize_sizes(sizes, rectangle.width, rectangle.height) if sizes else []
-    made = squarify.squarify(area, rectangle.x, rectangle.y, rectangle.width, rectangle.height)
-    return [Rectangle(each["x"], each["y"], each["dx"], each["dy"]) for each in made]
+    places = squarify.squarify(area, rectangle.x, rectangle.y, rectangle.width, rectangle.height)
+    return [Rectangle(each["x"], each["y"], each["dx"], each["dy"]) for each in places]

@@ -8,10 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from rigforge.artifacts import ARTIFACTS
 from rigforge.foreign import leaving_out
-from rigforge.images.description import IMAGES
 from rigforge.verify.files import REPORT
-from rigforge.verify.qemu import FIRMWARES
 
 
 @dataclass(frozen=True)
@@ -41,10 +40,10 @@ class Unfinished:
 
 
 def find(stack: str, folder: Path) -> tuple[Verification | Unfinished, ...]:
-    """Returns the last verification of each firmware and image, from `folder`/verify and `folder`/images."""
-    places = [(f"machine, {name}", folder / "verify" / f"{stack}-{name}") for name in FIRMWARES]
-    places += [(f"image {name}", folder / "images" / f"{stack}-{name}-tests") for name in IMAGES]
-    return tuple(_read(subject, place) for subject, place in places if place.is_dir())
+    """Returns the last verification of each firmware and image, from the folder of all results."""
+    trials = {subject: place for artifact in ARTIFACTS for subject, place in artifact.trials.items()}
+    places = {subject: folder / place.format(stack=stack) for subject, place in trials.items()}
+    return tuple(_read(subject, place) for subject, place in places.items() if place.is_dir())
 
 
 def _read(subject: str, folder: Path) -> Verification | Unfinished:
@@ -54,11 +53,11 @@ def _read(subject: str, folder: Path) -> Verification | Unfinished:
     with leaving_out(file):
         report: dict[str, Any] = json.loads(file.read_text())
         expected = json.loads(expectations.read_text()) if expectations.exists() else {}
-        return _told(subject, file, report, expected)
+        return _verification(subject, file, report, expected)
     return Unfinished(subject, folder)
 
 
-def _told(subject: str, file: Path, report: dict[str, Any], expected: dict[str, Any]) -> Verification:
+def _verification(subject: str, file: Path, report: dict[str, Any], expectations: dict[str, Any]) -> Verification:
     return Verification(
         subject=f"{subject} ({report.get('accelerator') or report.get('injected')})",
         passed=int(report["passed"]),
@@ -68,5 +67,5 @@ def _told(subject: str, file: Path, report: dict[str, Any], expected: dict[str, 
         boot=None if (boot := report.get("seconds_to_ssh")) is None else float(boot),
         tests=float(report["seconds_of_tests"]),
         when=f"{datetime.fromtimestamp(file.stat().st_mtime, UTC):%Y-%m-%d %H:%M} UTC",
-        of=str(expected.get("medium_id", "")),
+        of=str(expectations.get("medium_id", "")),
     )

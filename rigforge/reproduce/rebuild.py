@@ -8,16 +8,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from rigforge import console, namespace
+from rigforge import artifacts, console, namespace
+from rigforge.artifacts.artifact import Artifact, Product
 from rigforge.attest.provenance import REVISION, revision
 from rigforge.console import step
 from rigforge.errors import RigforgeError
 from rigforge.layers.build import Cache
 from rigforge.lock.model import Lock
-from rigforge.options import the_images, the_iso
-from rigforge.paths import home
+from rigforge.options import the_artifact
+from rigforge.paths import IMPORTS, home
 from rigforge.process import run
-from rigforge.reproduce import artifacts, varied_build
+from rigforge.reproduce import contents, varied_build
 from rigforge.sources.mirrors import Mirrors
 from rigforge.stack.model import Stack
 from rigforge.store.store import Store
@@ -40,7 +41,7 @@ class Comparison:
     @property
     def differing(self) -> list[str]:
         """The artifacts that are not the same."""
-        return artifacts.differing(self.first, self.second)
+        return contents.differing(self.first, self.second)
 
     def table(self) -> dict[str, dict[str, str | bool | None]]:
         """Returns {artifact: {first, second, same}}; None is an artifact that one build has not."""
@@ -59,28 +60,27 @@ def compare(stack: Stack, lock: Lock, mirrors: Mirrors, out: Path, *, offline: b
     os.environ[REVISION] = revision()
     shutil.rmtree(out, ignore_errors=True)
     first, second, reports = out / "first", out / "second", out / "reports"
-    the_iso(stack, mirrors, offline=offline, out=str(first))
-    the_images(stack, mirrors, "", "zstd", offline=offline, out=str(first / "images"))
+    compared = artifacts.of(lock)
+    for artifact in compared:
+        the_artifact(artifact, stack, lock, mirrors, offline=offline, out=str(first / artifact.folder))
     store = Store(home() / "store")
     store.fetch(lock.files, mirrors, offline=offline)
     console.say("Elsewhere:\n" + "\n".join(f"  {condition}" for condition in varied_build.CONDITIONS))
     trial = home() / "elsewhere"
     namespace.remove_tree(trial)
     trial.mkdir(parents=True)
-    options = ["--stack", "{stack}", "--mirror", "{mirror}", "--out"]
-    site = ["--site", str(SITE.relative_to(SITE.parent.parent.parent))]
-    commands = [["build-iso", *site, *options, "{out}"], ["build-images", *options, "{out}/images"]]
+    commands = [_command(artifact) for artifact in compared]
     try:
         built = varied_build.build(commands, stack, lock, store, trial, Cache(home()).log("elsewhere"))
         with step("comparing"):
-            comparison = Comparison(artifacts.digests(first), artifacts.digests(built), reports)
+            comparison = Comparison(contents.digests(first), contents.digests(built), reports)
         if comparison.differing:
             shutil.copytree(built, second)
     except RigforgeError:
         # What its messages refer to goes with the trial.
         for name in ("logs", "bugs"):
-            if (there := trial / "home" / name).exists():
-                shutil.copytree(there, out / "elsewhere" / name)
+            if (folder := trial / "home" / name).exists():
+                shutil.copytree(folder, out / "elsewhere" / name)
         raise
     finally:
         namespace.remove_tree(trial)
@@ -91,16 +91,23 @@ def compare(stack: Stack, lock: Lock, mirrors: Mirrors, out: Path, *, offline: b
     return comparison
 
 
+def _command(artifact: Artifact[Product]) -> list[str]:
+    """Returns the task that builds an artifact elsewhere, and its arguments for `varied_build.build`."""
+    site = ["--site", str(SITE.relative_to(IMPORTS))] if artifact.of_site else []
+    folder = "/".join(filter(None, ("{out}", artifact.folder)))
+    return [artifact.task, *site, "--stack", "{stack}", "--mirror", "{mirror}", "--out", folder]
+
+
 def _explain(comparison: Comparison, first: Path, second: Path) -> None:
     """Writes diffoscope's report of each artifact that differs, innermost first."""
     if not shutil.which("diffoscope"):
         console.warn("diffoscope is not installed: nothing says what differs within the artifacts")
         return
     comparison.reports.mkdir()
-    for name in artifacts.innermost(comparison.differing):
+    for name in contents.innermost(comparison.differing):
         plain = name.replace("/", "_").replace(":", "_")
         with step(f"what differs in {name}"):
-            pair = [artifacts.extract(one, name, one / f".{plain}") for one in (first, second)]
+            pair = [contents.extract(one, name, one / f".{plain}") for one in (first, second)]
             if all(pair):
                 report = comparison.reports / f"{plain}.txt"
                 limit = str(_LONGEST)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from rigforge.attest.artifact import CHECKSUMS, PROVENANCE
+from rigforge.artifacts.artifact import CHECKSUMS, PROVENANCE
 from rigforge.errors import RigforgeError
 from rigforge.foreign import boundary
 from rigforge.records.checksums import parse, to_text
@@ -32,7 +32,7 @@ def recorded(digests: Mapping[str, str]) -> dict[str, str]:
 
 def read(file: Path) -> dict[str, str]:
     """Returns the sha256 (hex) of each artifact. Raises RigforgeError where a line is not one of sha256sum's."""
-    found: dict[str, str] = {}
+    digests: dict[str, str] = {}
     with boundary(f"{file} is no list of digests", "make it anew: invoke reproduce --record"):
         text = file.read_text(encoding="utf-8")
     for number, line in enumerate(text.splitlines(), 1):
@@ -41,8 +41,8 @@ def read(file: Path) -> dict[str, str]:
         entry = parse(line)
         if not entry:
             raise RigforgeError(f"{file}:{number}: not a digest and a name", "make it anew: invoke reproduce --record")
-        found |= entry
-    return found
+        digests |= entry
+    return digests
 
 
 def write(file: Path, digests: Mapping[str, str]) -> None:

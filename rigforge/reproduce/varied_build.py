@@ -91,9 +91,9 @@ def build(tasks: Sequence[Sequence[str]], stack: Stack, lock: Lock, store: Store
         run(["find", directory, *own, "-exec", "chown", f"{_USER}:{_USER}", "{}", "+"])
     one_processor = ["taskset", "--cpu-list", str(min(os.sched_getaffinity(0)))]
     mirror = "/mnt/trial/vendor"
-    there = {"mirror": mirror, "stack": f"{mirror}/{vendor.stack_file(stack)}", "out": "/mnt/trial/out"}
+    values = {"mirror": mirror, "stack": f"{mirror}/{vendor.stack_file(stack)}", "out": "/mnt/trial/out"}
     for task in tasks:
-        words = [word.format(**there) for word in task]
+        words = [word.format(**values) for word in task]
         with step(f"elsewhere: {words[0]}"):
             places: list[Argument] = [IMPORTS, directory, sys.base_prefix, sysconfig.get_path("purelib")]
             python = f"/mnt/python/bin/python3.{sys.version_info.minor}"
@@ -121,9 +121,9 @@ def vendored(stack: Stack, lock: Lock, store: Store, directory: Path) -> None:
 
 def _faketime() -> Path:
     """Returns libfaketime's path. Raises RigforgeError where it or disorderfs is not installed."""
-    found = next(Path("/usr/lib").glob(f"*/{_LIBRARY}"), None) or next(Path("/usr/lib").glob(_LIBRARY), None)
-    if found is None or shutil.which("disorderfs") is None:
+    library = next(Path("/usr/lib").glob(f"*/{_LIBRARY}"), None) or next(Path("/usr/lib").glob(_LIBRARY), None)
+    if library is None or shutil.which("disorderfs") is None:
         raise RigforgeError(
             "faketime and disorderfs are not installed", "./bootstrap reproduce finds and installs what is missing"
         )
-    return found
+    return library

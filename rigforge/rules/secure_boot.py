@@ -1,4 +1,4 @@
-"""Whether the firmware has Secure Boot switched on."""
+"""Secure Boot's state, as the firmware has it."""
 
 from __future__ import annotations
 

@@ -21,10 +21,10 @@ from debian.deb822 import Deb822
 
 from rigforge.errors import RigforgeError
 from rigforge.foreign import boundary
-from rigforge.nearest import nearest
 from rigforge.process import run
 from rigforge.records.archive import LockedArchive
 from rigforge.records.form import check_file, said_by
+from rigforge.rules.nearest import nearest
 from rigforge.sources.apt_errors import explain_update
 from rigforge.sources.mirrors import without_credentials
 

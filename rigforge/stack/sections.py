@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from rigforge.stack.providers import PROVIDERS, DriverProvider, Module, Provider
 from rigforge.stack.section import Section, goes_with_provider
 from rigforge.stack.values import (
     AptPackage,
@@ -29,9 +30,6 @@ from rigforge.stack.values import (
     Unit,
     VolumeId,
 )
-
-#: The driver's two kernel modules.
-Module = Literal["open", "proprietary"]
 
 #: The packages of NVIDIA's container toolkit (NVIDIA Container Toolkit, Installing with apt).
 TOOLKIT = (
@@ -119,7 +117,7 @@ class Driver(Section):
     With `dkms` the machine can rebuild the module for another kernel.
     """
 
-    provider: Literal["none", "apt", "nvidia"] = "none"
+    provider: Provider = "none"
     version: Annotated[DriverVersion, goes_with_provider] = ""
     module: Annotated[Module, Field(exclude_if=_is_open)] = "open"
     dkms: bool = False
@@ -127,15 +125,17 @@ class Driver(Section):
     @field_validator("version")
     @classmethod
     def _in_full(cls, version: str, info: ValidationInfo) -> str:
-        if info.data.get("provider") == "nvidia" and not re.fullmatch(r"\d+(\.\d+)+", version):
-            raise ValueError(f'provider "nvidia" needs the version in full, such as "580.178.04", not "{version}"')
+        provider = info.data.get("provider", "none")
+        if PROVIDERS[provider].exact and not re.fullmatch(r"\d+(\.\d+)+", version):
+            raise ValueError(f'provider "{provider}" needs the version in full, such as "580.178.04", not "{version}"')
         return version
 
     @field_validator("module")
     @classmethod
-    def _of_nvidia(cls, module: Module, info: ValidationInfo) -> Module:
-        if module != "open" and info.data.get("provider") != "nvidia":
-            raise ValueError('there is a choice of modules with provider "nvidia" alone')
+    def _of_two(cls, module: Module, info: ValidationInfo) -> Module:
+        if module != "open" and not PROVIDERS[info.data.get("provider", "none")].module_choice:
+            choice = " and ".join(f'"{name}"' for name, provider in PROVIDERS.items() if provider.module_choice)
+            raise ValueError(f"there is a choice of modules with provider {choice} alone")
         return module
 
     @field_validator("dkms")
@@ -144,6 +144,11 @@ class Driver(Section):
         if dkms and info.data.get("provider") == "none":
             raise ValueError('provider "none" has no module to rebuild')
         return dkms
+
+    @property
+    def source(self) -> DriverProvider:
+        """What is particular to the provider."""
+        return PROVIDERS[self.provider]
 
 
 class Cuda(Section):

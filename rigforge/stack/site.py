@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from rigforge.rules.disk_match import Size
 from rigforge.stack.section import Section
 from rigforge.stack.values import (
     DevicePath,
@@ -45,10 +46,10 @@ class SiteValues(Section):
     timezone: TimeZone = "Etc/UTC"
 
 
-class DiskMatch(Section):
-    """One rule for the choice of the disk; what it does not name, it does not ask for. Globs are allowed."""
+class DiskChoice(Section):
+    """One rule for the choice of the disk: the fields of `rules.disk_match.DiskMatch`."""
 
-    size: Literal["smallest", "largest"] | None = None
+    size: Size | None = None
     ssd: bool | None = None
     serial: str | None = None
     model: str | None = None
@@ -60,7 +61,7 @@ class Storage(Section):
 
     layout: Literal["direct", "lvm", "luks", "zfs"] = "direct"
     passphrase: str = Field("", repr=False)
-    match: Several[DiskMatch] = ()
+    match: Several[DiskChoice] = ()
 
     @field_validator("passphrase")
     @classmethod

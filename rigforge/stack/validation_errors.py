@@ -9,7 +9,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from rigforge.errors import RigforgeError
-from rigforge.nearest import nearest
+from rigforge.rules.nearest import nearest
 
 #: TOML's words for pydantic's error types.
 _TYPES = {

@@ -9,7 +9,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import InvalidVersion, Version
 from pydantic import AfterValidator, Strict
 
-from rigforge.rules import names, ssh_keys
+from rigforge.rules import disk_match, names, ssh_keys
 
 T = TypeVar("T")
 
@@ -141,4 +141,4 @@ Locale = Annotated[
 ]
 Keyboard = Annotated[str, _text(r"[A-Za-z0-9_,-]*", 'an XKB name such as "us" or "dvorak"')]
 TimeZone = Annotated[str, _text(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*", 'a time zone such as "Europe/Berlin"')]
-DevicePath = Annotated[str, _text(r"/dev/\S+", 'a path or glob under /dev, such as "/dev/disk/by-id/nvme-*"')]
+DevicePath = Annotated[str, _text(disk_match.DEVICE, 'a path or glob under /dev, such as "/dev/disk/by-id/nvme-*"')]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from invoke.context import Context
 
@@ -39,11 +40,14 @@ def build_iso(
     Example: invoke build-iso --stack debian-12 --set hostname=gpu1 --set ssh_key="$(cat ~/.ssh/id_ed25519.pub)"
     """
     from rigforge import console
-    from rigforge.options import the_iso, the_mirrors, the_stack
+    from rigforge.artifacts import install_iso
+    from rigforge.options import the_artifact, the_lock, the_mirrors, the_stack
 
     mirrors = the_mirrors(mirror)
-    wanted = the_stack(stack, mirrors, set_ or (), site, offline=offline)
-    iso = the_iso(wanted, mirrors, base_iso=base_iso, offline=offline, check=check, out=out)
+    definition = the_stack(stack, mirrors, set_ or (), site, offline=offline)
+    lock = the_lock(definition)
+    artifact = install_iso(lock, Path(base_iso) if base_iso else None)
+    iso = the_artifact(artifact, definition, lock, mirrors, offline=offline, check=check, out=out).path
     console.say(f"{iso.name} has {iso.stat().st_size / 1e9:.2f} GB. To write it to a USB stick (which this erases):")
     console.say(f"  sudo dd if={iso} of=/dev/sdX bs=4M status=progress conv=fsync")
     console.say("or with a program such as balenaEtcher or usb-creator; a DVD is burnt from it as an image.")
@@ -83,23 +87,25 @@ def build_images(
     Example: invoke build-images --stack debian-12 --image dev --load
     """
     from rigforge import console
+    from rigforge.artifacts.oci_images import OciImages
     from rigforge.engine.find import find
     from rigforge.engine.image import reference, repository
     from rigforge.engine.load import load as load_into
     from rigforge.engine.load import push as push_to
-    from rigforge.options import the_images, the_mirrors, the_stack
+    from rigforge.options import the_artifact, the_lock, the_mirrors, the_stack
 
     target = repository(push) if push else ""
     loader = find(engine) if load else None
     mirrors = the_mirrors(mirror)
-    wanted = the_stack(stack, mirrors, offline=offline)
-    images, layout = the_images(wanted, mirrors, image, compression, offline=offline, check=check, out=out)
-    if "dev" in images:
-        folder = layout.with_name(f"{wanted.name}-dev")
+    definition = the_stack(stack, mirrors, offline=offline)
+    artifact, lock = OciImages(image, compression), the_lock(definition)
+    layout = the_artifact(artifact, definition, lock, mirrors, offline=offline, check=check, out=out)
+    if "dev" in layout.images:
+        folder = layout.path.with_name(f"{definition.name}-dev")
         console.say(f"For compose and for editors: {folder}/compose.yaml and {folder}/.devcontainer")
-    for name, made in images.items():
+    for name, container in layout.images.items():
         if loader:
-            load_into(loader, made.image, layout, name, reference(wanted.name, name))
+            load_into(loader, container.image, layout.path, name, reference(definition.name, name))
         if target:
-            push_to(layout, name, f"{target}:{name}")
-        print(f"image: {reference(wanted.name, name)} {made.image.digest} {layout}")
+            push_to(layout.path, name, f"{target}:{name}")
+        print(f"image: {reference(definition.name, name)} {container.image.digest} {layout.path}")

@@ -61,7 +61,7 @@ def explain(
     from rigforge.compat.conflict import conflict
     from rigforge.compat.constraints import Component
     from rigforge.compat.diagnosis import diagnose
-    from rigforge.compat.machine import read
+    from rigforge.compat.inventory import read
     from rigforge.compat.request import build_request
     from rigforge.compat.solution import find_solution
     from rigforge.doctor import nvml

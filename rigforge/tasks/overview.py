@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     elif names and {"--help", "-h"} & set(words):
         if names[0] not in tasks:
-            from rigforge.nearest import nearest
+            from rigforge.rules.nearest import nearest
 
             meant = "".join(f', did you mean "{name}"?' for name in nearest(names[0], tasks))
             print(f'error: there is no task "{names[0]}"{meant}\nhint: tasks: {", ".join(tasks)}', file=sys.stderr)

@@ -40,12 +40,13 @@ def packer(
     Example: invoke packer iso --stack debian-12 --site site.toml
     """
     from rigforge import paths
+    from rigforge.artifacts import install_iso
     from rigforge.autoinstall import ubuntu
     from rigforge.autoinstall.seed_image import nocloud, write_files
-    from rigforge.build import make_layers
     from rigforge.build_lock import exclusive
     from rigforge.images.packer_values import UNPACKED, iso_values, locked_medium, ubuntu_values
     from rigforge.layers.build import Cache, squash
+    from rigforge.layers.pipeline import make_layers
     from rigforge.layers.plan import plan
     from rigforge.options import the_lock, the_mirrors, the_stack
     from rigforge.store.store import Store
@@ -65,7 +66,8 @@ def packer(
         values = Path(site or "site.toml")
         if not values.is_file():
             raise RigforgeError(f"{values}: there is no such file", "write the site's values into it: --site FILE")
-        render(folder, template, iso_values(wanted, lock, values, folder.parent), version())
+        iso = install_iso(lock).path(wanted.name, folder.parent)
+        render(folder, template, iso_values(wanted, lock, values, iso), version())
     else:
         if not Path(key).is_file():
             raise UsageError(f"--key {key or 'is missing'}", "name the SSH key that Packer logs in with")
@@ -78,7 +80,7 @@ def packer(
             layers = [layer for layer in plan(wanted, lock) if layer.name in ("base", *UNPACKED)]
             packed = partial(squash, cache=cache, level=wanted.medium.zstd_level)
             images = [image.path for _, image in make_layers(layers, cache, mirrors, packed, offline=False)][1:]
-        iso = store.path(medium.sha256)
-        render(folder, template, ubuntu_values(wanted, lock, iso, images, Path(key), folder), version())
+        base = store.path(medium.sha256)
+        render(folder, template, ubuntu_values(wanted, lock, base, images, Path(key), folder), version())
         write_files(nocloud(document, wanted.machine.hostname), folder / "http", private=bool(wanted.secrets))
     print(f"packer: {folder}")

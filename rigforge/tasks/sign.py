@@ -25,8 +25,8 @@ def sign(context: Context, file: str, key: str = "") -> None:
     from rigforge.attest import keys, signature
 
     secret = keys.secret_key(key)
-    for made in signature.sign(Path(file), secret, keys.passphrase(secret)):
-        print(f"signature: {made}")
+    for signature_file in signature.sign(Path(file), secret, keys.passphrase(secret)):
+        print(f"signature: {signature_file}")
 
 
 @task(

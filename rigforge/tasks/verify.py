@@ -16,7 +16,7 @@ from rigforge.paths import PROJECT, home
 from rigforge.tasks.parameters import JSON, MIRROR, SITE, STACK
 
 if TYPE_CHECKING:
-    from rigforge.verify.qemu import Firmware
+    from rigforge.artifacts.iso import Firmware
     from rigforge.verify.report import ImageReport, MediumReport, Report
 
 
@@ -52,33 +52,36 @@ def verify_iso(
 
     Example: invoke verify-iso --stack smoke --firmware uefi
     """
+    from rigforge.artifacts import install_iso
+    from rigforge.artifacts.iso import FIRMWARES
     from rigforge.images.base_iso import check
-    from rigforge.options import the_iso, the_lock, the_mirrors, the_stack
+    from rigforge.options import the_artifact, the_lock, the_mirrors, the_stack
     from rigforge.store.store import Store
     from rigforge.verify import iso as verify
     from rigforge.verify import live_server
-    from rigforge.verify.qemu import FIRMWARES
 
     firmwares = [name for name in FIRMWARES if firmware in (name, "all")]
     if not firmwares and firmware != "none":
         raise UsageError(f"unknown firmware: {firmware}", f"it is one of: {', '.join(FIRMWARES)}, all, none")
     mirrors = the_mirrors(mirror)
     of_medium = verify.read_medium(Path(iso))["stack"] if iso else ""
-    wanted = the_stack(stack or of_medium, mirrors, set_ or (), site)
-    path = Path(iso) if iso else the_iso(wanted, mirrors, base_iso=base_iso)
-    about, lock = verify.read_medium(path), the_lock(wanted)
-    base = next(iter(lock.part("medium")), None)
+    definition = the_stack(stack or of_medium, mirrors, set_ or (), site)
+    lock = the_lock(definition)
+    own = install_iso(lock, Path(base_iso) if base_iso else None)
+    path = Path(iso) if iso else the_artifact(own, definition, lock, mirrors).path
+    about = verify.read_medium(path)
+    base = lock.base_iso
     if firmware == "none" and not base:
         raise UsageError(f"there is nothing to do for {path} without starting it", "leave --firmware out")
     folder = Path(out or PROJECT / "out" / "verify")
 
     def attempt(firmware: Firmware) -> Report:
-        return verify.verify_iso(path, wanted, lock, firmware, folder / f"{wanted.name}-{firmware}")
+        return verify.verify_iso(path, definition, lock, firmware, folder / f"{definition.name}-{firmware}")
 
     attempts: list[Callable[[], Report | MediumReport]] = [partial(attempt, name) for name in firmwares]
     if base:
-        kept = Store(home() / "store").path(base.sha256)
-        stock = check(Path(base_iso), base) if base_iso else kept if kept.exists() else None
+        stored = Store(home() / "store").path(base.sha256)
+        stock = check(Path(base_iso), base) if base_iso else stored if stored.exists() else None
         attempts.insert(0, partial(live_server.examine, path, about, stock, folder))
     _verify(attempts, json)
 
@@ -100,26 +103,27 @@ def verify_images(
 
     Example: invoke verify-images --stack debian-12 --image dev
     """
+    from rigforge.artifacts.oci_images import OciImages
     from rigforge.engine.find import find
     from rigforge.engine.image import reference
     from rigforge.engine.load import load
-    from rigforge.options import the_images, the_lock, the_mirrors, the_stack
+    from rigforge.options import the_artifact, the_lock, the_mirrors, the_stack
     from rigforge.store.store import Store
     from rigforge.verify.image import injection, verify_image
 
     mirrors = the_mirrors(mirror)
     docker = find("docker")
-    wanted = the_stack(stack, mirrors)
-    images, layout = the_images(wanted, mirrors, image, "zstd", out=out)
-    lock = the_lock(wanted)
-    with injection(docker, wanted, lock, mirrors, Store(home() / "store")) as injected:
+    definition = the_stack(stack, mirrors)
+    lock = the_lock(definition)
+    layout = the_artifact(OciImages(image), definition, lock, mirrors, out=out)
+    with injection(docker, definition, lock, mirrors, Store(home() / "store")) as injected:
 
         def attempt(name: str) -> ImageReport:
-            load(docker, images[name].image, layout, name, reference(wanted.name, name))
-            logs = layout.with_name(f"{wanted.name}-{name}-tests")
-            return verify_image(reference(wanted.name, name), images[name].description, lock, injected, logs)
+            load(docker, layout.images[name].image, layout.path, name, reference(definition.name, name))
+            logs = layout.path.with_name(f"{definition.name}-{name}-tests")
+            return verify_image(reference(definition.name, name), layout.images[name].description, lock, injected, logs)
 
-        _verify((partial(attempt, name) for name in images), json)
+        _verify((partial(attempt, name) for name in layout.images), json)
 
 
 def _verify(attempts: Iterable[Callable[[], Report | ImageReport | MediumReport]], json: bool) -> None:

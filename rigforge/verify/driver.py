@@ -22,7 +22,7 @@ KIND = "rigforge.test/driver"
 
 def unpack(stack: Stack, lock: Lock, store: Store, mirrors: Mirrors, root: Path) -> None:
     """Unpacks the locked packages of the driver's user space below `root`, fetching them where they are missing."""
-    names = distributions.of(stack).driver_packages(stack)
+    names = distributions.of(stack).driver.user_space
     packages = [file for file in lock.part("host") if file.name in names]
     store.fetch(packages, mirrors)
     store.confirm(packages, mirrors)

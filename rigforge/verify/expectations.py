@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from pydantic import BaseModel, ConfigDict
 
-from rigforge import distributions
+from rigforge import distributions, installers
 from rigforge.autoinstall import access
 from rigforge.images.description import Description
 from rigforge.layers.plan import environment
@@ -83,10 +83,11 @@ def expectations(
     `pool` are the paths of the medium's packages.
     """
     layers = tuple(layer.removesuffix(".squashfs") for layer in medium["layers"])
+    installer = installers.of_medium(medium)
     return Expectations(
         stack=stack.name,
         firmware=firmware,
-        installer="subiquity" if "base" in medium else "rigforge",
+        installer=installer,
         hostname=stack.machine.hostname,
         username=stack.machine.username,
         locale=stack.machine.locale,
@@ -95,10 +96,10 @@ def expectations(
         env=environment(lock) if "python" in lock.versions else "",
         medium_id=medium["id"],
         # Canonical signs the modules of its own kernels.
-        module_signed=bool(stack.secure_boot.certificate) or "base" in medium,
+        module_signed=bool(stack.secure_boot.certificate) or installer == "subiquity",
         versions=dict(lock.versions),
         services=tuple(stack.services.enable),
-        archives=tuple(f"{it.suite} {part}" for it in distributions.own_archives(stack) for part in it.components),
+        archives=tuple(f"{it.suite} {part}" for it in distributions.of(stack).archives for part in it.components),
         open_ports=access.open_ports(stack),
         wireguard=tuple(name for name, _ in access.wireguard(stack.network)),
         layers=layers,

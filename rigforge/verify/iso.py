@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rigforge import console, process
+from rigforge.artifacts.iso import Firmware
 from rigforge.autoinstall import seed_image
 from rigforge.autoinstall.render import rendered
 from rigforge.errors import RigforgeError
@@ -46,7 +47,7 @@ def verify_iso(
     iso: Path,
     stack: Stack,
     lock: Lock,
-    firmware: qemu.Firmware,
+    firmware: Firmware,
     out: Path,
     *,
     cpus: int = 2,
@@ -132,7 +133,7 @@ def memory(rootfs_bytes: int) -> int:
     return 2048 if rootfs_bytes < 4 * _GIB else 4096
 
 
-def _flash(firmware: qemu.Firmware, stack: Stack, variables: Path) -> uefi.Flash | None:
+def _flash(firmware: Firmware, stack: Stack, variables: Path) -> uefi.Flash | None:
     if firmware == "bios":
         return None
     if firmware == "uefi":

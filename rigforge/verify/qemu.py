@@ -9,13 +9,10 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from rigforge import process
+from rigforge.artifacts.iso import Firmware
 from rigforge.verify.firmware import Flash
-
-Firmware = Literal["bios", "uefi", "secureboot"]
-FIRMWARES: tuple[Firmware, ...] = ("bios", "uefi", "secureboot")
 
 QEMU = "qemu-system-x86_64"
 #: The buffer for translated code has 256 MiB of the usual 1024: a full one makes each write to a page that once had

@@ -18,7 +18,8 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from packageurl import PackageURL
 
-from rigforge.attest.sbom import Distribution, Subject, purl, sbom
+from rigforge.artifacts.artifact import Subject
+from rigforge.attest.sbom import Distribution, purl, sbom
 from rigforge.errors import RigforgeError
 from rigforge.images.description import IMAGES, needed
 from rigforge.layers.plan import Layer
@@ -26,7 +27,7 @@ from rigforge.lock.model import read, to_text
 from rigforge.paths import PROJECT
 from rigforge.records.file import NOT_SHIPPED, LockedFile
 
-ISO = Subject("rigforge-debian-12.iso", "iso")
+ISO = Subject("rigforge-debian-12.iso", "system")
 DEBIAN = Distribution("debian", "12")
 SHIPPED = [file for file in FILES if file.layer not in NOT_SHIPPED]
 
@@ -125,7 +126,7 @@ def test_a_conda_package_has_its_build_its_channel_and_its_own_licence(tmp_path:
     known = '{"name": "bash", "license": "BSD-3-Clause"}'
     records = {f"opt/conda/{place}conda-meta/bash-5.2-h1_0.json": known for place in ("", "envs/rig/")}
     lay(cache.rootfs(python), records)
-    bill = json.loads(sbom(Subject("x.iso", "iso"), lock, layers, cache))
+    bill = json.loads(sbom(Subject("x.iso", "system"), lock, layers, cache))
     found = [one for one in bill["components"] if one["purl"].startswith("pkg:conda/")]
     url = "pkg:conda/bash@5.2?build=h1_0&channel=conda-forge&subdir=linux-64&type=conda"
     assert [(one["bom-ref"], one["licenses"]) for one in found] == [
@@ -228,9 +229,9 @@ def test_the_serial_number_follows_from_the_content(tmp_path: Path) -> None:
 def test_the_same_lock_gives_the_same_bytes_in_every_process(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from built_layers import LOCK, build;"
-        "from rigforge.attest.sbom import Subject, sbom;"
+        "from rigforge.artifacts.artifact import Subject; from rigforge.attest.sbom import sbom;"
         "layers, cache = build(Path(sys.argv[1]));"
-        "print(sbom(Subject('x.iso', 'iso'), LOCK, layers, cache))"
+        "print(sbom(Subject('x.iso', 'system'), LOCK, layers, cache))"
     )
     path = os.pathsep.join([str(Path(__file__).parent), str(PROJECT)])
     texts = [

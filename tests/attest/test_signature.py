@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rigforge.attest.artifact import AlteredError
+from rigforge.attest.listing import AlteredError
 from rigforge.attest.minisign import PublicKey, SecretKey
 from rigforge.attest.signature import sign, verify
 from rigforge.errors import RigforgeError

@@ -8,7 +8,8 @@ import pytest
 
 from rigforge.autoinstall.document import render
 from rigforge.errors import RigforgeError
-from rigforge.installer.document import DiskMatch, Document, Keyboard, Storage, parse
+from rigforge.installer.document import DiskLayout, Document, Keyboard, parse
+from rigforge.rules.disk_match import DiskMatch
 from rigforge.stack.load import load
 from rigforge.stack.model import Stack
 
@@ -56,7 +57,7 @@ def test_a_stack_with_a_key_gives_a_document_that_the_installer_takes() -> None:
     assert found.identity.hostname == "rigforge"
     assert found.ssh.authorized_keys == (KEY,)
     assert not found.ssh.allow_pw
-    assert found.storage == Storage("direct")
+    assert found.storage == DiskLayout("direct")
 
 
 def test_every_site_value_arrives() -> None:
@@ -93,7 +94,7 @@ def test_every_site_value_arrives() -> None:
         "Europe/Vienna",
         Keyboard("de", "nodeadkeys"),
     )
-    assert found.storage == Storage(
+    assert found.storage == DiskLayout(
         "lvm", (DiskMatch(serial="S*"), DiskMatch(ssd=True, size="largest")), "no: {{yaml}} # here"
     )
     assert found.network["ethernets"] == {"eno1": {"addresses": ["192.0.2.7/24"], "mtu": 9000}}

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rigforge.compat.diagnosis import Finding, diagnose
-from rigforge.compat.machine import Loaded, Machine, read
+from rigforge.compat.inventory import Inventory, Loaded, read
 from tests.compat.fatbin import fat, library
 
 OPEN = "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  {}  Release Build  (dvs-builder)\n"
@@ -41,7 +41,7 @@ class Tree:
         library = self.write(f"{folder}/libcuda.so.{libraries or version}", "")
         (library.parent / "libcuda.so.1").symlink_to(library.name)
 
-    def found(self, interpreter: str = "") -> Machine:
+    def found(self, interpreter: str = "") -> Inventory:
         return read(self.root, interpreter or "/bin/false")
 
 
@@ -81,7 +81,7 @@ def install(environment: Path, *, code: tuple[str, ...] = (), **packages: str) -
     return str(environment / "bin/python")
 
 
-def wrong(machine: Machine) -> list[Finding]:
+def wrong(machine: Inventory) -> list[Finding]:
     return [finding for finding in diagnose(machine) if finding.status == "failed"]
 
 

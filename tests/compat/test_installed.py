@@ -10,8 +10,8 @@ import pytest
 from rigforge.compat.diagnosis import Finding, diagnose
 from rigforge.compat.gpu import find
 from rigforge.compat.gpu_code import targets
-from rigforge.compat.machine import Loaded, Machine
-from rigforge.compat.pytorch import Pytorch
+from rigforge.compat.inventory import Inventory, Loaded
+from rigforge.compat.pytorch import InstalledPytorch
 
 FROM_NV = ("sm_75", "sm_80", "sm_86", "sm_90", "compute_90")
 
@@ -25,18 +25,20 @@ def machine(
     code: tuple[str, ...] = (),
     installer: str = "pip",
     own_cuda: str = "",
-) -> Machine:
+) -> Inventory:
     """A machine with one card, whose driver and PyTorch are as they are told."""
     found_in = "/x/torch/lib/libtorch_cuda.so" if code else ""
-    pytorch = Pytorch("/x/bin/python3", "3.12", version, cuda, cudnn, targets(code), found_in, installer=installer)
+    pytorch = InstalledPytorch(
+        "/x/bin/python3", "3.12", version, cuda, cudnn, targets(code), found_in, installer=installer
+    )
     card = find(gpu)
     module = "open" if card.capability >= (7, 5) else "proprietary"
     loaded = Loaded(driver, module) if driver else None  # type: ignore[arg-type]
-    found = Machine((card,), (), loaded, False, driver, "", pytorch)
+    found = Inventory((card,), (), loaded, False, driver, "", pytorch)
     return replace(found, interpreter="/x/bin/python3", cuda=own_cuda)
 
 
-def of_pytorch(machine: Machine) -> Finding:
+def of_pytorch(machine: Inventory) -> Finding:
     return diagnose(machine)[-1]
 
 

@@ -33,12 +33,13 @@ import os, sys
 from pathlib import Path
 from rigforge.doctor import nvml
 from rigforge.doctor.__main__ import SUBCOMMANDS
-from rigforge.doctor.errors import DoctorError
 from rigforge.doctor.machine import Machine
+from rigforge.errors import RigforgeError
 root = Path(sys.argv[1])
 try:
-    sys.exit(SUBCOMMANDS[sys.argv[2]](sys.argv[3:], Machine(nvml.read(), root, f"{root}/bin", given=dict(os.environ))))
-except DoctorError as error:
+    machine = Machine(nvml.read(), root, f"{root}/bin", program_environment=dict(os.environ))
+    sys.exit(SUBCOMMANDS[sys.argv[2]](sys.argv[3:], machine))
+except RigforgeError as error:
     print(f"{error.message}; {error.hint}", file=sys.stderr)
     sys.exit(2)
 """

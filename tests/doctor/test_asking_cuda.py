@@ -17,7 +17,7 @@ import pytest
 from machines import Examine, program, write
 
 from rigforge.doctor.checks import cuda
-from rigforge.doctor.cuda_driver import PATIENCE, Told
+from rigforge.doctor.cuda_driver import PATIENCE, CudaAnswer
 from rigforge.doctor.machine import Machine
 from rigforge.doctor.nvml import Nvml
 
@@ -60,7 +60,7 @@ def test_a_machine_in_good_health(answers: Answers) -> None:
 
 @pytest.mark.parametrize("code", [int(code) for code in cuda._rows()])
 def test_every_answer_is_explained_and_has_a_cure(tmp_path: Path, code: int) -> None:
-    found = cuda._answer(Machine(Nvml(), tmp_path), Told({"load": "0", "init": str(code)}, "ann"), ())
+    found = cuda._answer(Machine(Nvml(), tmp_path), CudaAnswer({"load": "0", "init": str(code)}, "ann"), ())
     assert found.status == "failed"
     assert found.measured.startswith(f"cuInit answers {code}, CUDA_ERROR_")
     assert found.fix
@@ -68,7 +68,7 @@ def test_every_answer_is_explained_and_has_a_cure(tmp_path: Path, code: int) -> 
 
 @pytest.mark.parametrize("result", ["4711 CUDA_ERROR_OF_SOME_KIND", "-1", "symbol not found", ""])
 def test_an_answer_that_nobody_knows(tmp_path: Path, result: str) -> None:
-    found = cuda._answer(Machine(Nvml(), tmp_path), Told({"load": "0", "init": result}, "ann"), ())
+    found = cuda._answer(Machine(Nvml(), tmp_path), CudaAnswer({"load": "0", "init": result}, "ann"), ())
     assert (found.status, found.measured) == ("failed", f"cuInit answers {result}")
 
 

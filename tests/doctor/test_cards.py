@@ -12,9 +12,9 @@ import pytest
 from machines import Examine, write
 
 from rigforge.doctor import card_inventory, record_cards
-from rigforge.doctor.errors import DoctorError
 from rigforge.doctor.machine import Machine
 from rigforge.doctor.nvml import Nvml, NvmlGpu
+from rigforge.errors import RigforgeError
 
 MEMORY = card_inventory.FILE
 
@@ -64,7 +64,7 @@ def test_a_machine_without_a_card_remembers_nothing(root: Path, examine: Examine
     machines.machine(root, 0)
     assert record_cards.main(["--first"], Machine(Nvml(), root)) == 0
     assert not (root / MEMORY).exists()
-    with pytest.raises(DoctorError, match="none is never remembered"):
+    with pytest.raises(RigforgeError, match="none is never remembered"):
         record_cards.main([], Machine(Nvml(), root))
     assert said(examine, machines.answers(0))[0] == "n/a"
 
@@ -191,7 +191,7 @@ def test_containers_and_live_sessions_have_the_cards_of_others(
 def test_a_memory_that_cannot_be_written_is_one_line(root: Path) -> None:
     machines.machine(root, 2)
     write(root / "var/lib/rigforge", "no folder")
-    with pytest.raises(DoctorError) as complaint:
+    with pytest.raises(RigforgeError) as complaint:
         record_cards.main([], Machine(gpus(0, 1), root))
     assert complaint.value.hint == "sudo rigforge-doctor remember"
 

@@ -13,7 +13,7 @@ from machines import KERNEL, Examine, program, write
 from rigforge.doctor.causes import FOLLOWS, traced
 from rigforge.doctor.check import Check
 from rigforge.doctor.checks import SUBJECTS
-from rigforge.doctor.place import fitted
+from rigforge.doctor.surroundings import fitted
 
 
 def check(name: str, status: str = "failed", measured: str = "", cause: str = "") -> Check:

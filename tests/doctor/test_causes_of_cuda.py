@@ -13,7 +13,7 @@ import pytest
 from machines import DRIVER, Examine, program, write
 
 from rigforge.compat.interpreter import NOBODY, Person
-from rigforge.doctor.checks import device_files, uvm, visible
+from rigforge.doctor.checks import device_files, uvm, visible_devices
 from rigforge.doctor.machine import Machine
 from rigforge.doctor.nvml import Nvml, NvmlGpu
 
@@ -71,7 +71,7 @@ def machine(root: Path, gpus: int = 2, **environment: str) -> Machine:
     ],
 )
 def test_the_gpus_that_the_variable_leaves(root: Path, value: str, status: str) -> None:
-    (found,) = visible.checks(machine(root, CUDA_VISIBLE_DEVICES=value), "")
+    (found,) = visible_devices.checks(machine(root, CUDA_VISIBLE_DEVICES=value), "")
     assert found.status == status
     assert (found.fix == "unset CUDA_VISIBLE_DEVICES") == (status != "ok")
 
@@ -104,7 +104,7 @@ def test_the_gpus_that_the_variable_leaves(root: Path, value: str, status: str) 
 def test_the_places_that_set_it(root: Path, file: str, text: str, cure: str) -> None:
     there = machine(root)
     write(root / file, text)
-    (found,) = visible.checks(there, f"/{HOME}")
+    (found,) = visible_devices.checks(there, f"/{HOME}")
     assert found.status == "failed"
     assert cure in found.fix
 
@@ -113,7 +113,7 @@ def test_a_file_that_the_unit_of_notebooks_reads(root: Path) -> None:
     there = machine(root)
     write(root / UNIT, "[Service]\nEnvironmentFile=-/etc/jupyter.env\n")
     write(root / "etc/jupyter.env", "CUDA_VISIBLE_DEVICES=-1\n")
-    (found,) = visible.checks(there, "")
+    (found,) = visible_devices.checks(there, "")
     assert "/etc/jupyter.env" in found.measured
 
 
@@ -121,7 +121,7 @@ def test_what_is_dropped_in_goes_before_the_unit(root: Path) -> None:
     there = machine(root)
     write(root / UNIT, "[Service]\nEnvironment=CUDA_VISIBLE_DEVICES=-1\n")
     write(root / f"{UNIT}.d/gpu.conf", "[Service]\nEnvironment=CUDA_VISIBLE_DEVICES=0\n")
-    (found,) = visible.checks(there, "")
+    (found,) = visible_devices.checks(there, "")
     assert found.status == "ok"
 
 
@@ -140,7 +140,7 @@ def test_what_is_dropped_in_goes_before_the_unit(root: Path) -> None:
 def test_what_a_shell_does_not_set(root: Path, text: str) -> None:
     there = machine(root)
     write(root / "etc/profile.d/gpu.sh", text)
-    (found,) = visible.checks(there, "")
+    (found,) = visible_devices.checks(there, "")
     assert found.status in ("ok", "failed") if "\nX" in text else found.status == "ok"
 
 
@@ -149,7 +149,7 @@ def test_nobody_waits_for_a_pipe(root: Path) -> None:
     (root / HOME).mkdir(parents=True)
     os.mkfifo(root / HOME / ".bashrc")
     (root / HOME / ".profile").symlink_to("/dev/zero")
-    (found,) = visible.checks(there, f"/{HOME}")
+    (found,) = visible_devices.checks(there, f"/{HOME}")
     assert found.status == "ok"
 
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from rigforge import closure
-from rigforge.doctor.build import MODULES
+from rigforge.doctor.build import DATA, MODULES
 
 #: What packs the program, and what Pythons of others run.
 UNPACKED = {*closure.files("rigforge.doctor.build", "rigforge.compat.probe", "rigforge.doctor.workload.worker")}
@@ -29,3 +29,7 @@ def test_every_module_that_the_program_imports_is_among_its_sources() -> None:
     imported = {Path(file) for file in json.loads(done.stdout)}
     assert len(imported) > 20
     assert imported <= {*closure.with_folders(closure.files(*MODULES)), *UNPACKED}
+
+
+def test_every_pattern_of_data_names_a_file_of_the_package() -> None:
+    assert [pattern for pattern in DATA if not any(closure.PACKAGE.glob(pattern))] == []

@@ -11,8 +11,8 @@ from rigforge.doctor import __main__ as program
 from rigforge.doctor import cuda_driver, nvml
 from rigforge.doctor.check import Check, Status
 from rigforge.doctor.checks import cuda
-from rigforge.doctor.cuda_driver import Told
-from rigforge.doctor.machine import Kept, Machine
+from rigforge.doctor.cuda_driver import CudaAnswer
+from rigforge.doctor.machine import AnswerCache, Machine
 from rigforge.doctor.nvml import Nvml
 
 
@@ -33,8 +33,8 @@ def test_cuda_is_asked_once_and_again_only_for_a_reason(
 
     def every(machine: Machine) -> tuple[Check, ...]:
         number = next(count)
-        if machine.kept.cuda is None:
-            machine.kept.cuda = "told"
+        if machine.answers.cuda is None:
+            machine.answers.cuda = "told"
             looked.append(number)
         return (Check("gpu-bus", statuses[number], "", ""), Check(cuda.CUDA.id, "ok", f"{number}", ""))
 
@@ -52,12 +52,12 @@ def test_cuda_is_asked_once_and_again_only_for_a_reason(
 
 
 def test_what_cuda_answered_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    told = Told({"load": "0", "init": "999"}, "ann")
+    told = CudaAnswer({"load": "0", "init": "999"}, "ann")
     asked: list[Machine] = []
     monkeypatch.setattr(cuda, "_why_not", lambda *_: "")
     monkeypatch.setattr(cuda_driver, "ask", lambda machine, *_: asked.append(machine) or told)
-    kept = Kept()
-    first, second, other = (Machine(Nvml(), tmp_path, kept=each) for each in (kept, kept, Kept()))
+    kept = AnswerCache()
+    first, second, other = (Machine(Nvml(), tmp_path, answers=each) for each in (kept, kept, AnswerCache()))
     answers = [next(iter(cuda.checks(machine))) for machine in (first, second, other)]
     assert {answer.measured.partition(",")[0] for answer in answers} == {"cuInit answers 999"}
     assert asked == [first, other]

@@ -16,12 +16,13 @@ from pathlib import Path
 import pytest
 from chain import make as make_medium
 
+from rigforge.artifacts.iso import FIRMWARES, Firmware
 from rigforge.images import live_server, remaster
 from rigforge.layers.build import Squashfs
 from rigforge.records.checksums import sha256
 from rigforge.stack.load import load
 from rigforge.verify.firmware import flash
-from rigforge.verify.qemu import FIRMWARES, Firmware, accelerator, cpu
+from rigforge.verify.qemu import accelerator, cpu
 from tests.images.live_server_medium import make
 
 pytestmark = pytest.mark.boot

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from chain import OUT, rigforge, usable
 
-from rigforge import console
-from rigforge.reproduce import artifacts, record
+from rigforge import artifacts, console
+from rigforge.lock.model import read
+from rigforge.reproduce import contents, record
 from rigforge.reproduce.rebuild import SITE
 from rigforge.stack.load import load
 from rigforge.stack.model import Stack
@@ -26,9 +27,10 @@ def test_a_build_gives_the_bytes_on_record(tmp_path: Path) -> None:
         return
     out = OUT / "recorded"
     shutil.rmtree(out, ignore_errors=True)
-    rigforge("build-iso", "--stack", found, "--site", SITE, "--out", out)
-    rigforge("build-images", "--stack", found, "--out", out / "images")
-    assert record.recorded(artifacts.digests(out)) == record.read(record.path(stack.lock_path))
+    for artifact in artifacts.of(read(stack.lock_path)):
+        site = ("--site", SITE) if artifact.of_site else ()
+        rigforge(artifact.task, "--stack", found, *site, "--out", out / artifact.folder)
+    assert record.recorded(contents.digests(out)) == record.read(record.path(stack.lock_path))
 
 
 @pytest.mark.full

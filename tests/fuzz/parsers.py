@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from email.parser import HeaderParser
 from pathlib import Path
 
-from rigforge.attest import artifact, licences, minisign
+from rigforge.artifacts.oci_images import OciImages
+from rigforge.attest import licences, listing, minisign
 from rigforge.attest.sbom import Distribution
 from rigforge.autoinstall.subiquity import install_sources
 from rigforge.autoinstall.subiquity.boot import FIRMWARES
@@ -22,12 +23,13 @@ from rigforge.doctor.nvml import Nvml
 from rigforge.foreign import path_of
 from rigforge.images import oci
 from rigforge.installer import document, seed
+from rigforge.layers.build import Cache
 from rigforge.lock import model
 from rigforge.paths import PROJECT
 from rigforge.plain import plain, within
 from rigforge.records import checksums
 from rigforge.redact import redacted
-from rigforge.report import measure, results, verification
+from rigforge.report import measure, verification
 from rigforge.reproduce import record
 from rigforge.sources import host_config, mirrors
 from rigforge.stack.load import load
@@ -125,9 +127,9 @@ PARSERS = {
     "lock": Parser(of_file("a.lock", lambda folder: model.read(folder / "a.lock")), [SMALL_LOCK]),
     "digests": Parser(of_file("a", lambda folder: record.read(folder / "a")), examples("stacks/smoke.digests")),
     "checksums": Parser(of_text(checksums.parse), [f"{SHA256}  a\n{SHA256} *b c\n".encode()]),
-    "checksum file": Parser(of_file("a", lambda folder: artifact.listed(folder / "a")), [f"{SHA256}  a\n".encode()]),
+    "checksum file": Parser(of_file("a", lambda folder: listing.listed(folder / "a")), [f"{SHA256}  a\n".encode()]),
     "provenance": Parser(
-        of_file("a", lambda folder: artifact.origin(folder / "a", {"x": SHA256})),
+        of_file("a", lambda folder: listing.origin(folder / "a", {"x": SHA256})),
         [
             json.dumps(
                 {
@@ -150,7 +152,9 @@ PARSERS = {
         [b"untrusted comment: x\nRWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3\n"],
     ),
     "OCI index": Parser(of_file("index.json", oci.read_index), [json.dumps(INDEX).encode()]),
-    "OCI layout": Parser(of_file("images/s/index.json", lambda folder: results.find("s", folder)), [b"{}"]),
+    "OCI layout": Parser(
+        of_file("images/s/index.json", lambda folder: OciImages().result(folder / "images/s", Cache(folder))), [b"{}"]
+    ),
     "test results": Parser(
         of_file("verify/s-bios/report.json", lambda folder: verification.find("s", folder)),
         [b'{"passed": 1, "failed": 0, "skipped": 0, "failures": [], "seconds_of_tests": 1.5}'],

@@ -6,12 +6,13 @@ import io
 import os
 import stat
 import tarfile
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from rigforge import namespace
-from rigforge.images import blob
+from rigforge.images import blob, changeset
 
 EPOCH = 1_700_000_000
 
@@ -38,8 +39,8 @@ def members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, tarfil
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
     source, output = tmp_path / "rootfs", tmp_path / "layer.tar"
     namespace.call("test_changeset:fill", {"source": str(source)}, log=tmp_path / "log")
-    request = {"source": str(source), "output": str(output), "compression": "zstd"}
-    namespace.call("rigforge.images.changeset:pack", request, log=tmp_path / "log")
+    request = changeset.Request(str(source), str(output), "zstd")
+    namespace.call("rigforge.images.changeset:pack", asdict(request), log=tmp_path / "log")
     namespace.remove_tree(source)
     made = blob.find(output)
     assert made

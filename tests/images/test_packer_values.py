@@ -13,6 +13,7 @@ import hcl2
 import pytest
 from invoke.context import Context
 
+from rigforge.artifacts.iso import Iso
 from rigforge.errors import RigforgeError
 from rigforge.images.packer_values import iso_values, ubuntu_values
 from rigforge.lock.model import Lock, digest, read
@@ -41,8 +42,8 @@ def lock() -> Lock:
 
 
 def test_every_variable_of_the_mediums_build_is_given(tmp_path: Path) -> None:
-    stack = load("smoke")
-    values = iso_values(stack, read(stack.lock_path), tmp_path / "site.toml", tmp_path / "out")
+    stack, iso = load("smoke"), Iso().path("smoke", tmp_path / "out")
+    values = iso_values(stack, read(stack.lock_path), tmp_path / "site.toml", iso)
     assert set(values) == declared("iso")
     assert values["iso"] == f"{tmp_path}/out/rigforge-smoke.iso"
     assert values["lock_sha256"] == digest(read(stack.lock_path))

@@ -23,7 +23,7 @@ from rigforge.installer.boot import (
 )
 from rigforge.installer.errors import InstallError
 from rigforge.installer.partition import Filesystem, Volumes, sfdisk_script, table
-from rigforge.installer.storage_section import Storage
+from rigforge.installer.storage_section import DiskLayout
 
 ROOT = Filesystem("/dev/sda3", "/", "ext4", "0a1b2c3d-0000-4000-8000-000000000001")
 ESP = Filesystem("/dev/sda2", "/boot/efi", "vfat", "ABCD-1234")
@@ -65,7 +65,7 @@ def test_a_larger_disk_is_the_roots_and_the_other_partitions_stay(tmp_path: Path
     disk = tmp_path / "disk"
     with disk.open("wb") as file:
         file.truncate(1 << 30)
-    script = sfdisk_script(table(Storage("direct")))
+    script = sfdisk_script(table(DiskLayout("direct")))
     subprocess.run(["sfdisk", "--quiet", disk], input=script, text=True, check=True)
     before = partitions(disk)
     with disk.open("r+b") as file:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rigforge.installer import command
-from rigforge.installer.command import CommandFailed, output_of, run
+from rigforge.installer.command import ProgramFailed, output_of, run
 from rigforge.installer.errors import InstallError
 
 Capture = pytest.CaptureFixture[str]
@@ -32,7 +32,7 @@ def test_a_program_that_does_not_read_its_input_is_no_error() -> None:
 
 
 def test_a_failure_names_the_command_and_its_code() -> None:
-    with pytest.raises(CommandFailed, match="exit 3 from: sh -c 'exit 3'") as caught:
+    with pytest.raises(ProgramFailed, match="exit 3 from: sh -c 'exit 3'") as caught:
         run(["sh", "-c", "exit 3"])
     assert caught.value.returncode == 3
     assert run(["sh", "-c", "exit 3"], check=False) == 3

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from rigforge.installer.disks import Disk, choose, human, needed_bytes, parse
+from rigforge.installer.disks import Disk, choose, needed_bytes, parse
 from rigforge.installer.errors import InstallError
-from rigforge.installer.storage_section import DiskMatch
+from rigforge.rules.disk_match import DiskMatch
+from rigforge.rules.sizes import of_disk
 
 GB = 10**9
 NEEDED = 20 * GB
@@ -159,7 +160,7 @@ def test_a_system_needs_its_size_and_room_to_live() -> None:
     [(0, "0 MB"), (512 * 10**6, "512 MB"), (8 * GB, "8000 MB"), (64 * GB, "64 GB"), (2000398934016, "2.0 TB")],
 )
 def test_sizes_are_shown_as_disk_makers_write_them(size: int, text: str) -> None:
-    assert human(size) == text
+    assert of_disk(size) == text
 
 
 def device(path: str, **columns: Any) -> dict[str, Any]:

@@ -9,15 +9,16 @@ import pytest
 import yaml
 from documents import HASH, KEY, document, identity, layout, read, refusal
 
-from rigforge.installer.document import KNOWN, DiskMatch, Keyboard, Storage
+from rigforge.installer.document import KNOWN, DiskLayout, Keyboard
 from rigforge.installer.document import REFUSED as OUTSIDE
+from rigforge.rules.disk_match import DiskMatch
 
 
 def test_a_short_document_gets_every_default() -> None:
     found = read(document())
     assert (found.identity.hostname, found.identity.username, found.identity.password) == ("gold", "rig", None)
     assert (found.locale, found.timezone, found.keyboard) == ("en_US.UTF-8", "Etc/UTC", Keyboard("us", ""))
-    assert found.storage == Storage(layout="lvm", match=(), password=None)
+    assert found.storage == DiskLayout(layout="lvm", match=(), password=None)
     assert found.network["ethernets"]["wired"] == {
         "match": {"name": "e*"},
         "dhcp4": True,
@@ -50,7 +51,7 @@ def test_a_whole_document_is_read() -> None:
     assert found.keyboard == Keyboard("de", "nodeadkeys")
     assert (found.identity.realname, found.identity.password) == ("Rig Förge", HASH)
     assert found.ssh.allow_pw
-    assert found.storage == Storage("lvm", (DiskMatch(size="largest", ssd=True),), "correct horse")
+    assert found.storage == DiskLayout("lvm", (DiskMatch(size="largest", ssd=True),), "correct horse")
     assert found.network == {"version": 2, "ethernets": {"eno1": {"dhcp4": True}}}
     assert found.late_commands == ("echo 'a: b'", ("curtin", "in-target", "--", "true"))
     assert found.user_data == {"runcmd": ["true"]}

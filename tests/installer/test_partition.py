@@ -25,18 +25,18 @@ from rigforge.installer.partition import (
     take_down_order,
     write_table,
 )
-from rigforge.installer.storage_section import Storage
+from rigforge.installer.storage_section import DiskLayout
 from rigforge.verify import qemu
 
 MIB = 2**20
 DISK = 8 * 2**30
 
-DIRECT = Storage("direct")
-VOLUME_GROUP = Storage("lvm")
-ENCRYPTED = Storage("lvm", password="a long passphrase")
+DIRECT = DiskLayout("direct")
+VOLUME_GROUP = DiskLayout("lvm")
+ENCRYPTED = DiskLayout("lvm", password="a long passphrase")
 
 
-def written(storage: Storage, tmp_path: Path) -> list[dict[str, object]]:
+def written(storage: DiskLayout, tmp_path: Path) -> list[dict[str, object]]:
     """Returns the partitions that sfdisk finds on a disk that it has laid out for `storage`."""
     disk = tmp_path / "disk"
     with disk.open("wb") as file:
@@ -65,13 +65,13 @@ def written(storage: Storage, tmp_path: Path) -> list[dict[str, object]]:
         ),
     ],
 )
-def test_sfdisk_writes_the_layout(storage: Storage, expected: list[tuple[str, str, int]], tmp_path: Path) -> None:
+def test_sfdisk_writes_the_layout(storage: DiskLayout, expected: list[tuple[str, str, int]], tmp_path: Path) -> None:
     partitions = written(storage, tmp_path)
     assert [(row["name"], row["type"], int(str(row["size"])) * 512 // MIB) for row in partitions] == expected
 
 
 @pytest.mark.parametrize("storage", [DIRECT, VOLUME_GROUP, ENCRYPTED])
-def test_partitions_begin_at_whole_mebibytes_and_fill_the_disk(storage: Storage, tmp_path: Path) -> None:
+def test_partitions_begin_at_whole_mebibytes_and_fill_the_disk(storage: DiskLayout, tmp_path: Path) -> None:
     partitions = written(storage, tmp_path)
     assert partitions[0]["start"] == MIB // 512
     assert all(int(str(row["start"])) * 512 % MIB == 0 for row in partitions)

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from rigforge import namespace
+from rigforge.layers import dpkg
 from rigforge.layers.root import Root, clean, interfaces, settle
 from rigforge.process import run
 
@@ -133,9 +134,9 @@ os.mkfifo("/etc/waits")
 def attacked(request: Mapping[str, Any]) -> None:
     """Inside: makes a root, installs the package, and does what recipes do after that."""
     path, files = Path(request["root"]), Path(request["files"])
-    dpkg = [f"var/lib/dpkg/{name}" for name in ("info", "updates", "triggers")]
+    of_dpkg = [f"var/lib/dpkg/{name}" for name in ("info", "updates", "triggers")]
     apt = ["var/lib/apt/lists/partial", "var/cache/apt/archives/partial", "var/log/apt"]
-    for name in ("dev", "run", "tmp", "proc", "mnt", "usr", "etc/alternatives", "var/tmp", "var/log", *dpkg, *apt):
+    for name in ("dev", "run", "tmp", "proc", "mnt", "usr", "etc/alternatives", "var/tmp", "var/log", *of_dpkg, *apt):
         (path / name).mkdir(parents=True, exist_ok=True)
     (path / "var/lib/dpkg/status").touch()
     for name in ("bin", "sbin", "lib", "lib64"):
@@ -146,7 +147,7 @@ def attacked(request: Mapping[str, Any]) -> None:
     root = Root(path, files, {}, EPOCH)
     with interfaces(path, files):
         root.write("tmp/asked.json", json.dumps(request["asked"]))
-        root.install_packages()
+        dpkg.install(root)
         # What is still there, of this namespace's processes.
         print("LEFT", json.dumps(processes(request["asked"]["linger"])), flush=True)
         root.write("etc/written", "by the recipe\n")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rigforge.distributions import debian
+from rigforge import distributions
 from rigforge.sources.mirrors import Mirrors
 from tests.lock.workshop import GPU, NEW, OLD, Workshop, packers_of_the_doctor, written
 from tests.sources.serving import served
@@ -31,7 +31,7 @@ def archives(tmp_path_factory: pytest.TempPathFactory, key: Key) -> Path:
     main.add("bookworm", "binutils", "2.40-2")
     main.add("bookworm", "openssh-server", "1:9.2p1-2")
     main.add("bookworm", "g++", "4:12.2.0-3")
-    for name in debian.medium_packages(stack):
+    for name in distributions.of(stack).installer.packages:
         main.add("bookworm", name)
     for archive, suite, abi in ((main, "bookworm", 55), (security, "bookworm-security", 56)):
         for package in ("image", "headers"):
@@ -40,7 +40,10 @@ def archives(tmp_path_factory: pytest.TempPathFactory, key: Key) -> Path:
     for archive, suite, version in ((main, "bookworm", OLD), (security, "bookworm-security", NEW)):
         built = {"Source": "nvidia-graphics-drivers"}
         archive.add(suite, "nvidia-alternative", version, **built)
-        for name in {*debian.driver_packages(stack), "nvidia-kernel-dkms"} - {"nvidia-persistenced", "nvidia-modprobe"}:
+        for name in {*distributions.of(stack).driver.user_space, "nvidia-kernel-dkms"} - {
+            "nvidia-persistenced",
+            "nvidia-modprobe",
+        }:
             archive.add(suite, name, version, Depends=f"nvidia-alternative (= {version})", **built)
     main.add("bookworm", "nvidia-persistenced", "535.171.04-1~deb12u1")
     main.add("bookworm", "nvidia-modprobe", "535.161.07-1~deb12u1")

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from rigforge.distributions import debian
+from rigforge import distributions
 from rigforge.errors import RigforgeError
 from rigforge.lock.model import Lock, asked, to_text
 from rigforge.sources.mirrors import Mirrors
@@ -30,7 +30,7 @@ def test_a_stack_without_gpu_software_is_a_base_a_devel_and_a_host(workshop: Wor
     assert names(lock, "base") == {"apt", "bash", "libc6", "tzdata", "python3", "python3.11"}
     assert names(lock, "devel") == {"g++"}
     assert names(lock, "host") == {
-        *debian.medium_packages(stack),
+        *distributions.of(stack).installer.packages,
         "openssh-server",
         "linux-image-amd64",
         "linux-image-6.1.0-56-amd64",
@@ -60,7 +60,7 @@ def test_the_full_stack_is_divided_among_the_layers(workshop: Workshop) -> None:
         "linux-headers-amd64",
         "linux-headers-6.1.0-56-amd64",
     }
-    assert set(debian.driver_packages(stack)) < names(lock, "host")
+    assert set(distributions.of(stack).driver.user_space) < names(lock, "host")
     assert lock.versions == {
         "kernel": "6.1.0-56-amd64",
         "kernel_package_version": "6.1.56-1",

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from debian.deb822 import Deb822
 
-from rigforge.distributions import ubuntu
+from rigforge import distributions
 from rigforge.stack.model import Stack
 from tests.sources.signed_archive import Key
 
@@ -108,7 +108,8 @@ class Ubuntu:
         add(suite, f"libpython{series}", self.python)
         add(suite, "binutils", "2.42-4ubuntu2.6")
         add(suite, "dkms", Depends="gcc, make, kmod", Recommends="linux-headers-generic")
-        named = {*stack.packages.base, *stack.packages.devel, *stack.packages.host, *ubuntu.medium_packages(stack)}
+        packages, installer = stack.packages, distributions.of(stack).installer
+        named = {*packages.base, *packages.devel, *packages.host, *installer.packages}
         named |= {"adduser", "amd64-microcode", "debconf", "gcc", "intel-microcode", "kmod", "linux-base"}
         named |= {"linux-firmware", "make", "ocl-icd-libopencl1", "thermald"}
         universe = {"docker.io", "htop", "nvme-cli", "ninja-build", "smartmontools", "tmux"}

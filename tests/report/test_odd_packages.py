@@ -8,11 +8,15 @@ from pathlib import Path
 import pytest
 from trees import SITE_PACKAGES, install_deb, install_wheel
 
+from rigforge.artifacts.artifact import Result
+from rigforge.artifacts.iso import Iso
+from rigforge.artifacts.oci_images import OciImages
 from rigforge.attest import licences
 from rigforge.attest.licences import Licence
 from rigforge.attest.sbom import Distribution
 from rigforge.errors import RigforgeError
-from rigforge.report import results, verification
+from rigforge.layers.build import Cache
+from rigforge.report import verification
 from rigforge.report.measure import owned_by_conda, owned_by_debs, owned_by_wheels
 
 #: Bytes that are no text, no CSV, no JSON, no JSON of the right shape, no JSON of a bearable depth.
@@ -63,15 +67,15 @@ def test_a_line_of_os_release_that_nobody_asked_for(tmp_path: Path, odd: str) ->
 def test_an_index_of_images_that_is_none(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "images/smoke").mkdir(parents=True)
     (tmp_path / "images/smoke/index.json").write_bytes(content)
-    assert results.find("smoke", tmp_path).images == ()
+    assert OciImages().result(tmp_path / "images/smoke", Cache(tmp_path)) == Result()
 
 
 @pytest.mark.parametrize("content", ODD)
 def test_checksums_and_test_results_that_are_none(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "rigforge-smoke.iso").write_bytes(b"iso")
     (tmp_path / "rigforge-smoke.sha256").write_bytes(content)
-    iso = results.find("smoke", tmp_path).iso
-    assert iso and iso.sha256 == ""
+    (iso,) = Iso().result(tmp_path / "rigforge-smoke.iso", Cache(tmp_path)).digests
+    assert iso.digest == ""
     place = tmp_path / "verify/smoke-bios"
     place.mkdir(parents=True)
     (place / verification.REPORT).write_bytes(content)

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from trees import install_deb, put
 
-from rigforge.build import Stamp
+from rigforge.artifacts.artifact import Attachment, Digest, Result
+from rigforge.artifacts.stamp import Stamp
 from rigforge.errors import RigforgeError
 from rigforge.layers.build import Cache, keep_seconds
 from rigforge.layers.plan import plan
 from rigforge.lock.model import read
 from rigforge.report.build_report import BuildReport, gather
 from rigforge.report.page import duration, render, write
-from rigforge.report.results import Iso, Results
 from rigforge.report.verification import Unfinished, Verification
 from rigforge.rules.sizes import in_words
 from rigforge.stack.load import load
@@ -120,19 +120,22 @@ def test_text_from_files_is_no_markup(report: BuildReport) -> None:
 
 
 def test_links_are_relative_to_the_page(report: BuildReport, tmp_path: Path) -> None:
-    iso = Iso(tmp_path / "out" / "rigforge-my stack.iso", 10**9, "ab" * 32, "c0ffee", 17.5)
-    text = html(replace(report, results=Results(iso, (), ())), tmp_path / "out" / "reports")
+    iso = tmp_path / "out" / "rigforge-my stack.iso"
+    result = Result(
+        {"ISO": 10**9}, (Digest(iso.name, 10**9, f"sha256:{'ab' * 32}"),), (), (Attachment("install medium", iso),)
+    )
+    text = html(replace(report, results=(result,)), tmp_path / "out" / "reports")
     assert 'href="../rigforge-my%20stack.iso"' in text
     assert f"sha256:{'ab' * 32}" in text
 
 
 def test_an_iso_without_a_checksum_file_is_told_so(report: BuildReport, tmp_path: Path) -> None:
-    results = Results(Iso(tmp_path / "rigforge-smoke.iso", 1, "", "c0ffee", None), (), ())
+    results = (Result(digests=(Digest("rigforge-smoke.iso", 1, ""),)),)
     assert "no checksum file has it" in html(replace(report, results=results), tmp_path)
 
 
 def test_a_verification_of_another_medium_is_told_so(report: BuildReport, tmp_path: Path) -> None:
-    results = Results(Iso(tmp_path / "rigforge-smoke.iso", 1, "", "c0ffee", None), (), ())
+    results = (Result(medium="c0ffee"), Result())
     tested = Verification("machine, bios (kvm)", 30, 0, 0, (), 300.0, 20.0, "2026-11-23", "c0ffee")
     same = replace(report, results=results, verifications=(tested,))
     other = replace(report, results=results, verifications=(replace(tested, of="0ld"),))

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from rigforge import namespace
+from rigforge.artifacts.artifact import Step
+from rigforge.images import blob
 from rigforge.images.container import pack
 from rigforge.layers.build import Cache, build, built_in, keep_seconds, squash, squashed
 from rigforge.layers.plan import Layer
 from rigforge.records.file import LockedFile
-from rigforge.report.timing import Step, of_blobs, of_downloads, steps
+from rigforge.report.timing import of_downloads, steps
 from rigforge.store.store import Store
 
 LAYER = Layer("base", None, (), 1_700_000_000)
@@ -73,15 +75,15 @@ def test_the_time_of_a_fetch_is_shared_by_bytes_and_the_last_one_counts(tmp_path
 
 
 def test_the_tar_of_a_layer_knows_how_long_it_took_by_its_digest(cache: Cache) -> None:
-    blob = pack(LAYER, cache, "zstd")
-    assert blob.seconds is not None
-    assert of_blobs(cache.directory / "blobs") == {blob.digest: blob.seconds}
+    tar = pack(LAYER, cache, "zstd")
+    assert tar.seconds is not None
+    assert blob.seconds(cache.directory / "blobs") == {tar.digest: tar.seconds}
 
 
 def test_blobs_of_before_and_configurations_are_passed_over(tmp_path: Path) -> None:
     (tmp_path / "a-zstd.json").write_text(json.dumps({"digest": "sha256:a", "size": 1}))
     (tmp_path / "b-zstd.config.json").write_text(json.dumps({"Cmd": ["bash"]}))
-    assert of_blobs(tmp_path) == {}
+    assert blob.seconds(tmp_path) == {}
 
 
 def test_seconds_are_added_to_what_is_known(tmp_path: Path) -> None:

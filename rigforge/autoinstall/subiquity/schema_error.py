@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rigforge.nearest import nearest as alike
+from rigforge.rules.nearest import nearest as alike
 
 if TYPE_CHECKING:
     import jsonschema

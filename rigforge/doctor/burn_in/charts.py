@@ -1,17 +1,17 @@
-"""What a burn-in looked like over time."""
+"""Charts of a burn-in over time."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from rigforge.doctor.burn_in.record import Record, Sample
+from rigforge.doctor.burn_in.record import BurnInRecord, Sample
 from rigforge.doctor.chart import Chart, Series
 
 #: At most twice as many points are drawn in a line; each is the mean of its neighbours.
 POINTS = 300
 
 
-def charts(records: Sequence[Record]) -> Iterator[Chart]:
+def charts(records: Sequence[BurnInRecord]) -> Iterator[Chart]:
     """Returns one chart for each quantity that was measured, with a line for each device."""
     slowdown = {record.before.slowdown for record in records if record.before and record.before.slowdown}
     limits = {record.before.power_limit for record in records if record.before and record.before.power_limit}
@@ -22,7 +22,7 @@ def charts(records: Sequence[Record]) -> Iterator[Chart]:
 
 
 def _chart(
-    records: Sequence[Record],
+    records: Sequence[BurnInRecord],
     title: str,
     unit: str,
     value: Callable[[Sample], float | None],
@@ -36,7 +36,7 @@ def _chart(
     series = []
     for record in records:
         points = [
-            (sample.seconds / divisor, found) for sample in record.samples if (found := value(sample)) is not None
+            (sample.seconds / divisor, figure) for sample in record.samples if (figure := value(sample)) is not None
         ]
         if points:
             colour = record.before.index if record.before else 0
@@ -46,6 +46,6 @@ def _chart(
 
 
 def _thinned(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    many = max(1, len(points) // POINTS)
-    groups = [points[start : start + many] for start in range(0, len(points), many)]
+    step = max(1, len(points) // POINTS)
+    groups = [points[start : start + step] for start in range(0, len(points), step)]
     return [(group[-1][0], sum(up for _, up in group) / len(group)) for group in groups]

@@ -8,53 +8,52 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rigforge.doctor import nvml, page
+from rigforge.doctor import nvml, page, workload
 from rigforge.doctor.burn_in.charts import charts
 from rigforge.doctor.burn_in.findings import clock, findings
-from rigforge.doctor.burn_in.record import Record
+from rigforge.doctor.burn_in.record import BurnInRecord
 from rigforge.doctor.burn_in.run import run
 from rigforge.doctor.check import EXIT_CODES, verdict
 from rigforge.doctor.checks.kernel_log import xids
-from rigforge.doctor.errors import DoctorError
-from rigforge.doctor.interruption import Interruption
 from rigforge.doctor.machine import Machine
+from rigforge.doctor.signals import Interruption
 from rigforge.doctor.terminal import as_text
-from rigforge.doctor.workload import options as load
 from rigforge.doctor.workload.python import with_pytorch
+from rigforge.errors import RigforgeError
 
 
 def main(arguments: Sequence[str], machine: Machine | None) -> int:
-    """Returns the exit code: the verdict's, or that of the signal that stopped it. Raises DoctorError."""
+    """Returns the exit code: the verdict's, or that of the signal that stopped it. Raises RigforgeError."""
     options = _options(arguments)
     if options.report:
         page.check_place(options.report)
     machine = machine or Machine(nvml.read())
     if not options.cpu and not machine.nvml.gpus:
-        raise DoctorError(
+        raise RigforgeError(
             f"there is no GPU in the driver ({machine.nvml.error or 'it has none'})", "rigforge-doctor says why"
         )
     python = with_pytorch(machine, options.python)
     if options.cpu:
         print("on the processor (--cpu): this tries the program, it does not test the machine", file=sys.stderr)
-    asked = Interruption()
+    interruption = Interruption()
     before = xids(machine)
     gpus = () if options.cpu else machine.nvml.gpus
-    wanted = options.minutes * 60
-    progress = _Progress(wanted)
-    records, seconds = run(machine, gpus, python, wanted, options.patience, asked, progress.tell)
+    duration = options.minutes * 60
+    progress = _Progress(duration)
+    records, seconds = run(machine, gpus, python, duration, options.patience, interruption, progress.tell)
     progress.end()
-    checks = findings(records, seconds, wanted, (before, xids(machine)))
-    found = verdict(checks)
+    checks = findings(records, seconds, duration, (before, xids(machine)))
+    status = verdict(checks)
     if options.report:
-        facts = [python, f"{clock(seconds)} of {clock(wanted)} minutes"]
-        page.save(options.report, page.measurement(machine, "burn-in", found, checks, charts(records), facts))
+        facts = [python, f"{clock(seconds)} of {clock(duration)} minutes"]
+        page.save(options.report, page.measurement(machine, "burn-in", status, checks, charts(records), facts))
     if options.json:
         answer = {
-            "verdict": found,
-            "interrupted": bool(asked),
+            "verdict": status,
+            "interrupted": bool(interruption),
             "device": "cpu" if options.cpu else "gpu",
             "seconds": round(seconds, 1),
-            "seconds_asked": wanted,
+            "seconds_asked": duration,
             "python": python,
             "machine": machine.described(),
             "checks": [vars(check) for check in checks],
@@ -62,19 +61,19 @@ def main(arguments: Sequence[str], machine: Machine | None) -> int:
         }
         print(json.dumps(answer, indent=2))
     else:
-        print(as_text(machine, checks, found, colour=sys.stdout.isatty()), end="")
-    return asked.exit_code if asked else EXIT_CODES[found]
+        print(as_text(machine, checks, status, colour=sys.stdout.isatty()), end="")
+    return interruption.exit_code if interruption else EXIT_CODES[status]
 
 
 class _Progress:
     """One line that changes on a terminal, one each minute elsewhere; on standard error."""
 
-    def __init__(self, wanted: float) -> None:
-        self.wanted = wanted
+    def __init__(self, duration: float) -> None:
+        self.wanted = duration
         self.terminal = sys.stderr.isatty()
         self.minute = -1
 
-    def tell(self, seconds: float, records: Sequence[Record]) -> None:
+    def tell(self, seconds: float, records: Sequence[BurnInRecord]) -> None:
         if not self.terminal and int(seconds // 60) == self.minute:
             return
         self.minute = int(seconds // 60)
@@ -88,14 +87,14 @@ class _Progress:
             print(file=sys.stderr)
 
 
-def _now(record: Record) -> str:
+def _now(record: BurnInRecord) -> str:
     if record.trouble:
         return f"{record.label}: stopped"
     sample = record.samples[-1]
-    told = [f"{sample.temperature} °C"] if sample.temperature is not None else []
-    told += [f"{sample.power:.0f} W"] if sample.power is not None else []
+    words = [f"{sample.temperature} °C"] if sample.temperature is not None else []
+    words += [f"{sample.power:.0f} W"] if sample.power is not None else []
     wrong = sum(done.wrong for done in record.formats.values()) + record.words_wrong
-    return f"{record.label}: {' '.join([*told, f'{wrong} wrong'])}"
+    return f"{record.label}: {' '.join([*words, f'{wrong} wrong'])}"
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
@@ -104,8 +103,8 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
         description="Puts every GPU under full load, checks what it computes and remembers, and says how it went.",
         epilog="Ctrl-C ends it early, with the report so far.",
     )
-    parser.add_argument("--minutes", type=load.positive, default=10.0, metavar="N", help="how long (default: 10)")
+    parser.add_argument("--minutes", type=workload.positive, default=10.0, metavar="N", help="how long (default: 10)")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the report as one HTML file besides")
-    load.add_to(parser)
+    workload.add_options(parser)
     return parser.parse_args(arguments)

@@ -1,15 +1,16 @@
-"""What a burn-in shows, as checks with why and fix."""
+"""Findings of a burn-in, as checks with why and fix."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from rigforge.doctor.burn_in.record import Record, Sample
+from rigforge.doctor.burn_in.record import BurnInRecord, Sample
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.checks.bus import RESEAT
 from rigforge.doctor.checks.kernel_log import Xids, decoded
 from rigforge.doctor.checks.thermal import MARGIN, REASONS, USUAL_LIMIT
 from rigforge.doctor.nvml import NvmlGpu
+from rigforge.rules.sizes import in_gib
 
 WORK = Topic("work", "A GPU that stops in the middle of work stops in the middle of training.")
 RESULTS = Topic("results", "A GPU that computes the same twice and gets two results spoils models without a word.")
@@ -31,12 +32,12 @@ _ASK_THE_KERNEL = "read what the kernel says of it: sudo dmesg | grep -i -e nvrm
 
 
 def findings(
-    records: Sequence[Record], seconds: float, asked: float, xids: tuple[Xids | None, Xids | None]
+    records: Sequence[BurnInRecord], seconds: float, duration: float, xids: tuple[Xids | None, Xids | None]
 ) -> tuple[Check, ...]:
     """Returns the checks. `seconds` of the `asked` ones were done; `xids` are those before and after."""
     gpus = [record for record in records if record.before]
     return (
-        _work(records, seconds, asked),
+        _work(records, seconds, duration),
         *_each(RESULTS, [record for record in records if record.formats], _results, _products),
         *_each(MEMORY, [record for record in records if record.patterns], _memory, _patterns),
         *_each(LOAD, [record for record in gpus if record.under_load()], _load, _busy),
@@ -58,18 +59,18 @@ def clock(seconds: float) -> str:
 
 def _each(
     topic: Topic,
-    records: Sequence[Record],
-    troubles: Callable[[Record], Iterable[Check]],
-    figure: Callable[[Record], str],
+    records: Sequence[BurnInRecord],
+    troubles: Callable[[BurnInRecord], Iterable[Check]],
+    figure: Callable[[BurnInRecord], str],
 ) -> Iterator[Check]:
     if not records:
         yield topic.not_applicable("nothing was measured")
         return
     figures = "; ".join(f"{record.label}: {figure(record)}" for record in records)
-    yield topic.worst((found for record in records for found in troubles(record)), figures)
+    yield topic.worst((trouble for record in records for trouble in troubles(record)), figures)
 
 
-def _work(records: Sequence[Record], seconds: float, asked: float) -> Check:
+def _work(records: Sequence[BurnInRecord], seconds: float, duration: float) -> Check:
     troubles = []
     for record in records:
         if record.trouble:
@@ -78,12 +79,12 @@ def _work(records: Sequence[Record], seconds: float, asked: float) -> Check:
             troubles.append(WORK.failed(f"{record.label}: {record.trouble}", f"{fix}; then run it again"))
     if not troubles and not seconds:
         return WORK.not_applicable("stopped before the load began")
-    done = clock(seconds) if seconds >= asked else f"{clock(seconds)} of {clock(asked)}, then it was stopped"
+    done = clock(seconds) if seconds >= duration else f"{clock(seconds)} of {clock(duration)}, then it was stopped"
     where = "" if records[0].before else ", on the processor: this tries the program, it does not test the machine"
     return WORK.worst(troubles, done + where)
 
 
-def _results(record: Record) -> Iterator[Check]:
+def _results(record: BurnInRecord) -> Iterator[Check]:
     for name, done in record.formats.items():
         if not done.right:
             text = f"{record.label}: {name} is off by {done.error:.2g} from double precision on the processor"
@@ -92,35 +93,35 @@ def _results(record: Record) -> Iterator[Check]:
             yield RESULTS.failed(f"{record.label}: {done.wrong} numbers in {name} not as at first", _WEAK)
 
 
-def _products(record: Record) -> str:
+def _products(record: BurnInRecord) -> str:
     speeds = (
         f"{name} {done.operations / done.seconds / 1e12:.3g}" for name, done in record.formats.items() if done.seconds
     )
     return f"the same to the last bit, at {', '.join(speeds)} TFLOP/s"
 
 
-def _memory(record: Record) -> Iterator[Check]:
+def _memory(record: BurnInRecord) -> Iterator[Check]:
     if record.words_wrong:
         text = f"{record.label}: {record.words_wrong} words of 8 bytes did not hold what was written"
         yield MEMORY.failed(text, "replace the card; a lower memory clock may carry it until then")
 
 
-def _patterns(record: Record) -> str:
-    return f"{record.memory / 1024**3:.1f} GiB held {record.patterns} patterns"
+def _patterns(record: BurnInRecord) -> str:
+    return f"{in_gib(record.memory)} held {record.patterns} patterns"
 
 
-def _load(record: Record) -> Iterator[Check]:
-    known = [sample.utilisation for sample in record.under_load() if sample.utilisation is not None]
-    if known and sum(known) / len(known) < BUSY:
+def _load(record: BurnInRecord) -> Iterator[Check]:
+    percentages = [sample.utilisation for sample in record.under_load() if sample.utilisation is not None]
+    if percentages and sum(percentages) / len(percentages) < BUSY:
         yield LOAD.warning(f"{record.label}: {_busy(record)}", "end what else runs on the machine and run it again")
 
 
-def _busy(record: Record) -> str:
+def _busy(record: BurnInRecord) -> str:
     samples = record.under_load()
     return f"{_mean(samples, 'utilisation')} % busy, {_mean(samples, 'power')} W"
 
 
-def _temperature(record: Record) -> Iterator[Check]:
+def _temperature(record: BurnInRecord) -> Iterator[Check]:
     limit = (record.before and record.before.slowdown) or USUAL_LIMIT
     hottest = max((sample.temperature or 0 for sample in record.samples), default=0)
     text = f"{record.label}: up to {hottest} °C, it slows down at {limit} °C"
@@ -131,12 +132,12 @@ def _temperature(record: Record) -> Iterator[Check]:
         yield TEMPERATURE.warning(text, fix)
 
 
-def _hottest(record: Record) -> str:
-    known = [sample.temperature for sample in record.samples if sample.temperature is not None]
-    return f"up to {max(known)} °C" if known else "not told"
+def _hottest(record: BurnInRecord) -> str:
+    temperatures = [sample.temperature for sample in record.samples if sample.temperature is not None]
+    return f"up to {max(temperatures)} °C" if temperatures else "not told"
 
 
-def _clocks(record: Record) -> Iterator[Check]:
+def _clocks(record: BurnInRecord) -> Iterator[Check]:
     samples = record.under_load()
     for bit, text in REASONS.items():
         if slow := sum(1 for sample in samples if (sample.reasons or 0) & bit):
@@ -146,15 +147,15 @@ def _clocks(record: Record) -> Iterator[Check]:
             )
 
 
-def _clock_range(record: Record) -> str:
+def _clock_range(record: BurnInRecord) -> str:
     samples = record.under_load()
-    known = [sample.clock for sample in samples if sample.clock is not None]
+    clocks = [sample.clock for sample in samples if sample.clock is not None]
     held = sum(1 for sample in samples if (sample.reasons or 0) & POWER_CAP) * 2 > len(samples)
-    text = f"{min(known)} to {max(known)} MHz" if known else "not told"
+    text = f"{min(clocks)} to {max(clocks)} MHz" if clocks else "not told"
     return f"{text}, held by the power limit as usual under full load" if held else text
 
 
-def _link(record: Record) -> Iterator[Check]:
+def _link(record: BurnInRecord) -> Iterator[Check]:
     """Compares the best link under load with what card and slot can (nvml.h, nvmlDeviceGetMaxPcieLinkGeneration)."""
     gpu = record.before
     generation, width = _best(record, "link_generation"), _best(record, "link_width")
@@ -166,20 +167,20 @@ def _link(record: Record) -> Iterator[Check]:
         yield LINK.warning(f"{record.label}: {_best_link(record)} under load, {able}", fix)
 
 
-def _best_link(record: Record) -> str:
+def _best_link(record: BurnInRecord) -> str:
     return _shown_link(_best(record, "link_generation"), _best(record, "link_width"))
 
 
-def _best(record: Record, name: str) -> int:
+def _best(record: BurnInRecord, name: str) -> int:
     return max((getattr(sample, name) or 0 for sample in record.under_load()), default=0)
 
 
 def _shown_link(generation: int, width: int) -> str:
-    told = [*([f"PCIe {generation}"] if generation else []), *([f"×{width}"] if width else [])]
-    return " ".join(told) or "not told"
+    words = [*([f"PCIe {generation}"] if generation else []), *([f"×{width}"] if width else [])]
+    return " ".join(words) or "not told"
 
 
-def _errors(gpus: Sequence[Record], before: Xids | None, after: Xids | None) -> Check:
+def _errors(gpus: Sequence[BurnInRecord], before: Xids | None, after: Xids | None) -> Check:
     troubles = decoded(ERRORS, after - before) if before is not None and after is not None else []
     for record in gpus:
         if record.after and record.after.lost:
@@ -199,5 +200,5 @@ def _uncorrected(gpu: NvmlGpu | None) -> int:
 
 
 def _mean(samples: Sequence[Sample], name: str) -> str:
-    known = [value for sample in samples if (value := getattr(sample, name)) is not None]
-    return f"{sum(known) / len(known):.0f}" if known else "?"
+    values = [value for sample in samples if (value := getattr(sample, name)) is not None]
+    return f"{sum(values) / len(values):.0f}" if values else "?"

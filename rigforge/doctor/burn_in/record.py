@@ -1,4 +1,4 @@
-"""What one device did during a burn-in, and how it was while it did it."""
+"""The record of one device during a burn-in: its work, and its state meanwhile."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Format:
 
 
 @dataclass
-class Record:
+class BurnInRecord:
     """A GPU, or the processor where `before` is None. Memory in bytes; `trouble` is why the work ended too early."""
 
     before: NvmlGpu | None

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Sequence
 
 from rigforge.doctor import nvml
-from rigforge.doctor.burn_in.record import Record
-from rigforge.doctor.interruption import Interruption
+from rigforge.doctor.burn_in.record import BurnInRecord
 from rigforge.doctor.machine import Machine
 from rigforge.doctor.nvml import NvmlGpu
+from rigforge.doctor.signals import Interruption
 from rigforge.doctor.workload.process import Worker
 
 #: Seconds between two looks.
@@ -24,14 +24,14 @@ def run(
     python: str,
     seconds: float,
     patience: float,
-    asked: Interruption,
-    tell: Callable[[float, Sequence[Record]], None],
-) -> tuple[list[Record], float]:
+    interruption: Interruption,
+    tell: Callable[[float, Sequence[BurnInRecord]], None],
+) -> tuple[list[BurnInRecord], float]:
     """Returns what each GPU did, and the seconds that all were at work together; the processor's where `gpus` is empty.
 
     The seconds begin when every worker is ready. `tell` is called after each look with the seconds so far.
     """
-    records = [Record(gpu, trouble=gpu.lost) for gpu in gpus] or [Record(None)]
+    records = [BurnInRecord(gpu, trouble=gpu.lost) for gpu in gpus] or [BurnInRecord(None)]
     workers: dict[int, Worker] = {}
     begun = time.monotonic()
     start = 0.0
@@ -40,8 +40,8 @@ def run(
             for place, record in enumerate(records):
                 if not record.trouble:
                     workers[place] = _worker(machine, python, record, patience)
-            while not asked and any(worker.working for worker in workers.values()):
-                asked.wait(EVERY)
+            while not interruption and any(worker.working for worker in workers.values()):
+                interruption.wait(EVERY)
                 _look(records, workers, time.monotonic() - begun)
                 if not start and all(worker.ready or not worker.working for worker in workers.values()):
                     start = time.monotonic()
@@ -57,37 +57,37 @@ def run(
     return records, min(done, seconds)
 
 
-def _worker(machine: Machine, python: str, record: Record, patience: float) -> Worker:
+def _worker(machine: Machine, python: str, record: BurnInRecord, patience: float) -> Worker:
     gpu = record.before
     return Worker(
         python,
         "burn-in",
         "cuda" if gpu else "cpu",
-        machine.given,
+        machine.program_environment,
         uuid=gpu.uuid if gpu else "",
         patience=patience,
     )
 
 
-def _look(records: Sequence[Record], workers: dict[int, Worker], now: float) -> None:
+def _look(records: Sequence[BurnInRecord], workers: dict[int, Worker], now: float) -> None:
     _hear(records, workers)
-    there = _gpus(records)
+    gpus = _gpus(records)
     for record in records:
-        record.look(there.get(record.before.index) if record.before else None, now)
+        record.look(gpus.get(record.before.index) if record.before else None, now)
 
 
-def _gpus(records: Sequence[Record]) -> dict[int, NvmlGpu]:
+def _gpus(records: Sequence[BurnInRecord]) -> dict[int, NvmlGpu]:
     return {gpu.index: gpu for gpu in nvml.read(briefly=True).gpus} if any(record.before for record in records) else {}
 
 
-def _hear(records: Sequence[Record], workers: dict[int, Worker]) -> None:
+def _hear(records: Sequence[BurnInRecord], workers: dict[int, Worker]) -> None:
     for place, worker in workers.items():
         for event in worker.events():
             records[place].take(event)
         records[place].trouble = worker.trouble
 
 
-def _end(records: Sequence[Record], workers: dict[int, Worker]) -> None:
+def _end(records: Sequence[BurnInRecord], workers: dict[int, Worker]) -> None:
     ready = [worker for worker in workers.values() if worker.ready and worker.working]
     for worker in ready:
         worker.ask_to_stop()
@@ -99,7 +99,7 @@ def _end(records: Sequence[Record], workers: dict[int, Worker]) -> None:
         if worker in ready and worker.working:
             records[place].trouble = f"did not come to an end within {LAST:.0f} s"
     # The counters of errors once more, for what the last look at the memory brought up.
-    there = _gpus(records)
+    gpus = _gpus(records)
     for record in records:
         if record.before:
-            record.after = there.get(record.before.index, record.after)
+            record.after = gpus.get(record.before.index, record.after)

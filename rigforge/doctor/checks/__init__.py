@@ -30,7 +30,7 @@ from rigforge.doctor.checks import (
     wear,
 )
 from rigforge.doctor.machine import Machine
-from rigforge.doctor.place import fitted, place
+from rigforge.doctor.surroundings import fitted, place
 
 #: In the order of the report: from the slot up to the services.
 SUBJECTS: tuple[ModuleType, ...] = (
@@ -62,19 +62,19 @@ def every(machine: Machine) -> tuple[Check, ...]:
     What follows from another finding says so, and the cures are those for the place.
     """
     with ThreadPoolExecutor(len(SUBJECTS)) as pool:
-        found = tuple(
-            check for found in pool.map(lambda subject: tuple(_of(subject, machine)), SUBJECTS) for check in found
+        results = tuple(
+            check for results in pool.map(lambda subject: tuple(_of(subject, machine)), SUBJECTS) for check in results
         )
-    return fitted(traced(found), place(machine))
+    return fitted(traced(results), place(machine))
 
 
 def _of(subject: ModuleType, machine: Machine) -> Iterator[Check]:
     """Yields a check for every topic of a subject: for those that an error leaves without one, the error."""
-    left = {topic.id: topic for topic in vars(subject).values() if isinstance(topic, Topic)}
+    topics = {topic.id: topic for topic in vars(subject).values() if isinstance(topic, Topic)}
     try:
         for check in subject.checks(machine):
-            left.pop(check.id, None)
+            topics.pop(check.id, None)
             yield check
     except Exception as error:
-        for topic in left.values():
+        for topic in topics.values():
             yield topic.unknown(error)

@@ -24,7 +24,7 @@ RESEAT = "power off, seat the card and its power plugs again; then try another s
 
 def checks(machine: Machine) -> Iterator[Check]:
     cards = machine.cards
-    yield SEEN.of(lambda: _seen(machine, cards))
+    yield SEEN.of(lambda: _gpus_on_bus(machine, cards))
     if not cards:
         yield from (topic.not_applicable("no NVIDIA GPU on the bus") for topic in (WIDTH, SPEED))
         return
@@ -40,16 +40,16 @@ def checks(machine: Machine) -> Iterator[Check]:
     yield SPEED.ok(", ".join(_shown_speed(card) for card in cards))
 
 
-def _seen(machine: Machine, cards: tuple[Card, ...]) -> Check:
+def _gpus_on_bus(machine: Machine, cards: tuple[Card, ...]) -> Check:
     gpus = machine.nvml.gpus
     if lost := [gpu for gpu in gpus if gpu.lost]:
-        told = ", ".join(f"GPU {gpu.index} {gpu.address}: {gpu.lost}".replace(" :", ":") for gpu in lost)
+        words = ", ".join(f"GPU {gpu.index} {gpu.address}: {gpu.lost}".replace(" :", ":") for gpu in lost)
         if all(gpu.lost == RESET_REQUIRED for gpu in lost) and not machine.container:
             numbers = ",".join(str(gpu.index) for gpu in lost)
             return SEEN.failed(
-                told, f"sudo nvidia-smi --gpu-reset --id={numbers}, once no program uses it; else sudo reboot"
+                words, f"sudo nvidia-smi --gpu-reset --id={numbers}, once no program uses it; else sudo reboot"
             )
-        return SEEN.failed(told, f"sudo reboot; if it comes back: {RESEAT}")
+        return SEEN.failed(words, f"sudo reboot; if it comes back: {RESEAT}")
     if not cards:
         if gpus:
             return SEEN.ok(f"{len(gpus)} in the driver; the bus is not to be seen from here")
@@ -66,8 +66,8 @@ def _seen(machine: Machine, cards: tuple[Card, ...]) -> Check:
         return SEEN.ok(f"{len(gpus)} of {len(cards)} on the bus were given to this container")
     others = [card for card in missing if card.driver not in ("", "nvidia")]
     if missing and others == missing:
-        shown = ", ".join(f"{card.address} ({card.driver})" for card in others)
-        return SEEN.ok(f"{len(cards)} on the bus, {len(gpus)} in the driver, others with another one: {shown}")
+        foreign = ", ".join(f"{card.address} ({card.driver})" for card in others)
+        return SEEN.ok(f"{len(cards)} on the bus, {len(gpus)} in the driver, others with another one: {foreign}")
     if dead := [card.address for card in missing if card not in others]:
         measured = f"on the bus but not in the driver: {', '.join(dead)} ({len(gpus)} of {len(cards)} work)"
         return SEEN.failed(measured, f"sudo dmesg | grep -i nvrm says why; {RESEAT}")
@@ -90,8 +90,8 @@ def _width(card: Card) -> Check | None:
 
 def _shown_width(card: Card) -> str:
     able, slot = _number(card, "max_link_width"), _number(card.slot, "max_link_width")
-    shown = f"{card.address} ×{card.text('current_link_width') or '?'}"
-    return f"{shown} (the card can ×{able}, its slot ×{slot})" if 0 < slot < able else shown
+    text = f"{card.address} ×{card.text('current_link_width') or '?'}"
+    return f"{text} (the card can ×{able}, its slot ×{slot})" if 0 < slot < able else text
 
 
 def _shown_speed(card: Card) -> str:

@@ -1,11 +1,11 @@
-"""How many cards there should be: those of the first start, and as many as the stack says."""
+"""The number of cards: those of the first start, and as many as the stack says."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 from rigforge.doctor import card_inventory
-from rigforge.doctor.card_inventory import Changes, Seen
+from rigforge.doctor.card_inventory import Changes, RecordedCard
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.machine import Machine
 
@@ -52,27 +52,29 @@ def _changed(changes: Changes, since: str) -> Iterator[Check]:
     for card in changes.gone:
         if not card.removable:
             yield CARDS.failed(
-                f"{card.shown} is gone: it was there on {since}{_named(card)}",
+                f"{card.shown} is gone: it was there on {since}{_label(card)}",
                 f"{RESEAT}; if it was taken out: {REMEMBER}",
             )
     for old, card in changes.exchanged:
-        yield CARDS.warning(f"{card.shown}{_named(card)} is in the slot of {old.shown}{_named(old)}", ACCEPT)
+        yield CARDS.warning(f"{card.shown}{_label(card)} is in the slot of {old.shown}{_label(old)}", ACCEPT)
     for card in changes.new:
         if not card.removable:
-            yield CARDS.warning(f"{card.shown}{_named(card)} is new since {since}", ACCEPT)
+            yield CARDS.warning(f"{card.shown}{_label(card)} is new since {since}", ACCEPT)
 
 
-def _named(card: Seen) -> str:
+def _label(card: RecordedCard) -> str:
     return f" ({card.uuid})" if card.uuid else ""
 
 
-def _all_there(now: Sequence[Seen], expected: int | None, since: str, changes: Changes, away: Sequence[Seen]) -> str:
-    told = [f"{len(now)} on the bus" + (f", {expected} expected" if expected is not None else "")]
+def _all_there(
+    now: Sequence[RecordedCard], expected: int | None, since: str, changes: Changes, away: Sequence[RecordedCard]
+) -> str:
+    words = [f"{len(now)} on the bus" + (f", {expected} expected" if expected is not None else "")]
     if since:
-        told[0] += f", all that were there on {since}" if not away else ""
-    told += [f"{card.shown} is away, as it may be" for card in away]
-    told += [f"{card.shown} was at {old.address}" for old, card in changes.moved]
-    kept = (*changes.same, *changes.moved)
-    told += [f"{card.shown} had ×{old.width} on {since}" for old, card in kept if old.width > card.width > 0]
-    told += [f"{card.shown} had {old.speed:g} GT/s on {since}" for old, card in kept if old.speed > card.speed > 0]
-    return "; ".join(told)
+        words[0] += f", all that were there on {since}" if not away else ""
+    words += [f"{card.shown} is away, as it may be" for card in away]
+    words += [f"{card.shown} was at {old.address}" for old, card in changes.moved]
+    pairs = (*changes.same, *changes.moved)
+    words += [f"{card.shown} had ×{old.width} on {since}" for old, card in pairs if old.width > card.width > 0]
+    words += [f"{card.shown} had {old.speed:g} GT/s on {since}" for old, card in pairs if old.speed > card.speed > 0]
+    return "; ".join(words)

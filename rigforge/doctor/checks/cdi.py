@@ -61,41 +61,41 @@ def specifications(machine: Machine) -> tuple[Specification, ...]:
             if file.suffix in _SUFFIXES and file.is_file():
                 files.setdefault(file.resolve(), file)
     paths = [f"/{file.relative_to(machine.root)}" for file in files.values()]
-    found = ((path, excerpt.of(machine.root, path, most=_LONGEST)) for path in paths)
-    return tuple(_read(path, text) for path, text in found if _KIND.search(text))
+    contents = ((path, excerpt.of(machine.root, path, most=_LONGEST)) for path in paths)
+    return tuple(_read(path, text) for path, text in contents if _KIND.search(text))
 
 
 def _cdi(machine: Machine) -> Check:
     loaded = machine.loaded
-    there = specifications(machine)
-    if not there:
+    files = specifications(machine)
+    if not files:
         return CDI.not_applicable("no CDI specification for NVIDIA's GPUs")
     if not loaded:
         return CDI.not_applicable("no driver is loaded to compare it with")
-    troubles = [trouble for one in there if (trouble := _one(machine, one, there, loaded.version))]
+    troubles = [trouble for one in files if (trouble := _one(machine, one, files, loaded.version))]
     for folder in ("/etc/cdi", "/run/cdi"):
-        twice = [one.path for one in there if one.folder == folder and one.all_gpus]
+        twice = [one.path for one in files if one.folder == folder and one.all_gpus]
         if len(twice) > 1:
             measured = f"{' and '.join(twice)} both describe nvidia.com/gpu=all, so that engines refuse it"
             troubles.append(CDI.failed(measured, f"sudo rm {twice[0]}"))
-    return CDI.worst(troubles, ", ".join(f"{one.path}{_of(one)}" for one in there))
+    return CDI.worst(troubles, ", ".join(f"{one.path}{_of(one)}" for one in files))
 
 
 def _one(machine: Machine, one: Specification, others: tuple[Specification, ...], loaded: str) -> Check | None:
     if one.broken:
-        return CDI.failed(f"{one.path} is no JSON, engines leave it out", _anew(machine, one))
+        return CDI.failed(f"{one.path} is no JSON, engines leave it out", _cure(machine, one))
     if one.versions and loaded not in one.versions:
-        measured = f"the CDI specification {one.path} is of driver {_shown(one)}, loaded is {loaded}"
+        measured = f"the CDI specification {one.path} is of driver {_label(one)}, loaded is {loaded}"
         if any(loaded in other.versions and other.folder > one.folder for other in others):
             return CDI.warning(f"{measured}; the one in /run/cdi goes before it", f"sudo rm {one.path}")
-        return CDI.failed(measured, _anew(machine, one))
-    if missing := [path for path in one.libcuda if not _there(machine, path)]:
+        return CDI.failed(measured, _cure(machine, one))
+    if missing := [path for path in one.libcuda if not _exists(machine, path)]:
         measured = f"the CDI specification {one.path} names {missing[0]}, which is not there"
-        return CDI.failed(measured, _anew(machine, one))
+        return CDI.failed(measured, _cure(machine, one))
     return None
 
 
-def _anew(machine: Machine, one: Specification) -> str:
+def _cure(machine: Machine, one: Specification) -> str:
     """Returns the command that writes a specification again, by whom this machine has for it."""
     for unit in ("rigforge-cdi", "nvidia-cdi-refresh"):
         places = ("etc/systemd/system", "usr/lib/systemd/system", "lib/systemd/system")
@@ -124,15 +124,15 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _there(machine: Machine, path: str) -> bool:
+def _exists(machine: Machine, path: str) -> bool:
     # A link's target counts from the machine's own root, so that only the name is looked for.
     file = machine.root / path.lstrip("/")
     return file.is_symlink() or file.exists()
 
 
-def _shown(one: Specification) -> str:
+def _label(one: Specification) -> str:
     return ", ".join(sorted(one.versions)[:3])
 
 
 def _of(one: Specification) -> str:
-    return f" of driver {_shown(one)}" if one.versions else ""
+    return f" of driver {_label(one)}" if one.versions else ""

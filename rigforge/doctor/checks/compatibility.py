@@ -14,7 +14,7 @@ from rigforge.machine import libraries
 
 if TYPE_CHECKING:
     from rigforge.compat.gpu import Gpu as Known
-    from rigforge.compat.machine import Machine as Installed
+    from rigforge.compat.inventory import Inventory
 
 PAIRS = Topic(
     "compatibility", "A driver too old for CUDA, or PyTorch without code for the GPU, fails only in the middle of work."
@@ -42,14 +42,14 @@ def checks(machine: Machine) -> Iterator[Check]:
 
 def _pairs(machine: Machine) -> Check:
     # Here, because pydantic takes longest of all to start, and --help needs none of it.
-    from rigforge.compat import machine as installed
+    from rigforge.compat import inventory
     from rigforge.compat.diagnosis import diagnose
 
-    found = told_by_driver(installed.read(machine.root, python(machine)), machine)
-    if not found.gpus and not found.unknown and not found.loaded:
-        versions = f"; PyTorch {found.pytorch.version}" if found.pytorch else ""
+    parts = told_by_driver(inventory.read(machine.root, python(machine)), machine)
+    if not parts.gpus and not parts.unknown and not parts.loaded:
+        versions = f"; PyTorch {parts.pytorch.version}" if parts.pytorch else ""
         return PAIRS.not_applicable(f"no NVIDIA GPU on the bus and no driver{versions}")
-    findings = diagnose(found, bus=not without_bus(machine))
+    findings = diagnose(parts, bus=not without_bus(machine))
     troubles = [
         Check(PAIRS.id, finding.status, finding.message, PAIRS.why, finding.cure, finding.follows)
         for finding in findings
@@ -63,10 +63,10 @@ def without_bus(machine: Machine) -> bool:
     return not machine.cards and bool(machine.nvml.gpus)
 
 
-def told_by_driver(found: Installed, machine: Machine) -> Installed:
+def told_by_driver(parts: Inventory, machine: Machine) -> Inventory:
     """Adds what the driver says of itself, of cards that the tables have not, and of those that no bus shows."""
     from rigforge.compat.gpu import by_pci
-    from rigforge.compat.machine import Loaded
+    from rigforge.compat.inventory import Loaded
     from rigforge.compat.tables import tables
 
     driver, cuda = machine.nvml.driver, machine.nvml.cuda
@@ -74,13 +74,13 @@ def told_by_driver(found: Installed, machine: Machine) -> Installed:
         gpus = tuple(filter(None, map(_by_name, machine.nvml.gpus)))
         old = any(gpu.capability < tables().modules.open_from for gpu in gpus)
         loaded = Loaded(driver, "proprietary" if old else "open")
-        return replace(found, gpus=gpus, loaded=loaded, user_space=driver, cuda=cuda)
-    told = {gpu.address: card for gpu in machine.nvml.gpus if (card := _by_name(gpu))}
+        return replace(parts, gpus=gpus, loaded=loaded, user_space=driver, cuda=cuda)
+    by_address = {gpu.address: card for gpu in machine.nvml.gpus if (card := _by_name(gpu))}
     unknown = {card.address: device for card in machine.cards if not by_pci(device := _device(card))}
     return replace(
-        found,
-        gpus=(*found.gpus, *(told[address] for address in unknown if address in told)),
-        unknown=tuple(f"10de:{device}" for address, device in unknown.items() if address not in told),
+        parts,
+        gpus=(*parts.gpus, *(by_address[address] for address in unknown if address in by_address)),
+        unknown=tuple(f"10de:{device}" for address, device in unknown.items() if address not in by_address),
         cuda=cuda,
     )
 
@@ -106,8 +106,8 @@ def python(machine: Machine) -> str:
     """Returns the Python whose PyTorch counts: the active environment's, Rigforge's, conda's, the system's."""
     active = machine.environment.get("VIRTUAL_ENV") or machine.environment.get("CONDA_PREFIX")
     patterns = (*([f"{active}/bin/python3"] if active else []), *PYTHONS)
-    found = (path for pattern in patterns for path in sorted(machine.root.glob(pattern.lstrip("/"))))
-    return str(next(found, ""))
+    paths = (path for pattern in patterns for path in sorted(machine.root.glob(pattern.lstrip("/"))))
+    return str(next(paths, ""))
 
 
 def _are_the_drivers(machine: Machine, folder: str, names: list[str]) -> bool:
@@ -144,9 +144,11 @@ def _shadowed(machine: Machine) -> Check:
             f"LD_LIBRARY_PATH has {stubs[0]}: stubs are for linking, and answer every call with an error",
             "unset LD_LIBRARY_PATH, and take the line out of ~/.bashrc",
         )
-    if there := {
-        folder: found for folder, found in names.items() if found and not _are_the_drivers(machine, folder, found)
+    if shadows := {
+        folder: libraries
+        for folder, libraries in names.items()
+        if libraries and not _are_the_drivers(machine, folder, libraries)
     }:
-        told = "; ".join(f"{folder} has {', '.join(found)}" for folder, found in there.items())
-        return SHADOWED.warning(f"LD_LIBRARY_PATH: {told}", "unset LD_LIBRARY_PATH; PyTorch brings its own libraries")
+        words = "; ".join(f"{folder} has {', '.join(libraries)}" for folder, libraries in shadows.items())
+        return SHADOWED.warning(f"LD_LIBRARY_PATH: {words}", "unset LD_LIBRARY_PATH; PyTorch brings its own libraries")
     return SHADOWED.ok(f"LD_LIBRARY_PATH={':'.join(folders)} has no library of NVIDIA's")

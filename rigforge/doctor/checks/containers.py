@@ -34,18 +34,18 @@ def checks(machine: Machine) -> Iterator[Check]:
     if machine.at_rest and engine == "docker" and _sleeps(machine):
         yield from (topic.not_applicable("Docker starts when it is asked for") for topic in (RUNTIME, START))
         return
-    told = machine.ask(engine, "info", "--format", "json", seconds=START_SECONDS)
-    if not told or told.code:
+    answer = machine.ask(engine, "info", "--format", "json", seconds=START_SECONDS)
+    if not answer or answer.code:
         measured = f"{engine} does not answer" + (
-            f": {told.complaint.splitlines()[0]}" if told and told.complaint else ""
+            f": {answer.complaint.splitlines()[0]}" if answer and answer.complaint else ""
         )
         yield RUNTIME.warning(
             measured, f"sudo systemctl start {engine}, and be in the group docker: sudo usermod -aG docker $USER"
         )
         yield START.not_applicable(f"{engine} does not answer")
         return
-    confined = engine == "docker" and _of_snap(machine, told.said)
-    way = _way(machine, engine, told.said, confined)
+    confined = engine == "docker" and _of_snap(machine, answer.output)
+    way = _way(machine, engine, answer.output, confined)
     if not machine.cards:
         yield RUNTIME.not_applicable(f"{engine} answers; no NVIDIA GPU on the bus")
     elif not way and confined:
@@ -66,7 +66,7 @@ def checks(machine: Machine) -> Iterator[Check]:
 def _sleeps(machine: Machine) -> bool:
     """Tells whether Docker is down behind a socket that starts it when it is asked for."""
     answer = machine.ask("systemctl", "is-active", "docker.socket", "docker.service")
-    return answer is not None and answer.said.split() == ["active", "inactive"]
+    return answer is not None and answer.output.split() == ["active", "inactive"]
 
 
 def _way(machine: Machine, engine: str, info: str, confined: bool) -> tuple[str, ...]:
@@ -76,13 +76,13 @@ def _way(machine: Machine, engine: str, info: str, confined: bool) -> tuple[str,
     """
     if not confined and specifications(machine):
         return ("--device", "nvidia.com/gpu=all")
-    runtimes = _told(info, "Runtimes")
+    runtimes = _field(info, "Runtimes")
     return ("--gpus", "all") if engine == "docker" and isinstance(runtimes, dict) and "nvidia" in runtimes else ()
 
 
 def _of_snap(machine: Machine, info: str) -> bool:
     """Tells whether the Docker that answers is the one of snap."""
-    root = _told(info, "DockerRootDir")
+    root = _field(info, "DockerRootDir")
     program = shutil.which("docker", path=machine.path) or ""
     ours = program.removeprefix(str(machine.root).rstrip("/"))
     if isinstance(root, str) and root:
@@ -90,7 +90,7 @@ def _of_snap(machine: Machine, info: str) -> bool:
     return ours.startswith(_SNAP) or (machine.root / "snap/docker/current").exists()
 
 
-def _told(info: str, name: str) -> Any:
+def _field(info: str, name: str) -> Any:
     try:
         return json.loads(info)[name]
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -101,7 +101,7 @@ def _start(machine: Machine, engine: str, way: tuple[str, ...]) -> Check:
     if machine.at_rest:
         return START.not_applicable("no container is started to look at it")
     listed = machine.ask(engine, "images", "--quiet", "--filter", "label=io.rigforge.stack")
-    image = listed.said.split()[0] if listed and listed.said else ""
+    image = listed.output.split()[0] if listed and listed.output else ""
     if not image:
         return START.not_applicable("no image of Rigforge's is loaded")
     gpus = way if machine.cards else ()
@@ -112,9 +112,9 @@ def _start(machine: Machine, engine: str, way: tuple[str, ...]) -> Check:
         engine, "run", "--rm", "--network=none", *gpus, "--entrypoint", ask[0], image, *ask[1:], seconds=START_SECONDS
     )
     if not done or done.code:
-        shown = " ".join([engine, "run", "--rm", *gpus, "--entrypoint", ask[0], image, *ask[1:]])
-        return START.failed(f"{image} did not start: {_reason(done)}", f"{shown} shows the whole message")
-    return START.ok(f"{image} started" + (f" with {len(done.said.splitlines())} GPUs" if gpus else ""))
+        command = " ".join([engine, "run", "--rm", *gpus, "--entrypoint", ask[0], image, *ask[1:]])
+        return START.failed(f"{image} did not start: {_reason(done)}", f"{command} shows the whole message")
+    return START.ok(f"{image} started" + (f" with {len(done.output.splitlines())} GPUs" if gpus else ""))
 
 
 def _reason(done: CommandResult | None) -> str:

@@ -15,13 +15,13 @@ from typing import Any
 from rigforge.compat.interpreter import NOBODY, Person
 from rigforge.doctor import cuda_driver
 from rigforge.doctor.check import Check, Topic
-from rigforge.doctor.checks import device_files, fabric, gpu_mode, uvm, visible
+from rigforge.doctor.checks import device_files, fabric, gpu_mode, uvm, visible_devices
 from rigforge.doctor.checks.device_files import FILES
 from rigforge.doctor.checks.fabric import FABRIC
 from rigforge.doctor.checks.gpu_mode import MODE
 from rigforge.doctor.checks.uvm import UVM
-from rigforge.doctor.checks.visible import VISIBLE
-from rigforge.doctor.cuda_driver import Told
+from rigforge.doctor.checks.visible_devices import VISIBLE
+from rigforge.doctor.cuda_driver import CudaAnswer
 from rigforge.doctor.machine import Machine
 
 CUDA = Topic("cuda", "nvidia-smi asks the driver in another way than programs do, and may work where CUDA does not.")
@@ -48,17 +48,17 @@ def checks(machine: Machine) -> Iterator[Check]:
         *gpu_mode.checks(machine),
     )
     why_not, file = _why_not(machine, person), cuda_driver.library(machine)
-    if not why_not and machine.kept.cuda is None:
-        machine.kept.cuda = cuda_driver.ask(machine, file, person)
-    told: Told | None = None if why_not else machine.kept.cuda
-    if told:
-        yield CUDA.of(lambda: _answer(machine, told, causes))
+    if not why_not and machine.answers.cuda is None:
+        machine.answers.cuda = cuda_driver.ask(machine, file, person)
+    answer: CudaAnswer | None = None if why_not else machine.answers.cuda
+    if answer:
+        yield CUDA.of(lambda: _answer(machine, answer, causes))
     else:
         yield CUDA.not_applicable(why_not)
     for cause in causes:
-        refuted = told is not None and _works(told) and cause.id in (UVM.id, FABRIC.id) and cause.status == "failed"
+        refuted = answer is not None and _works(answer) and cause.id in (UVM.id, FABRIC.id) and cause.status == "failed"
         yield Check(cause.id, "ok", f"{cause.measured}; but CUDA works", cause.why) if refuted else cause
-    yield from visible.checks(machine, home)
+    yield from visible_devices.checks(machine, home)
 
 
 def _why_not(machine: Machine, person: Person | None) -> str:
@@ -75,42 +75,42 @@ def _why_not(machine: Machine, person: Person | None) -> str:
     return ""
 
 
-def _works(told: Told) -> bool:
-    results = [result for step, result in told.results.items() if step != "devices"]
-    return not told.hung and not told.died and bool(told.devices) and all(result == "0" for result in results)
+def _works(answer: CudaAnswer) -> bool:
+    results = [result for step, result in answer.results.items() if step != "devices"]
+    return not answer.hung and not answer.died and bool(answer.devices) and all(result == "0" for result in results)
 
 
-def _answer(machine: Machine, told: Told, causes: Sequence[Check]) -> Check:
+def _answer(machine: Machine, answer: CudaAnswer, causes: Sequence[Check]) -> Check:
     """Returns the check for what the child said."""
-    if told.results.get("user", "0") not in ("0", "?"):
-        return CUDA.not_applicable(f"could not be asked as {told.user}: {told.results['user']}")
-    if told.hung:
-        return _hung(machine, told)
-    if told.died or told.results.get(told.last) == "?":
-        return _died(machine, told)
+    if answer.results.get("user", "0") not in ("0", "?"):
+        return CUDA.not_applicable(f"could not be asked as {answer.user}: {answer.results['user']}")
+    if answer.hung:
+        return _hang(machine, answer)
+    if answer.died or answer.results.get(answer.last) == "?":
+        return _crash(machine, answer)
     for step in ("load", "init", "count"):
-        if (result := told.results.get(step, "?")) != "0":
+        if (result := answer.results.get(step, "?")) != "0":
             return _explained(machine, step, result, causes)
-    return _devices(machine, told, causes)
+    return _devices(machine, answer, causes)
 
 
-def _devices(machine: Machine, told: Told, causes: Sequence[Check]) -> Check:
-    contexts = {step: result for step, result in told.results.items() if step.startswith("context-")}
+def _devices(machine: Machine, answer: CudaAnswer, causes: Sequence[Check]) -> Check:
+    contexts = {step: result for step, result in answer.results.items() if step.startswith("context-")}
     bad = {step: result for step, result in contexts.items() if result != "0"}
     busy = [step for step, result in bad.items() if result.partition(" ")[0] in _BUSY and _is_used(machine, step)]
     for step, result in bad.items():
         if step not in busy:
             return _explained(machine, step, result, causes)
-    seen, there = told.devices, len(machine.nvml.gpus)
-    if seen is None:
-        return CUDA.failed("libcuda does not say how many devices there are", _anew(machine))
-    if not seen:
+    devices, gpus = answer.devices, len(machine.nvml.gpus)
+    if devices is None:
+        return CUDA.failed("libcuda does not say how many devices there are", _reload(machine))
+    if not devices:
         return _explained(machine, "count", "100", causes)
-    if seen < there and not any(gpu.mig for gpu in machine.nvml.gpus):
-        return _follows(machine, f"CUDA sees {seen} of the {there} GPUs that nvidia-smi has", _rows()["100"], causes)
+    if devices < gpus and not any(gpu.mig for gpu in machine.nvml.gpus):
+        return _follows(machine, f"CUDA sees {devices} of the {gpus} GPUs that nvidia-smi has", _rows()["100"], causes)
     theirs = sorted({*cuda_driver.used(machine), *(int(step.rpartition("-")[2]) for step in busy)})
-    said = f"{seen} devices, a context on {len(contexts) - len(bad)}, as {told.user}"
-    return CUDA.ok(f"{said}; others use {', '.join(f'GPU {index}' for index in theirs)}" if theirs else said)
+    measured = f"{devices} devices, a context on {len(contexts) - len(bad)}, as {answer.user}"
+    return CUDA.ok(f"{measured}; others use {', '.join(f'GPU {index}' for index in theirs)}" if theirs else measured)
 
 
 def _is_used(machine: Machine, step: str) -> bool:
@@ -122,8 +122,8 @@ def _is_used(machine: Machine, step: str) -> bool:
     return bool(gpu.programs) or (gpu.used or 0) > _FULL * (gpu.memory or float("inf"))
 
 
-def _hung(machine: Machine, told: Told) -> Check:
-    measured = f"{_named(told.last)} gave no answer in {cuda_driver.PATIENCE:g} s"
+def _hang(machine: Machine, answer: CudaAnswer) -> Check:
+    measured = f"{_step_in_words(answer.last)} gave no answer in {cuda_driver.PATIENCE:g} s"
     if any(gpu.lost for gpu in machine.nvml.gpus):
         return CUDA.failed(measured, "see gpu-bus")
     asleep = [gpu for gpu in machine.nvml.gpus if gpu.persistence is False]
@@ -139,14 +139,14 @@ def _hung(machine: Machine, told: Told) -> Check:
     )
 
 
-def _died(machine: Machine, told: Told) -> Check:
-    how = told.died or "ended without an answer"
-    return CUDA.failed(f"the program that asks died in {_named(told.last)} ({how})", _anew(machine))
+def _crash(machine: Machine, answer: CudaAnswer) -> Check:
+    how = answer.died or "ended without an answer"
+    return CUDA.failed(f"the program that asks died in {_step_in_words(answer.last)} ({how})", _reload(machine))
 
 
-def _anew(machine: Machine) -> str:
-    found, loaded = machine.libcuda, machine.loaded
-    where = f" ({found.file})" if found else ""
+def _reload(machine: Machine) -> str:
+    library, loaded = machine.libcuda, machine.loaded
+    where = f" ({library.file})" if library else ""
     if machine.container:
         return f"make the container anew: its libcuda{where} is broken, or not that of the host's driver"
     return f"install the driver's libraries{where} again, in version {loaded.version if loaded else 'of the module'}"
@@ -155,12 +155,14 @@ def _anew(machine: Machine) -> str:
 def _explained(machine: Machine, step: str, result: str, causes: Sequence[Check]) -> Check:
     code, _, name = result.partition(" ")
     if step == "load":
-        return CUDA.failed(f"libcuda.so.1 cannot be loaded: {result}", f"see driver-user-space; {_anew(machine)}")
+        return CUDA.failed(f"libcuda.so.1 cannot be loaded: {result}", f"see driver-user-space; {_reload(machine)}")
     row = _rows().get(code)
     if not row:
-        measured = f"{_named(step)} answers {result}"
+        measured = f"{_step_in_words(step)} answers {result}"
         return CUDA.failed(measured, "sudo dmesg | grep -e NVRM -e Xid says more; NVIDIA lists the answers as CUresult")
-    return _follows(machine, f"{_named(step)} answers {code}, {name or row['name']}: {row['means']}", row, causes)
+    return _follows(
+        machine, f"{_step_in_words(step)} answers {code}, {name or row['name']}: {row['means']}", row, causes
+    )
 
 
 def _follows(machine: Machine, measured: str, row: dict[str, Any], causes: Sequence[Check]) -> Check:
@@ -180,7 +182,7 @@ def _others(machine: Machine) -> Iterator[str]:
         yield "driver-user-space"
 
 
-def _named(step: str) -> str:
+def _step_in_words(step: str) -> str:
     return _CALLS.get(step) or f"the context on GPU {step.rpartition('-')[2]}"
 
 

@@ -37,26 +37,28 @@ def for_members(machine: Machine) -> bool:
     mode, group, _ = device_nodes.mode_and_group(machine)
     if group and mode & 0o066 == 0o060:
         return True
-    there = [node.stat() for node in device_nodes.nodes(machine)]
-    return any(each.st_gid and stat.S_ISCHR(each.st_mode) and each.st_mode & 0o066 == 0o060 for each in there)
+    nodes = [node.stat() for node in device_nodes.nodes(machine)]
+    return any(each.st_gid and stat.S_ISCHR(each.st_mode) and each.st_mode & 0o066 == 0o060 for each in nodes)
 
 
 def _files(machine: Machine, person: Person | None, home: str) -> Check:
     if not machine.loaded:
         return FILES.not_applicable("no NVIDIA driver is loaded")
-    if found := _hidden_from_jupyter(machine, home) or _made_for_few(machine, person):
-        return found
+    if trouble := _hidden_from_jupyter(machine, home) or _made_for_few(machine, person):
+        return trouble
     nodes = device_nodes.nodes(machine)
     for node in nodes:
-        if found := _stale(machine, node) or _closed(machine, node, person) or _forbidden(machine, node):
-            return found
+        if trouble := _wrong_number(machine, node) or _wrong_mode(machine, node, person) or _forbidden(machine, node):
+            return trouble
     if machine.container and machine.nvml.error in _FORBIDDEN:
         return _not_allowed(machine, f"NVML says: {machine.nvml.error}")
     if not nodes:
         if machine.container and (machine.root / "dev").is_dir():
-            asked = machine.environment.get("NVIDIA_VISIBLE_DEVICES", "all")
-            given = f", which was started with NVIDIA_VISIBLE_DEVICES={asked}" if asked in ("", "none", "void") else ""
-            measured = f"no /dev/nvidia* in this container{given}"
+            devices = machine.environment.get("NVIDIA_VISIBLE_DEVICES", "all")
+            setting = (
+                f", which was started with NVIDIA_VISIBLE_DEVICES={devices}" if devices in ("", "none", "void") else ""
+            )
+            measured = f"no /dev/nvidia* in this container{setting}"
             return FILES.failed(measured, "start it with: docker run --gpus all -e NVIDIA_VISIBLE_DEVICES=all …")
         return FILES.not_applicable("no /dev/nvidia* to look at")
     names = {node.name for node in nodes}
@@ -67,25 +69,25 @@ def _files(machine: Machine, person: Person | None, home: str) -> Check:
     return FILES.ok(f"those of {gpus} GPUs") if gpus else FILES.failed("there is none of a GPU, as /dev/nvidia0", cure)
 
 
-def _stale(machine: Machine, node: Path) -> Check | None:
+def _wrong_number(machine: Machine, node: Path) -> Check | None:
     """Returns that a file has a number that the driver no longer has: that of nvidia-uvm changes with each loading."""
-    there, numbers = node.stat(), device_nodes.numbers(machine)
+    status, numbers = node.stat(), device_nodes.numbers(machine)
     names = (UNIFIED,) if node.name.startswith(UNIFIED) else device_nodes.OF_GPUS
     right = {numbers[name] for name in names if name in numbers}
-    if not stat.S_ISCHR(there.st_mode) or not right or os.major(there.st_rdev) in right:
+    if not stat.S_ISCHR(status.st_mode) or not right or os.major(status.st_rdev) in right:
         return None
-    measured = f"/dev/{node.name} has the number {os.major(there.st_rdev)}, the loaded driver {min(right)}"
+    measured = f"/dev/{node.name} has the number {os.major(status.st_rdev)}, the loaded driver {min(right)}"
     return FILES.failed(measured, _ANEW if machine.container else f"sudo rm /dev/{node.name} && {MAKE}")
 
 
-def _closed(machine: Machine, node: Path, person: Person | None) -> Check | None:
-    there = node.stat()
+def _wrong_mode(machine: Machine, node: Path, person: Person | None) -> Check | None:
+    status = node.stat()
     uid, groups = _who(person)
-    shift = 6 if uid == there.st_uid else 3 if there.st_gid in groups else 0
-    if not stat.S_ISCHR(there.st_mode) or not uid or (there.st_mode >> shift) & 0o6 == 0o6:
+    shift = 6 if uid == status.st_uid else 3 if status.st_gid in groups else 0
+    if not stat.S_ISCHR(status.st_mode) or not uid or (status.st_mode >> shift) & 0o6 == 0o6:
         return None
-    measured = f"/dev/{node.name} is {stat.filemode(there.st_mode)} of group {_group(there.st_gid)}"
-    return _for_few(measured, there.st_mode, there.st_gid, uid, "grep -r nvidia /etc/udev/rules.d says who closed it")
+    measured = f"/dev/{node.name} is {stat.filemode(status.st_mode)} of group {_group(status.st_gid)}"
+    return _for_few(measured, status.st_mode, status.st_gid, uid, "grep -r nvidia /etc/udev/rules.d says who closed it")
 
 
 def _made_for_few(machine: Machine, person: Person | None) -> Check | None:

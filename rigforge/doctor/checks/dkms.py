@@ -26,7 +26,7 @@ _ERROR = re.compile(r"(?<![\w-])(?i:error) ?[:!]|\*\*\* |: (?:command )?not foun
 
 
 @dataclass(frozen=True)
-class Failed:
+class FailedBuild:
     """A build that failed. `error` is its log's first line with one."""
 
     kernel: str
@@ -47,14 +47,14 @@ def _build(machine: Machine) -> Check:
     if not any((machine.root / "var/lib/dkms").glob("nvidia*")):
         return BUILD.not_applicable("DKMS has no driver of NVIDIA's")
     kernels = {image.name.removeprefix("vmlinuz-") for image in (machine.root / "boot").glob("vmlinuz-*")}
-    wanted = {machine.kernel, max(kernels, key=order, default="")}
+    candidates = {machine.kernel, max(kernels, key=order, default="")}
     for failed in _failed(machine):
-        if failed.kernel in wanted and not has_module(machine, failed.kernel):
+        if failed.kernel in candidates and not has_module(machine, failed.kernel):
             return _check(machine, failed)
     return BUILD.ok("no build failed that a kernel waits for")
 
 
-def _failed(machine: Machine) -> Iterator[Failed]:
+def _failed(machine: Machine) -> Iterator[FailedBuild]:
     """Yields the builds whose log has an error; one that does not name its kernel counts for the one that runs."""
     for log in sorted({path for pattern in _LOGS for path in machine.root.glob(pattern)}):
         with log.open("rb") as file:
@@ -64,10 +64,10 @@ def _failed(machine: Machine) -> Iterator[Failed]:
         if error:
             kernel = head["kernel"] if head else machine.kernel
             driver = head["driver"] if head else log.relative_to(machine.root).parts[4]
-            yield Failed(kernel, driver, f"/{log.relative_to(machine.root)}", error, text)
+            yield FailedBuild(kernel, driver, f"/{log.relative_to(machine.root)}", error, text)
 
 
-def _check(machine: Machine, failed: Failed) -> Check:
+def _check(machine: Machine, failed: FailedBuild) -> Check:
     values = {"kernel": failed.kernel, "driver": failed.driver}
     lines = [line[:400] for line in failed.text.splitlines()]
     for cause in tomllib.loads(Path(__file__).with_name("dkms.toml").read_text())["cause"]:

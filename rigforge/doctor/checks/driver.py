@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from packaging.version import Version
 
-from rigforge.compat import machine as installed
-from rigforge.doctor import holds
+from rigforge.compat import inventory
+from rigforge.doctor import apt_pins
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.checks import libraries as missing
 from rigforge.doctor.kernels import has_module, order
@@ -51,7 +51,7 @@ def checks(machine: Machine) -> Iterator[Check]:
     yield HELD.of(lambda: _held(machine))
 
 
-def _module(machine: Machine, loaded: installed.Loaded | None) -> Check:
+def _module(machine: Machine, loaded: inventory.Loaded | None) -> Check:
     if loaded:
         return MODULE.ok(f"{loaded.version}, {loaded.module} kernel module")
     if not machine.cards:
@@ -60,7 +60,7 @@ def _module(machine: Machine, loaded: installed.Loaded | None) -> Check:
         return MODULE.failed(
             "not loaded, though this kernel has it", "sudo modprobe nvidia; sudo dmesg | tail says why not"
         )
-    if not installed.has_driver(machine.root):
+    if not inventory.has_driver(machine.root):
         return replace(MODULE.failed("no NVIDIA driver is installed", ""), cause="compatibility")
     return MODULE.failed(
         f"kernel {machine.kernel} has no NVIDIA module",
@@ -68,13 +68,13 @@ def _module(machine: Machine, loaded: installed.Loaded | None) -> Check:
     )
 
 
-def _user_space(machine: Machine, loaded: installed.Loaded | None) -> Check:
+def _user_space(machine: Machine, loaded: inventory.Loaded | None) -> Check:
     if not loaded:
         return USER_SPACE.not_applicable("no module is loaded to compare it with")
     before = machine.environment.get("LD_LIBRARY_PATH", "").split(":")
     library = machine.libcuda or libraries.find(machine.root, before=filter(None, before))
     if not library:
-        measured = missing.told(machine, libraries.CUDA)
+        measured = missing.description(machine, libraries.CUDA)
         return USER_SPACE.failed(measured, missing.cure(machine, libraries.CUDA, loaded.version))
     if library.folder.endswith("/stubs"):
         measured = f"programs get the libcuda of {library.folder}, which is for linking and no driver"
@@ -82,14 +82,14 @@ def _user_space(machine: Machine, loaded: installed.Loaded | None) -> Check:
             measured, f"sudo sed -i '\\|{library.folder}|d' /etc/ld.so.conf.d/*.conf && sudo ldconfig"
         )
     if library.version and library.version != loaded.version:
-        return _apart(machine, loaded, library)
+        return _mismatch(machine, loaded, library)
     same = f"both {loaded.version}" if library.version else f"{loaded.version}; the libraries do not say theirs"
     if machine.nvml.error and machine.cards:
         return USER_SPACE.failed(f"{same}, but NVML says: {machine.nvml.error}", _cure_of_nvml(machine, loaded))
     return USER_SPACE.ok(same)
 
 
-def _apart(machine: Machine, loaded: installed.Loaded, library: libraries.Library) -> Check:
+def _mismatch(machine: Machine, loaded: inventory.Loaded, library: libraries.Library) -> Check:
     """Returns what is to be said of a module and libraries of two versions."""
     measured = f"the module is {loaded.version}, the libraries are {library.version}"
     if library.forward and Version(library.version) > Version(loaded.version):
@@ -100,8 +100,8 @@ def _apart(machine: Machine, loaded: installed.Loaded, library: libraries.Librar
             "make the container anew; if that does not help, its image brings a driver of its own: "
             "dpkg --search libcuda.so.1 names the package to take out of it",
         )
-    told = machine.ask("modinfo", "--field", "version", "nvidia")
-    on_disk = told.said if told and not told.code and _VERSION.fullmatch(told.said) else ""
+    answer = machine.ask("modinfo", "--field", "version", "nvidia")
+    on_disk = answer.output if answer and not answer.code and _VERSION.fullmatch(answer.output) else ""
     if on_disk not in ("", library.version):
         return USER_SPACE.failed(
             f"{measured}, and so is not the module on the disk, {on_disk}",
@@ -110,7 +110,7 @@ def _apart(machine: Machine, loaded: installed.Loaded, library: libraries.Librar
     return USER_SPACE.failed(measured, "sudo reboot (the driver was upgraded under a running module)")
 
 
-def _cure_of_nvml(machine: Machine, loaded: installed.Loaded) -> str:
+def _cure_of_nvml(machine: Machine, loaded: inventory.Loaded) -> str:
     """Returns what has NVML start again, where module and libcuda are of one version."""
     error = machine.nvml.error
     if NOT_FOUND in error:
@@ -162,7 +162,7 @@ def _foreign(card: Card, driver: str) -> Check:
     )
 
 
-def _nouveau(machine: Machine, loaded: installed.Loaded | None) -> Check:
+def _nouveau(machine: Machine, loaded: inventory.Loaded | None) -> Check:
     """Says that nouveau has the cards; beside a driver of NVIDIA's that has one it is no trouble."""
     if not (machine.root / "sys/module/nouveau").is_dir():
         return NOUVEAU.ok("not loaded")
@@ -199,10 +199,10 @@ def _next_kernel(machine: Machine) -> Check:
 def _held(machine: Machine) -> Check:
     if not has_module(machine, machine.kernel):
         return HELD.not_applicable("no NVIDIA module to hold a kernel for")
-    told = machine.ask("apt-mark", "showhold")
-    if not told or told.code:
+    answer = machine.ask("apt-mark", "showhold")
+    if not answer or answer.code:
         return HELD.not_applicable("no apt on this machine")
-    held = {*told.said.split(), *holds.pinned(machine)}
+    held = {*answer.output.split(), *apt_pins.pinned(machine)}
     kernel = [package for package in sorted(held) if package.startswith("linux-image-")]
     if not kernel and not machine.ours:
         return HELD.ok("no kernel, as on machines that Rigforge has not installed; next-kernel says what comes")

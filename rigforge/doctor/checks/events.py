@@ -1,4 +1,4 @@
-"""What the kernel's log tells besides numbered errors: why a card was not started, and which hardware failed."""
+"""Events of the kernel's log besides numbered errors: why a card was not started, and which hardware failed."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ class Hit:
 @cache
 def events() -> tuple[Event, ...]:
     """Returns the table's rows in their order."""
-    made = []
+    rows = []
     for rank, row in enumerate(_table()["event"]):
         patterns = {name: re.compile(row[name], re.ASCII) for name in ("pattern", "cleared") if name in row}
-        made.append(Event(rank, **{**row, **patterns}))
-    return tuple(made)
+        rows.append(Event(rank, **{**row, **patterns}))
+    return tuple(rows)
 
 
 def not_started(topic: Topic, machine: Machine, logs: Iterable[Log]) -> Iterator[Check]:
@@ -74,7 +74,7 @@ def not_started(topic: Topic, machine: Machine, logs: Iterable[Log]) -> Iterator
     driver = machine.loaded is not None
     working = {gpu.address for gpu in machine.nvml.gpus if driver and not gpu.lost}
     causes: list[Hit] = []
-    for hit in sorted(_seen(topic, logs, cards), key=lambda hit: hit.event.rank):
+    for hit in sorted(_hits(topic, logs, cards), key=lambda hit: hit.event.rank):
         works = bool(cards) and {*(hit.addresses or cards)} <= working
         if hit.ago or (hit.event.unless == "works" and works) or (hit.event.unless == "loaded" and driver):
             continue
@@ -91,33 +91,33 @@ def not_started(topic: Topic, machine: Machine, logs: Iterable[Log]) -> Iterator
 def failing(topic: Topic, machine: Machine, logs: Iterable[Log]) -> Iterator[Check]:
     """Yields which hardware failed, and which program was ended for want of memory: each once in a boot."""
     ports = {port for card in machine.cards for port in card.ports}
-    told: set[tuple[str, int, tuple[str, ...]]] = set()
-    for hit in sorted(_seen(topic, logs, ports), key=lambda hit: (hit.ago, hit.event.rank)):
+    reported: set[tuple[str, int, tuple[str, ...]]] = set()
+    for hit in sorted(_hits(topic, logs, ports), key=lambda hit: (hit.ago, hit.event.rank)):
         this = (hit.event.means.format_map(hit.values), hit.ago, hit.addresses)
-        if this not in told and not (hit.ago and not hit.event.earlier):
-            told.add(this)
+        if this not in reported and not (hit.ago and not hit.event.earlier):
+            reported.add(this)
             yield _check(topic, machine, hit)
 
 
-def _seen(topic: Topic, logs: Iterable[Log], ours: set[str]) -> list[Hit]:
+def _hits(topic: Topic, logs: Iterable[Log], ours: set[str]) -> list[Hit]:
     """Returns the events of a topic in the logs, the first line of each at each card."""
     mine = [event for event in events() if event.topic == topic.id]
-    found: dict[tuple[int, int, str], Hit] = {}
+    hits: dict[tuple[int, int, str], Hit] = {}
     for log in logs:
         for line in log.lines:
             for event in mine:
                 if event.word not in line:
                     continue
                 if event.cleared and (again := event.cleared.search(line)):
-                    found.pop((log.ago, event.rank, again["address"]), None)
-                if told := event.pattern.search(line):
-                    values = {name: value or "" for name, value in told.groupdict().items()}
+                    hits.pop((log.ago, event.rank, again["address"]), None)
+                if match := event.pattern.search(line):
+                    values = {name: value or "" for name, value in match.groupdict().items()}
                     address = values.get("address") or values.get("other") or ""
                     if address in ours or not event.card:
                         hit = Hit(event, line, values, (address,) if address else (), log.ago, common=not address)
-                        found.setdefault((log.ago, event.rank, address), hit)
+                        hits.setdefault((log.ago, event.rank, address), hit)
                     break
-    return list(found.values())
+    return list(hits.values())
 
 
 def _check(topic: Topic, machine: Machine, hit: Hit) -> Check:

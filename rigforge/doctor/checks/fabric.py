@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from rigforge.doctor import excerpt
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.machine import Machine
+from rigforge.rules.versions import driver_branch
 
 FABRIC = Topic(
     "fabric-manager", "GPUs behind NVSwitch run no CUDA program until fabric manager has set the switches up."
@@ -50,13 +51,13 @@ def _fabric(machine: Machine) -> Check:
     loaded = machine.loaded
     if not loaded:
         return FABRIC.not_applicable("no NVIDIA driver is loaded")
-    told = machine.ask("systemctl", "is-active", UNIT, seconds=2)
-    state = told.said.splitlines()[0] if told and told.said else ""
+    answer = machine.ask("systemctl", "is-active", UNIT, seconds=2)
+    state = answer.output.splitlines()[0] if answer and answer.output else ""
     board = f"{count} NVSwitches" if count else "an HGX board"
     own = _version(machine)
     apart = own not in ("", loaded.version)
-    said = _last_words(machine) if state != "active" else ""
-    if match := _APART.search(said):
+    words = _last_words(machine) if state != "active" else ""
+    if match := _APART.search(words):
         own, apart = match["own"], True
     if apart and (state != "active" or own != machine.user_space):
         measured = f"{board}; fabric manager is {own}, the driver {loaded.version}: it starts only with its own version"
@@ -66,7 +67,7 @@ def _fabric(machine: Machine) -> Check:
         return FABRIC.not_applicable(f"{board}; no systemd to ask for fabric manager")
     if state in ("active", "activating", "reloading"):
         return FABRIC.ok(f"{board}; fabric manager {own or loaded.version} is {state}")
-    why = f": {said[:_LONGEST]}" if said else ""
+    why = f": {words[:_LONGEST]}" if words else ""
     cure = f"sudo systemctl enable --now {UNIT}"
     if state == "failed":
         cure = f"sudo systemctl restart {UNIT}; sudo journalctl --unit {UNIT} --lines 20 says why it ends"
@@ -82,16 +83,16 @@ def _version(machine: Machine) -> str:
         ("dpkg-query", "--show", "--showformat", "${Version}\\n", "nvidia-fabricmanager*"),
         ("rpm", "--query", "--queryformat", "%{VERSION}\\n", "nvidia-fabricmanager", "nvidia-fabric-manager"),
     ):
-        told = machine.ask(*argv, seconds=1)
-        if told and (found := _VERSION.search(told.said)):
-            return found[0]
+        answer = machine.ask(*argv, seconds=1)
+        if answer and (match := _VERSION.search(answer.output)):
+            return match[0]
     return ""
 
 
 def _last_words(machine: Machine) -> str:
     """Returns what fabric manager complained of last."""
-    told = machine.ask("journalctl", "--unit", UNIT, "--lines", "50", "--no-pager", "--output", "cat", seconds=1)
-    lines = told.said[-excerpt.MOST :].splitlines() if told and not told.code else []
+    answer = machine.ask("journalctl", "--unit", UNIT, "--lines", "50", "--no-pager", "--output", "cat", seconds=1)
+    lines = answer.output[-excerpt.MOST :].splitlines() if answer and not answer.code else []
     lines = [*excerpt.of(machine.root, _LOG, end=True).splitlines()[-50:], *lines]
     apart = [line for line in lines if _APART.search(line)]
     # systemd's own words say only that it ended.
@@ -101,7 +102,7 @@ def _last_words(machine: Machine) -> str:
 
 def _install(machine: Machine, version: str) -> str:
     """Returns what installs the fabric manager of a driver. The branch is in its package's name before 580."""
-    branch = version.partition(".")[0]
+    branch = driver_branch(version)
     enable = f"sudo systemctl enable {UNIT} && sudo systemctl restart {UNIT}"
     if machine.has("dnf"):
         return f"sudo dnf install nvidia-fabricmanager-{version} && {enable}"

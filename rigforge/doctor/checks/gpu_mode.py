@@ -22,8 +22,8 @@ def _mode(machine: Machine) -> Check:
     if not machine.nvml.gpus:
         return MODE.not_applicable("no GPU in the driver")
     troubles = [trouble for gpu in machine.nvml.gpus if (trouble := _trouble(machine, gpu))]
-    told = [f"GPU {gpu.index}: {words}" for gpu in machine.nvml.gpus if (words := _words(machine, gpu))]
-    return MODE.worst(troubles, "; ".join(told) or "open to all programs")
+    modes = [f"GPU {gpu.index}: {words}" for gpu in machine.nvml.gpus if (words := _words(machine, gpu))]
+    return MODE.worst(troubles, "; ".join(modes) or "open to all programs")
 
 
 def _trouble(machine: Machine, gpu: NvmlGpu) -> Check | None:

@@ -1,4 +1,4 @@
-"""What the kernel's log tells of the GPUs and of what is around them, and the counters of ECC memory."""
+"""The kernel's log on the GPUs and what is around them, and the counters of ECC memory."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ def _logged(machine: Machine) -> Iterator[Check]:
 
 
 def _xid(logs: Sequence[Log]) -> Check:
-    found = []
+    troubles = []
     for ago in sorted({log.ago for log in logs}):
-        found += decoded(XID, xid.of_logs(log for log in logs if log.ago == ago), ago)
+        troubles += decoded(XID, xid.of_logs(log for log in logs if log.ago == ago), ago)
     now = [log for log in logs if not log.ago]
     if not any(log.begun for log in now):
         return XID.worst(
-            found, "none in what is left of the kernel's log: it has wrapped, and no journal has its begin"
+            troubles, "none in what is left of the kernel's log: it has wrapped, and no journal has its begin"
         )
     long = "; it is too long to be read whole" if any(log.cut for log in now) else ""
-    return XID.worst(found, f"none since the machine was started{long}")
+    return XID.worst(troubles, f"none since the machine was started{long}")
 
 
 def _ecc(gpus: tuple[NvmlGpu, ...]) -> Check:

@@ -27,7 +27,7 @@ _PYTHON = re.compile(r"python(\d(\.\d{1,2})?)?", re.ASCII)
 
 
 @dataclass(frozen=True)
-class Kernel:
+class JupyterKernel:
     """A kernel of Python: its name, its specification, and the interpreter as a path of the machine."""
 
     name: str
@@ -43,24 +43,24 @@ def checks(machine: Machine) -> Iterator[Check]:
     yield KERNELS.of(lambda: _kernels(machine))
 
 
-def kernels(machine: Machine) -> tuple[Kernel, ...]:
+def kernels(machine: Machine) -> tuple[JupyterKernel, ...]:
     """Returns the kernels of Python that Jupyter offers to somebody on the machine, each specification once."""
-    found = (_kernel(machine, file) for file in jupyter_kernels.files(machine))
-    return tuple(kernel for kernel in found if kernel)
+    specifications = (_kernel(machine, file) for file in jupyter_kernels.files(machine))
+    return tuple(kernel for kernel in specifications if kernel)
 
 
 def _kernels(machine: Machine) -> Check:
     if not machine.cards and not machine.nvml.gpus:
         return KERNELS.not_applicable("no NVIDIA GPU")
-    there = kernels(machine)
-    if not there:
+    offers = kernels(machine)
+    if not offers:
         return KERNELS.not_applicable("Jupyter has no kernel of Python here")
-    builds = _asked(machine, there)
-    troubles = [trouble for kernel in there if (trouble := _trouble(machine, kernel, builds.get(kernel.python)))]
-    return KERNELS.worst(troubles, ", ".join(dict.fromkeys(kernel.name for kernel in there)))
+    builds = _builds(machine, offers)
+    troubles = [trouble for kernel in offers if (trouble := _trouble(machine, kernel, builds.get(kernel.python)))]
+    return KERNELS.worst(troubles, ", ".join(dict.fromkeys(kernel.name for kernel in offers)))
 
 
-def _trouble(machine: Machine, kernel: Kernel, pytorch: tuple[str, str] | None) -> Check | None:
+def _trouble(machine: Machine, kernel: JupyterKernel, pytorch: tuple[str, str] | None) -> Check | None:
     state = _state(machine, kernel.python)
     if state in ("is not there", "cannot be run"):
         return KERNELS.warning(
@@ -76,36 +76,36 @@ def _trouble(machine: Machine, kernel: Kernel, pytorch: tuple[str, str] | None) 
     return None
 
 
-def _asked(machine: Machine, there: tuple[Kernel, ...]) -> dict[str, tuple[str, str] | None]:
+def _builds(machine: Machine, offers: tuple[JupyterKernel, ...]) -> dict[str, tuple[str, str] | None]:
     """Returns version and CUDA ("" for none) of the PyTorch that each Python has; None for no PyTorch."""
-    pythons = [python for python in dict.fromkeys(kernel.python for kernel in there) if not _state(machine, python)]
+    pythons = [python for python in dict.fromkeys(kernel.python for kernel in offers) if not _state(machine, python)]
     with ThreadPoolExecutor(_PYTHONS) as pool:
         return dict(zip(pythons, pool.map(lambda python: _pytorch(machine, python), pythons[:_PYTHONS]), strict=False))
 
 
 def _pytorch(machine: Machine, python: str) -> tuple[str, str] | None:
     # Here, because pydantic takes longest of all to start, and --help needs none of it.
-    from rigforge.compat import machine as installed
+    from rigforge.compat import inventory
     from rigforge.errors import RigforgeError
 
     try:
-        found = installed.read(machine.root, str(machine.root / python.lstrip("/"))).pytorch
+        pytorch = inventory.read(machine.root, str(machine.root / python.lstrip("/"))).pytorch
     except RigforgeError:
         return None
-    return (found.version, found.cuda) if found else None
+    return (pytorch.version, pytorch.cuda) if pytorch else None
 
 
-def _kernel(machine: Machine, file: Path) -> Kernel | None:
+def _kernel(machine: Machine, file: Path) -> JupyterKernel | None:
     try:
-        told = json.loads(excerpt.of(machine.root, str(file.relative_to(machine.root))))
-        command, language = _command(told["argv"]), told.get("language", "")
+        specification = json.loads(excerpt.of(machine.root, str(file.relative_to(machine.root))))
+        command, language = _command(specification["argv"]), specification.get("language", "")
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
     if not command or str(language).lower() != "python":
         return None
     place = file.relative_to(machine.root)
     python = _python(machine, place, command)
-    return Kernel(place.parent.name, f"/{place}", python) if python else None
+    return JupyterKernel(place.parent.name, f"/{place}", python) if python else None
 
 
 def _command(words: list[Any]) -> str:

@@ -1,4 +1,4 @@
-"""What brings a library of the driver that is missing: by place, by distribution, by how the driver was installed."""
+"""Cures for a missing library of the driver: by place, by distribution, by how the driver was installed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rigforge.doctor.machine import Machine
 from rigforge.machine import libraries
+from rigforge.rules.versions import driver_branch
 
 #: For which NVIDIA's container toolkit mounts libcuda and libnvidia-ml.
 _CAPABILITIES = "compute,utility"
@@ -22,27 +23,27 @@ def cure(machine: Machine, name: str, driver: str) -> str:
         return f"start it anew with: docker run --gpus all -e NVIDIA_DRIVER_CAPABILITIES={_CAPABILITIES} …"
     if any(machine.root.glob("usr/lib/wsl/*")):
         return "wsl --update on Windows: its driver brings the library to /usr/lib/wsl/lib"
-    if there := libraries.files(machine.root, name=name):
-        alternatives = "sudo update-alternatives --auto nvidia && " if "nvidia" in there[0].parent.parts[-2:] else ""
+    if files := libraries.files(machine.root, name=name):
+        alternatives = "sudo update-alternatives --auto nvidia && " if "nvidia" in files[0].parent.parts[-2:] else ""
         return f"{alternatives}sudo ldconfig"
     if (machine.root / _INSTALLER).exists():
         return f"sudo sh NVIDIA-Linux-x86_64-{driver}.run --no-kernel-modules, the installer that brought the driver"
-    said = _package(machine, name).format(branch=driver.partition(".")[0], flavour=_flavour(machine))
-    return f"{said}, in version {driver} as the loaded module"
+    package = _package(machine, name).format(branch=driver_branch(driver), flavour=_flavour(machine))
+    return f"{package}, in version {driver} as the loaded module"
 
 
-def told(machine: Machine, name: str) -> str:
+def description(machine: Machine, name: str) -> str:
     """Returns what there is of a library that no program gets."""
-    if there := libraries.files(machine.root, name=name):
-        return f"no {name}: no link leads to /{there[0].relative_to(machine.root)}"
+    if files := libraries.files(machine.root, name=name):
+        return f"no {name}: no link leads to /{files[0].relative_to(machine.root)}"
     return f"no {name}{' in this container' if machine.container else ''}"
 
 
 def _package(machine: Machine, name: str) -> str:
     release = dict(row.partition("=")[::2] for row in machine.text("etc/os-release").splitlines())
-    named = [release.get(key, "").strip("\"'").lower() for key in ("ID", "ID_LIKE", "PRETTY_NAME")]
+    names = [release.get(key, "").strip("\"'").lower() for key in ("ID", "ID_LIKE", "PRETTY_NAME")]
     table = tomllib.loads(Path(__file__).with_suffix(".toml").read_text())["package"]
-    for words in (re.findall(r"[a-z-]+", text) for text in named):
+    for words in (re.findall(r"[a-z-]+", text) for text in names):
         for row in table:
             if row["library"] == name and set(row["distributions"]) & set(words):
                 return str(row["install"])

@@ -10,6 +10,7 @@ from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.checks.bus import RESEAT
 from rigforge.doctor.machine import Card, Machine
 from rigforge.doctor.nvml import NvmlGpu
+from rigforge.rules.sizes import GIB, MIB, in_gib
 
 ERRORS = Topic("gpu-link-errors", "A link that sends again what was garbled is slow before it fails.")
 NVLINK = Topic("gpu-nvlink", "GPUs whose NVLink is down talk over PCIe, at a tenth of the speed.")
@@ -28,8 +29,6 @@ LINK_ERRORS, LINK_CRC = 1, 100
 _COUNT = re.compile(r"^(\w+) (\d{1,18})$", re.MULTILINE | re.ASCII)
 #: Totals, and requests that the other side does not know: the kernel itself causes those when it looks for devices.
 _UNCOUNTED = ("TOTAL_", "UnsupReq")
-
-_GIB, _MIB = 1024**3, 1024**2
 
 
 def checks(machine: Machine) -> Iterator[Check]:
@@ -64,21 +63,21 @@ def _of_card(card: Card, limit: float) -> Iterator[Check]:
     """Yields what the card and its slot have counted."""
     for device, where in ((card, card.address), (card.slot, f"the slot of {card.address}")):
         for kind in ("fatal", "nonfatal"):
-            if found := _counted(device, kind):
-                named = ", ".join(f"{name} ×{count}" for name, count in found.items())
+            if counts := _counts(device, kind):
+                words = ", ".join(f"{name} ×{count}" for name, count in counts.items())
                 trouble = ERRORS.failed if kind == "fatal" else ERRORS.warning
-                yield trouble(f"{where}: {kind} errors of PCIe since the start: {named}", RESEAT)
-        correctable = _counted(device, "correctable")
+                yield trouble(f"{where}: {kind} errors of PCIe since the start: {words}", RESEAT)
+        correctable = _counts(device, "correctable")
         if sum(correctable.values()) > limit:
             worst = max(correctable, key=lambda name: correctable[name])
-            many = sum(correctable.values())
-            measured = f"{where}: {many} corrected errors of PCIe, most of them {worst}, more than {A_MINUTE} a minute"
+            total = sum(correctable.values())
+            measured = f"{where}: {total} corrected errors of PCIe, most of them {worst}, more than {A_MINUTE} a minute"
             yield ERRORS.warning(measured, RESEAT)
 
 
-def _counted(device: Card, kind: str) -> dict[str, int]:
-    found = {name: int(count) for name, count in _COUNT.findall(device.text(f"aer_dev_{kind}")[:4096])}
-    return {name: count for name, count in found.items() if count and not name.startswith(_UNCOUNTED)}
+def _counts(device: Card, kind: str) -> dict[str, int]:
+    counts = {name: int(count) for name, count in _COUNT.findall(device.text(f"aer_dev_{kind}")[:4096])}
+    return {name: count for name, count in counts.items() if count and not name.startswith(_UNCOUNTED)}
 
 
 def _nvlink(machine: Machine, gpus: Sequence[NvmlGpu]) -> Check:
@@ -117,22 +116,22 @@ def _garbled(gpu: NvmlGpu, since: float) -> Check | None:
 
 
 def _bar1(gpus: Sequence[NvmlGpu]) -> Check:
-    told = [gpu for gpu in gpus if gpu.health.bar1]
-    if not told:
+    with_bar1 = [gpu for gpu in gpus if gpu.health.bar1]
+    if not with_bar1:
         return BAR1.not_applicable("no GPU tells")
     most: dict[str, int] = {}
-    for gpu in told:
+    for gpu in with_bar1:
         most[gpu.name] = max(most.get(gpu.name, 0), gpu.health.bar1 or 0)
     troubles = (
         BAR1.warning(
             f"GPU {gpu.index}: {_size(gpu.health.bar1)}, others of its kind have {_size(most[gpu.name])}",
             "switch Above 4G Decoding and Resizable BAR on in the firmware's setup",
         )
-        for gpu in told
+        for gpu in with_bar1
         if (gpu.health.bar1 or 0) < most[gpu.name]
     )
     # A small one is as delivered where the card or the board has no Resizable BAR: no fault, and CUDA does not need it.
-    return BAR1.worst(troubles, ", ".join(f"GPU {gpu.index}: {_part(gpu)}" for gpu in told))
+    return BAR1.worst(troubles, ", ".join(f"GPU {gpu.index}: {_part(gpu)}" for gpu in with_bar1))
 
 
 def _part(gpu: NvmlGpu) -> str:
@@ -143,4 +142,4 @@ def _part(gpu: NvmlGpu) -> str:
 def _size(size: int | None) -> str:
     if not size:
         return "?"
-    return f"{size / _GIB:.0f} GiB" if size >= _GIB else f"{size / _MIB:.0f} MiB"
+    return in_gib(size, 0) if size >= GIB else f"{size / MIB:.0f} MiB"

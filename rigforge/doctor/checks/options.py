@@ -54,11 +54,11 @@ def _options(machine: Machine) -> Check:
     if not machine.cards:
         return OPTIONS.not_applicable("no NVIDIA GPU on the bus")
     loaded = machine.loaded is not None
-    found = tuple(settings(machine))
+    all_settings = tuple(settings(machine))
     troubles = [
-        Check(OPTIONS.id, row["status"], f"{_shown(setting)}: {row['means']}", OPTIONS.why, _fix(machine, setting))
+        Check(OPTIONS.id, row["status"], f"{_label(setting)}: {row['means']}", OPTIONS.why, _fix(machine, setting))
         for row in _table()
-        for setting in found
+        for setting in all_settings
         if setting.where == row["where"]
         and not (row.get("unloaded") and loaded)
         and re.fullmatch(row["match"], setting.text)
@@ -76,7 +76,7 @@ def _fix(machine: Machine, setting: ModuleSetting) -> str:
     return f"take {word} out of /etc/default/grub, then: sudo update-grub && sudo reboot"
 
 
-def _shown(setting: ModuleSetting) -> str:
+def _label(setting: ModuleSetting) -> str:
     return f"{setting.file} has {setting.text[:_SHOWN]}"
 
 

@@ -36,17 +36,17 @@ def _enrolled(machine: Machine) -> Check:
     signer = machine.ask("modinfo", "--field", "signer", "nvidia")
     if not signer or signer.code:
         return ENROLLED.not_applicable("this kernel has no NVIDIA module")
-    if not signer.said:
+    if not signer.output:
         return ENROLLED.failed(
             "the module is not signed",
             "switch Secure Boot off in the firmware's setup, or build the image with [secure_boot] key and certificate",
         )
     trusted = machine.text("proc/keys")
     if (machine.root / "proc/driver/nvidia/version").exists():
-        return ENROLLED.ok(f"signed by {signer.said}, and loaded")
-    if signer.said in trusted:
-        return ENROLLED.ok(f"signed by {signer.said}, which is enrolled")
+        return ENROLLED.ok(f"signed by {signer.output}, and loaded")
+    if signer.output in trusted:
+        return ENROLLED.ok(f"signed by {signer.output}, which is enrolled")
     return ENROLLED.failed(
-        f"signed by {signer.said}, which is not enrolled",
+        f"signed by {signer.output}, which is not enrolled",
         "sudo mokutil --import KEY.der && sudo reboot, then choose Enroll MOK on the blue screen",
     )

@@ -1,4 +1,4 @@
-"""What makes the machine reachable and safe: SSH, Jupyter, clock, firewall."""
+"""Services that make the machine reachable and safe: SSH, Jupyter, clock, firewall."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def checks(machine: Machine) -> Iterator[Check]:
 
 
 def _ssh(machine: Machine) -> Check:
-    told = machine.ask("sshd", "-T")
-    if told is None:
+    answer = machine.ask("sshd", "-T")
+    if answer is None:
         return SSH.not_applicable("no SSH server is installed")
-    if told.code:
-        said = told.complaint.splitlines()[-1:] or [f"sshd -T ended with {told.code}"]
-        reason = "run it again with sudo" if not machine.superuser else said[0]
+    if answer.code:
+        words = answer.complaint.splitlines()[-1:] or [f"sshd -T ended with {answer.code}"]
+        reason = "run it again with sudo" if not machine.superuser else words[0]
         return SSH.not_applicable(f"its configuration cannot be read: {reason}")
-    settings = dict(line.partition(" ")[::2] for line in told.said.splitlines())
+    settings = dict(line.partition(" ")[::2] for line in answer.output.splitlines())
     file = "/etc/ssh/sshd_config.d/local.conf && sudo systemctl reload ssh"
     if settings.get("permitrootlogin") == "yes":
         return SSH.failed("root may log in with a password", f"echo 'PermitRootLogin no' | sudo tee {file}")
@@ -59,33 +59,33 @@ def _jupyter(machine: Machine) -> Check:
 
 def _listening(machine: Machine, port: int) -> set[str]:
     """Returns the local addresses on which a TCP port is listened on (proc(5): state 0A)."""
-    found = set()
+    ports = set()
     for line in machine.text("proc/net/tcp").splitlines()[1:]:
         fields = line.split()
         address, _, number = fields[1].partition(":")
         if fields[3] == "0A" and int(number, 16) == port:
-            found.add(".".join(str(byte) for byte in reversed(bytes.fromhex(address))))
+            ports.add(".".join(str(byte) for byte in reversed(bytes.fromhex(address))))
     for line in machine.text("proc/net/tcp6").splitlines()[1:]:
         fields = line.split()
         address, _, number = fields[1].partition(":")
         if fields[3] == "0A" and int(number, 16) == port:
-            found.add("::1" if address == "00000000000000000000000001000000" else "::")
-    return found
+            ports.add("::1" if address == "00000000000000000000000001000000" else "::")
+    return ports
 
 
 def _clock(machine: Machine) -> Check:
-    told = machine.ask("timedatectl", "show", "--property=NTPSynchronized", "--value")
-    if not told or told.code:
+    answer = machine.ask("timedatectl", "show", "--property=NTPSynchronized", "--value")
+    if not answer or answer.code:
         return CLOCK.not_applicable("systemd does not say")
-    if told.said == "yes":
+    if answer.output == "yes":
         return CLOCK.ok("set by the network")
     return CLOCK.warning("not synchronised", "sudo timedatectl set-ntp true; without a network set it by hand")
 
 
 def _firewall(machine: Machine) -> Check:
     for unit in ("nftables", "ufw", "firewalld"):
-        told = machine.ask("systemctl", "is-active", unit)
-        if told and told.said == "active":
+        answer = machine.ask("systemctl", "is-active", unit)
+        if answer and answer.output == "active":
             if unit == "nftables" and _lets_everything_in(machine):
                 return FIREWALL.warning(
                     "nftables is active, but has no rule for what comes in", "write one into /etc/nftables.conf"
@@ -98,8 +98,8 @@ def _firewall(machine: Machine) -> Check:
 
 def _lets_everything_in(machine: Machine) -> bool:
     """Says whether no chain of nftables turns an incoming packet away; false where only root may know."""
-    told = machine.ask("nft", "list", "ruleset")
-    if not told or told.code:
+    answer = machine.ask("nft", "list", "ruleset")
+    if not answer or answer.code:
         return False
-    chains = re.findall(r"hook input\b.*?^\t}", told.said, re.DOTALL | re.MULTILINE)
+    chains = re.findall(r"hook input\b.*?^\t}", answer.output, re.DOTALL | re.MULTILINE)
     return not any(re.search(r"\b(drop|reject)\b", chain) for chain in chains)

@@ -10,11 +10,11 @@ from typing import Any
 
 from rigforge.doctor.check import Check, Topic
 from rigforge.doctor.machine import Machine
+from rigforge.rules.sizes import GIB, in_gib
 
 SPACE = Topic("disk-space", "A full disk ends a training run at its next checkpoint.")
 HEALTH = Topic("disk-health", "An SSD counts down to its end, and says so before.")
 
-GIB = 1024**3
 #: Bytes; a checkpoint of a middling model.
 LITTLE = 20 * GIB
 #: Percent of the writing that a drive was made for (NVM Express base specification, SMART / Health log: may pass 100).
@@ -37,16 +37,16 @@ def _space(machine: Machine) -> Check:
         folder = machine.root / place.lstrip("/")
         if folder.is_dir():
             status = os.statvfs(folder)
-            found = (place, status.f_bavail * status.f_frsize, status.f_blocks * status.f_frsize)
-            free.setdefault(folder.stat().st_dev, found)
-    shown = [f"{place} {left / GIB:.1f} of {size / GIB:.1f} GiB free" for place, left, size in free.values()]
+            space = (place, status.f_bavail * status.f_frsize, status.f_blocks * status.f_frsize)
+            free.setdefault(folder.stat().st_dev, space)
+    words = [f"{place} {unused / GIB:.1f} of {in_gib(size)} free" for place, unused, size in free.values()]
     fix = "sudo du -xh --max-depth=2 / | sort -h | tail shows what takes it"
     troubles = [
-        SPACE.failed(text, fix) if left < GIB else SPACE.warning(text, fix)
-        for (place, left, size), text in zip(free.values(), shown, strict=True)
-        if left < LITTLE and left < size / 10
+        SPACE.failed(text, fix) if free_bytes < GIB else SPACE.warning(text, fix)
+        for (place, free_bytes, size), text in zip(free.values(), words, strict=True)
+        if free_bytes < LITTLE and free_bytes < size / 10
     ]
-    return SPACE.worst(troubles, ", ".join(shown))
+    return SPACE.worst(troubles, ", ".join(words))
 
 
 def _health(machine: Machine) -> Check:
@@ -56,28 +56,28 @@ def _health(machine: Machine) -> Check:
         return HEALTH.not_applicable("no disk that tells its health")
     if not machine.has("smartctl"):
         return HEALTH.not_applicable("smartctl is not installed: sudo apt-get install smartmontools")
-    told = {disk: _smart(machine, disk) for disk in disks}
-    if not any(told.values()):
+    answers = {disk: _smart(machine, disk) for disk in disks}
+    if not any(answers.values()):
         return HEALTH.not_applicable(f"{', '.join(disks)} did not answer (it asks for root: run it again with sudo)")
-    troubles = [trouble for disk, answer in told.items() if answer and (trouble := _disk(disk, answer))]
+    troubles = [trouble for disk, answer in answers.items() if answer and (trouble := _disk(disk, answer))]
     # A USB stick tells nothing, and is no reason to hide what the other disks tell.
-    shown = [f"{disk} {_worn(answer) if answer else 'tells nothing'}" for disk, answer in told.items()]
-    return HEALTH.worst(troubles, ", ".join(shown))
+    words = [f"{disk} {_wear(answer) if answer else 'tells nothing'}" for disk, answer in answers.items()]
+    return HEALTH.worst(troubles, ", ".join(words))
 
 
 def _smart(machine: Machine, disk: str) -> dict[str, Any] | None:
     answer = machine.ask("smartctl", "--json", "--health", "--attributes", f"/dev/{disk}")
     try:
-        told = json.loads(answer.said) if answer else {}
+        report = json.loads(answer.output) if answer else {}
     except (ValueError, RecursionError):
         return None
-    return told if isinstance(told, dict) and isinstance(told.get("smart_status"), dict) else None
+    return report if isinstance(report, dict) and isinstance(report.get("smart_status"), dict) else None
 
 
-def _disk(disk: str, told: dict[str, Any]) -> Check | None:
+def _disk(disk: str, report: dict[str, Any]) -> Check | None:
     replace = "save what is on it, and replace it"
-    log = _log(told)
-    if not told["smart_status"].get("passed", True) or log.get("critical_warning", 0):
+    log = _log(report)
+    if not report["smart_status"].get("passed", True) or log.get("critical_warning", 0):
         return HEALTH.failed(f"{disk} says that it is failing", replace)
     if log.get("media_errors", 0):
         return HEALTH.warning(f"{disk} has {log['media_errors']} media errors", replace)
@@ -86,12 +86,12 @@ def _disk(disk: str, told: dict[str, Any]) -> Check | None:
     return None
 
 
-def _log(told: dict[str, Any]) -> dict[str, int]:
+def _log(report: dict[str, Any]) -> dict[str, int]:
     """Returns the figures of an NVMe disk; whatever is no number is none of them."""
-    log = told.get("nvme_smart_health_information_log")
+    log = report.get("nvme_smart_health_information_log")
     return {name: figure for name, figure in log.items() if isinstance(figure, int)} if isinstance(log, dict) else {}
 
 
-def _worn(told: dict[str, Any]) -> str:
-    log = _log(told)
+def _wear(report: dict[str, Any]) -> str:
+    log = _log(report)
     return f"passed, {log['percentage_used']} % used" if "percentage_used" in log else "passed"

@@ -47,16 +47,16 @@ def checks(machine: Machine) -> Iterator[Check]:
         yield from (topic.not_applicable("no GPU in the driver") for topic in topics)
         return
     for topic, trouble, figure in (
-        (TEMPERATURE, _temperature, lambda gpu: _shown(gpu.temperature, " °C")),
-        (MEMORY, _memory, lambda gpu: _shown(gpu.health.memory_temperature, " °C")),
-        (FAN, _fan, lambda gpu: _shown(gpu.fan, " %")),
+        (TEMPERATURE, _temperature, lambda gpu: _figure(gpu.temperature, " °C")),
+        (MEMORY, _memory, lambda gpu: _figure(gpu.health.memory_temperature, " °C")),
+        (FAN, _fan, lambda gpu: _figure(gpu.fan, " %")),
         (
             POWER,
             partial(_power, chosen={uuid for uuid, _ in unit.applied(machine)}),
-            lambda gpu: f"{_shown(gpu.power, ' W')} of {_shown(gpu.power_limit, ' W')}",
+            lambda gpu: f"{_figure(gpu.power, ' W')} of {_figure(gpu.power_limit, ' W')}",
         ),
         (THROTTLE, _throttle, lambda gpu: "no"),
-        (SLOWED, partial(_slowed, since=60 * minutes(machine)), lambda gpu: _shown(gpu.health.hot, " s by heat")),
+        (SLOWED, partial(_slowed, since=60 * minutes(machine)), lambda gpu: _figure(gpu.health.hot, " s by heat")),
         (
             PERSISTENCE,
             _persistence if machine.ours else lambda gpu: None,
@@ -73,7 +73,7 @@ def _topic(
     figure: Callable[[NvmlGpu], str],
 ) -> Check:
     figures = dict.fromkeys(figure(gpu) for gpu in gpus)
-    return topic.worst((found for gpu in gpus if (found := trouble(gpu))), ", ".join(figures))
+    return topic.worst((check for gpu in gpus if (check := trouble(gpu))), ", ".join(figures))
 
 
 def _temperature(gpu: NvmlGpu) -> Check | None:
@@ -136,5 +136,5 @@ def _persistence(gpu: NvmlGpu) -> Check | None:
     return None
 
 
-def _shown(value: float | None, unit: str) -> str:
+def _figure(value: float | None, unit: str) -> str:
     return "not told" if value is None else f"{value:.0f}{unit}"

@@ -1,4 +1,4 @@
-"""How GPUs reach each other and the processors: peer-to-peer and NUMA nodes."""
+"""Ways of GPUs to each other and to the processors: peer-to-peer and NUMA nodes."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _peers(nvml: Nvml) -> Check:
         return PEERS.not_applicable("fewer than two GPUs in the driver")
     if nvml.apart is None:
         return PEERS.not_applicable("the driver does not say")
-    return _apart(nvml.apart) if nvml.apart else PEERS.ok(f"between all {len(nvml.gpus)} GPUs")
+    return _missing_links(nvml.apart) if nvml.apart else PEERS.ok(f"between all {len(nvml.gpus)} GPUs")
 
 
 def _detour(machine: Machine) -> Check:
@@ -124,17 +124,19 @@ def _nodes(cards: Iterable[Card]) -> Check:
     if not nodes:
         return NUMA.not_applicable("no NVIDIA GPU on the bus")
     if len(set(nodes.values()) - {"-1"}) > 1:
-        shown = ", ".join(f"{address} on node {node}" for address, node in nodes.items())
-        return NUMA.ok(f"{shown}; numactl --cpunodebind=NODE keeps a process near its GPU")
+        words = ", ".join(f"{address} on node {node}" for address, node in nodes.items())
+        return NUMA.ok(f"{words}; numactl --cpunodebind=NODE keeps a process near its GPU")
     return NUMA.ok("all GPUs on one node")
 
 
-def _apart(pairs: Iterable[tuple[int, int, int]]) -> Check:
+def _missing_links(pairs: Iterable[tuple[int, int, int]]) -> Check:
     by_reason: dict[int, list[str]] = {}
     for one, other, state in pairs:
         by_reason.setdefault(state if state in _REASONS else 6, []).append(f"{one}–{other}")
-    told = {state: f"none between GPUs {', '.join(named)}: {_REASONS[state][0]}" for state, named in by_reason.items()}
+    words = {
+        state: f"none between GPUs {', '.join(indices)}: {_REASONS[state][0]}" for state, indices in by_reason.items()
+    }
     return PEERS.worst(
-        (PEERS.warning(text, _REASONS[state][1]) for state, text in told.items() if _REASONS[state][1]),
-        "; ".join(told.values()),
+        (PEERS.warning(text, _REASONS[state][1]) for state, text in words.items() if _REASONS[state][1]),
+        "; ".join(words.values()),
     )

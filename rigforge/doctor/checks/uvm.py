@@ -84,8 +84,8 @@ def _is_loaded(machine: Machine) -> bool | None:
         return "nvidia_uvm" in listed
     if (machine.root / "sys/module/nvidia").is_dir():
         return (machine.root / "sys/module/nvidia_uvm").is_dir()
-    taken = device_nodes.numbers(machine)
-    return UNIFIED in taken if taken.keys() & set(device_nodes.OF_GPUS) else None
+    numbers = device_nodes.numbers(machine)
+    return UNIFIED in numbers if numbers.keys() & set(device_nodes.OF_GPUS) else None
 
 
 def _makes_itself(machine: Machine) -> bool:

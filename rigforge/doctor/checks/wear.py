@@ -1,4 +1,4 @@
-"""What a GPU knows of its own decline: bad memory, its InfoROM, and what its driver says is to be done."""
+"""A GPU's wear: bad memory, its InfoROM, and the repair that its driver asks for."""
 
 from __future__ import annotations
 
@@ -43,14 +43,16 @@ def checks(machine: Machine) -> Iterator[Check]:
 
 
 def _memory(gpus: Sequence[NvmlGpu]) -> Check:
-    told = [gpu for gpu in gpus if any(figure is not None for figure in _figures(gpu))]
-    if not told:
+    with_figures = [gpu for gpu in gpus if any(figure is not None for figure in _figures(gpu))]
+    if not with_figures:
         return MEMORY.not_applicable("these GPUs do not tell")
-    shown = (f"GPU {gpu.index}: {', '.join(_shown(gpu))}" for gpu in told if _shown(gpu))
-    return MEMORY.worst((found for gpu in told for found in _worn(gpu)), "; ".join(shown) or "nothing set aside")
+    words = (f"GPU {gpu.index}: {', '.join(_words(gpu))}" for gpu in with_figures if _words(gpu))
+    return MEMORY.worst(
+        (trouble for gpu in with_figures for trouble in _troubles(gpu)), "; ".join(words) or "nothing set aside"
+    )
 
 
-def _worn(gpu: NvmlGpu) -> Iterator[Check]:
+def _troubles(gpu: NvmlGpu) -> Iterator[Check]:
     health, label = gpu.health, f"GPU {gpu.index}"
     if health.sram_exceeded:
         yield MEMORY.failed(f"{label}: errors of its SRAM have passed the limit that NVIDIA sets", _REPLACE)
@@ -79,17 +81,19 @@ def _inforom(gpus: Sequence[NvmlGpu]) -> Check:
         if gpu.health.inforom is False
     )
     versions = ", ".join(dict.fromkeys(gpu.health.vbios for gpu in gpus if gpu.health.vbios))
-    told = "whole" if any(gpu.health.inforom for gpu in gpus) else "not told"
-    return INFOROM.worst(damaged, told + (f"; VBIOS {versions}" if versions else ""))
+    measured = "whole" if any(gpu.health.inforom for gpu in gpus) else "not told"
+    return INFOROM.worst(damaged, measured + (f"; VBIOS {versions}" if versions else ""))
 
 
 def _action(gpus: Sequence[NvmlGpu]) -> Check:
     if all(gpu.health.action is None for gpu in gpus):
         return ACTION.not_applicable("the driver does not say")
-    return ACTION.worst((_asked(gpu, gpu.health.action) for gpu in gpus if gpu.health.action), "nothing is to be done")
+    return ACTION.worst(
+        (_recovery(gpu, gpu.health.action) for gpu in gpus if gpu.health.action), "nothing is to be done"
+    )
 
 
-def _asked(gpu: NvmlGpu, action: int) -> Check:
+def _recovery(gpu: NvmlGpu, action: int) -> Check:
     what, fix = _ACTIONS.get(action, (f"what it calls action {action}", "sudo reboot"))
     return ACTION.failed(f"GPU {gpu.index}: the driver asks for {what}", fix.format(index=gpu.index))
 
@@ -99,6 +103,6 @@ def _figures(gpu: NvmlGpu) -> tuple[int | None, ...]:
     return health.retired, health.retired_pending, health.full_banks, health.sram_exceeded, health.corrected
 
 
-def _shown(gpu: NvmlGpu) -> list[str]:
+def _words(gpu: NvmlGpu) -> list[str]:
     figures = {"pages set aside": gpu.health.retired, "corrected errors": gpu.health.corrected}
     return [f"{figure} {name}" for name, figure in figures.items() if figure]

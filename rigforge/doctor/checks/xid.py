@@ -93,29 +93,29 @@ def xids(machine: Machine) -> Xids | None:
 
 def of_logs(logs: Iterable[Log]) -> Xids:
     """Returns the errors of one boot: what two of its logs have counts once."""
-    found: Xids = Counter()
+    counts: Xids = Counter()
     for log in logs:
-        found |= _of_lines(log.lines)
-    return found
+        counts |= _of_lines(log.lines)
+    return counts
 
 
-def decoded(topic: Topic, seen: Xids, ago: int = 0) -> list[Check]:
+def decoded(topic: Topic, xids: Xids, ago: int = 0) -> list[Check]:
     """Returns what the errors mean, the worst first: one check for all cards that need the same.
 
     `ago` is how many boots ago they were: of those that is said what is left to do, and only where it was serious.
     """
     alike: dict[tuple[int, str, str], list[_Card]] = {}
-    for address in dict.fromkeys(fault.address for fault in seen):
-        read = {fault: _meaning(fault) for fault in seen if fault.address == address}
+    for address in dict.fromkeys(fault.address for fault in xids):
+        read = {fault: _meaning(fault) for fault in xids if fault.address == address}
         read = {fault: meaning for fault, meaning in read.items() if not meaning.quiet}
         serious = any(meaning.status == "failed" for meaning in read.values())
         if not read or (ago and not serious):
             continue
         kind = next(iter(read)).kind
         worst = min(read, key=lambda fault: (read[fault].status != "failed", _rank(kind, read[fault].action)))
-        told = [meaning.action for fault, meaning in read.items() if kind == "xid" and fault.number == _TOLD]
-        action = told[-1] if told else read[worst].action
-        listed = "; ".join(f"{fault.name} ×{seen[fault]}, {meaning.means}" for fault, meaning in read.items())
+        actions = [meaning.action for fault, meaning in read.items() if kind == "xid" and fault.number == _TOLD]
+        action = actions[-1] if actions else read[worst].action
+        listed = "; ".join(f"{fault.name} ×{xids[fault]}, {meaning.means}" for fault, meaning in read.items())
         card = _Card(address, serious, f"{address}: {Log((), ago).when}{listed}: “{worst.line[:QUOTED]}”")
         alike.setdefault((_rank(kind, action), kind, action), []).append(card)
     return [_check(topic, _actions(kind)[action], cards, ago) for (_, kind, action), cards in sorted(alike.items())]
@@ -130,28 +130,28 @@ def _check(topic: Topic, action: _Action, cards: list[_Card], ago: int) -> Check
 
 
 def _of_lines(lines: Iterable[str]) -> Xids:
-    found: Xids = Counter()
+    counts: Xids = Counter()
     for line in lines:
         if fault := _fault(line):
             # Put at the end again: of several words of the driver the last counts.
-            found[fault] = found.pop(fault, 0) + 1
-    numbered = {fault.address for fault in found if fault.number == _FALLEN_OFF and fault.told != _FALLEN_TOLD}
+            counts[fault] = counts.pop(fault, 0) + 1
+    numbered = {fault.address for fault in counts if fault.number == _FALLEN_OFF and fault.told != _FALLEN_TOLD}
     return Counter(
-        {fault: n for fault, n in found.items() if fault.told != _FALLEN_TOLD or fault.address not in numbered}
+        {fault: n for fault, n in counts.items() if fault.told != _FALLEN_TOLD or fault.address not in numbered}
     )
 
 
 def _fault(line: str) -> Fault | None:
-    if found := _XID.search(line):
-        number = int(found["number"])
-        asked = _RECOVERY.search(line) if number == _TOLD else None
-        told = asked["asked"] if asked else _NOT_FATAL_TOLD if _NOT_FATAL.search(line) else ""
-        return Fault("xid", found["address"].lower(), number, told, line)
-    if found := _SXID.search(line):
-        told = _NOT_FATAL_TOLD if _NOT_FATAL.search(line) else ""
-        return Fault("sxid", found["address"].lower(), int(found["number"]), told, line)
-    if found := _FALLEN.search(line):
-        return Fault("xid", found["address"].lower().partition(".")[0], _FALLEN_OFF, _FALLEN_TOLD, line)
+    if match := _XID.search(line):
+        number = int(match["number"])
+        recovery = _RECOVERY.search(line) if number == _TOLD else None
+        action = recovery["asked"] if recovery else _NOT_FATAL_TOLD if _NOT_FATAL.search(line) else ""
+        return Fault("xid", match["address"].lower(), number, action, line)
+    if match := _SXID.search(line):
+        action = _NOT_FATAL_TOLD if _NOT_FATAL.search(line) else ""
+        return Fault("sxid", match["address"].lower(), int(match["number"]), action, line)
+    if match := _FALLEN.search(line):
+        return Fault("xid", match["address"].lower().partition(".")[0], _FALLEN_OFF, _FALLEN_TOLD, line)
     return None
 
 

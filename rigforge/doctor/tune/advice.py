@@ -1,4 +1,4 @@
-"""Which setting to choose, and whether more power or higher clocks would help, from what was measured."""
+"""Advice from a sweep: the setting to choose, and whether more power or higher clocks would help."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def scatter(points: Sequence[Point]) -> str:
     return ""
 
 
-def setting_of(found: Advice, default: float | None) -> TuneSetting | None:
+def setting_of(advice: Advice, default: float | None) -> TuneSetting | None:
     """Returns what is to be made permanent; None where that is the card's `default` limit in watts."""
-    setting = found.chosen.setting
+    setting = advice.chosen.setting
     return None if default is not None and setting == TuneSetting("power", round(default)) else setting

@@ -10,12 +10,11 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from rigforge.doctor import nvml, page
+from rigforge.doctor import nvml, page, workload
 from rigforge.doctor.check import EXIT_CODES, Check, verdict
-from rigforge.doctor.errors import DoctorError
-from rigforge.doctor.interruption import Interruption
 from rigforge.doctor.machine import Machine
 from rigforge.doctor.nvml import NvmlGpu
+from rigforge.doctor.signals import Interruption
 from rigforge.doctor.terminal import as_text
 from rigforge.doctor.tune import limits, report, unit
 from rigforge.doctor.tune.advice import advice, scatter, setting_of
@@ -23,13 +22,13 @@ from rigforge.doctor.tune.guard import guarded
 from rigforge.doctor.tune.report import APPLIED, Result
 from rigforge.doctor.tune.setting import TuneSetting, settings
 from rigforge.doctor.tune.sweep import sweep
-from rigforge.doctor.workload import options as load
 from rigforge.doctor.workload.process import Worker
 from rigforge.doctor.workload.python import with_pytorch
+from rigforge.errors import RigforgeError
 
 
 def main(arguments: Sequence[str], machine: Machine | None) -> int:
-    """Returns the exit code: the verdict's, or that of the signal that stopped it. Raises DoctorError."""
+    """Returns the exit code: the verdict's, or that of the signal that stopped it. Raises RigforgeError."""
     options = _options(arguments)
     machine = machine or Machine(nvml.read())
     if options.undo:
@@ -39,28 +38,28 @@ def main(arguments: Sequence[str], machine: Machine | None) -> int:
     if options.apply:
         unit.check(machine)
     limited = {"clocks": options.clocks, "most": options.at_most, "points": options.points}
-    plan = [(gpu, settings(gpu, **limited)) for gpu in _chosen(machine, options.gpu)]
+    plan = [(gpu, settings(gpu, **limited)) for gpu in _gpus(machine, options.gpu)]
     if not any(tried for _, tried in plan):
-        raise DoctorError("the driver tells of no limit that could be changed", "cards of laptops have fixed limits")
+        raise RigforgeError("the driver tells of no limit that could be changed", "cards of laptops have fixed limits")
     python = with_pytorch(machine, options.python)
-    print(_said(plan, options), file=sys.stderr)
+    print(_announcement(plan, options), file=sys.stderr)
     if not (options.yes or options.apply) and not _agreed():
         print("Nothing was changed.", file=sys.stderr)
         return EXIT_CODES["ok"]
-    asked = Interruption()
-    results = _measured(machine, plan, python, options, asked)
-    if options.apply and not asked:
+    interruption = Interruption()
+    results = _results(machine, plan, python, options, interruption)
+    if options.apply and not interruption:
         for result in results:
-            result.applied = _applied(machine, result)
-    return _report(machine, results, python, options, asked)
+            result.applied = _check_of_unit(machine, result)
+    return _report(machine, results, python, options, interruption)
 
 
-def _measured(
+def _results(
     machine: Machine,
     plan: Sequence[tuple[NvmlGpu, Sequence[TuneSetting]]],
     python: str,
     options: argparse.Namespace,
-    asked: Interruption,
+    interruption: Interruption,
 ) -> list[Result]:
     """Returns the results of one GPU after the other."""
     results = []
@@ -68,7 +67,7 @@ def _measured(
         before = {gpu.uuid: limits.power_limit(gpu.uuid) for gpu, tried in plan if tried}
     with guarded(before, clocks=options.clocks), nvml.kept_open():
         for gpu, tried in plan:
-            if not tried or asked:
+            if not tried or interruption:
                 continue
 
             def tell(setting: TuneSetting, gpu: NvmlGpu = gpu) -> None:
@@ -79,16 +78,16 @@ def _measured(
                 python,
                 "train",
                 "cpu" if options.cpu else "cuda",
-                machine.given,
+                machine.program_environment,
                 uuid=gpu.uuid,
                 patience=options.patience,
             )
-            found = sweep(gpu, tried, worker, options.seconds, asked, tell)
-            results.append(Result(found, len(tried), advice(found.points, options.keep / 100)))
+            result = sweep(gpu, tried, worker, options.seconds, interruption, tell)
+            results.append(Result(result, len(tried), advice(result.points, options.keep / 100)))
     return results
 
 
-def _applied(machine: Machine, result: Result) -> Check:
+def _check_of_unit(machine: Machine, result: Result) -> Check:
     """Makes the recommended setting last, and looks whether the driver has it."""
     gpu = result.sweep.gpu
     if not result.advice or result.sweep.trouble or result.sweep.unrestored or scatter(result.sweep.points):
@@ -98,7 +97,7 @@ def _applied(machine: Machine, result: Result) -> Check:
         return APPLIED.ok(f"{result.label}: the default is best, no unit is needed")
     try:
         file = unit.install(machine, gpu.uuid, setting)
-    except DoctorError as error:
+    except RigforgeError as error:
         return APPLIED.failed(f"{result.label}: {error.message}", error.hint)
     with nvml.kept_open():
         now = limits.power_limit(gpu.uuid)
@@ -112,20 +111,20 @@ def _applied(machine: Machine, result: Result) -> Check:
 
 
 def _report(
-    machine: Machine, results: Sequence[Result], python: str, options: argparse.Namespace, asked: Interruption
+    machine: Machine, results: Sequence[Result], python: str, options: argparse.Namespace, interruption: Interruption
 ) -> int:
     checks = tuple(report.checks(results))
-    found = verdict(checks)
+    status = verdict(checks)
     if options.report:
         words = [f"{result.label}: {word}" for result in results if result.advice for word in result.advice.words]
         charts = [chart for result in results for chart in report.chart(result)]
         tables = [report.table(result) for result in results if result.sweep.points]
-        text = page.measurement(machine, "tune", found, checks, charts, [python], words, tables)
+        text = page.measurement(machine, "tune", status, checks, charts, [python], words, tables)
         page.save(options.report, text)
     if options.json:
         answer = {
-            "verdict": found,
-            "interrupted": bool(asked),
+            "verdict": status,
+            "interrupted": bool(interruption),
             "device": "cpu" if options.cpu else "gpu",
             "keep_percent": options.keep,
             "python": python,
@@ -136,40 +135,40 @@ def _report(
         print(json.dumps(answer, indent=2))
     else:
         print("".join(report.as_text(result) + "\n" for result in results if result.sweep.points), end="")
-        print(as_text(machine, checks, found, colour=sys.stdout.isatty()), end="")
-    return asked.exit_code if asked else EXIT_CODES[found]
+        print(as_text(machine, checks, status, colour=sys.stdout.isatty()), end="")
+    return interruption.exit_code if interruption else EXIT_CODES[status]
 
 
 def _undo(machine: Machine) -> int:
     """Takes the units away and sets the cards' default limits."""
-    there = {gpu.uuid for gpu in machine.nvml.gpus}
-    found = list(unit.applied(machine))
-    for uuid, file in found:
+    uuids = {gpu.uuid for gpu in machine.nvml.gpus}
+    units = list(unit.applied(machine))
+    for uuid, file in units:
         clocks = "--lock-gpu-clocks" in machine.text(str(file.relative_to(machine.root)))
         unit.remove(machine, file)
-        if uuid not in there:
+        if uuid not in uuids:
             print(f"{uuid}: the unit is gone; the card is not in this machine")
             continue
         with nvml.kept_open():
             watts = limits.reset(uuid, clocks=clocks) / 1000
         print(f"{uuid}: the unit is gone; the limit is {watts:g} W, the card's default")
-    if not found:
+    if not units:
         print("There is no unit of tune's on this machine; nothing was changed.")
     return EXIT_CODES["ok"]
 
 
-def _chosen(machine: Machine, named: Sequence[str]) -> list[NvmlGpu]:
+def _gpus(machine: Machine, names: Sequence[str]) -> list[NvmlGpu]:
     gpus = [gpu for gpu in machine.nvml.gpus if not gpu.lost and gpu.uuid]
     if not gpus:
         why = machine.nvml.error or "it has none that answers"
-        raise DoctorError(f"there is no GPU in the driver ({why})", "rigforge-doctor says why")
-    if unknown := [name for name in named if not any(name in (str(gpu.index), gpu.uuid) for gpu in gpus)]:
-        known = ", ".join(f"{gpu.index} ({gpu.uuid})" for gpu in gpus)
-        raise DoctorError(f"--gpu: there is no {unknown[0]}", f"there are {known}")
-    return [gpu for gpu in gpus if not named or str(gpu.index) in named or gpu.uuid in named]
+        raise RigforgeError(f"there is no GPU in the driver ({why})", "rigforge-doctor says why")
+    if unknown := [name for name in names if not any(name in (str(gpu.index), gpu.uuid) for gpu in gpus)]:
+        choices = ", ".join(f"{gpu.index} ({gpu.uuid})" for gpu in gpus)
+        raise RigforgeError(f"--gpu: there is no {unknown[0]}", f"there are {choices}")
+    return [gpu for gpu in gpus if not names or str(gpu.index) in names or gpu.uuid in names]
 
 
-def _said(plan: Sequence[tuple[NvmlGpu, Sequence[TuneSetting]]], options: argparse.Namespace) -> str:
+def _announcement(plan: Sequence[tuple[NvmlGpu, Sequence[TuneSetting]]], options: argparse.Namespace) -> str:
     """Returns what is about to be done."""
     lines = []
     for gpu, tried in plan:
@@ -200,7 +199,7 @@ def _above_default(gpu: NvmlGpu, setting: TuneSetting) -> bool:
 
 def _agreed() -> bool:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise DoctorError("nothing was measured or changed: nobody was there to be asked", "say it with --yes")
+        raise RigforgeError("nothing was measured or changed: nobody was there to be asked", "say it with --yes")
     print("Change the limits for that time? [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
@@ -212,10 +211,10 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
         epilog="Without --apply all limits are, at the end, what they were before.",
     )
     parser.add_argument("--gpu", action="append", default=[], metavar="INDEX|UUID", help="only this one; repeatable")
-    parser.add_argument("--keep", type=load.positive, default=95.0, metavar="PERCENT", help="speed to keep (95)")
-    parser.add_argument("--seconds", type=load.positive, default=20.0, metavar="N", help="for each setting (20)")
+    parser.add_argument("--keep", type=workload.positive, default=95.0, metavar="PERCENT", help="speed to keep (95)")
+    parser.add_argument("--seconds", type=workload.positive, default=20.0, metavar="N", help="for each setting (20)")
     parser.add_argument(
-        "--at-most", type=load.positive, default=math.inf, metavar="WATTS", help="try no power limit above this"
+        "--at-most", type=workload.positive, default=math.inf, metavar="WATTS", help="try no power limit above this"
     )
     parser.add_argument("--points", type=int, default=0, metavar="N", help="try so many settings at most (all)")
     parser.add_argument("--clocks", action="store_true", help="try lower clocks too, where the driver allows it")
@@ -224,5 +223,5 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--undo", action="store_true", help="take back what --apply did, and set the card's default")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the report as one HTML file besides")
-    load.add_to(parser)
+    workload.add_options(parser)
     return parser.parse_args(arguments)

@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 
 import pynvml
 
-from rigforge.doctor.errors import DoctorError
 from rigforge.doctor.tune import limits
+from rigforge.errors import RigforgeError
 
 
 @contextmanager
@@ -47,7 +47,7 @@ def _guard(waiting: int, before: Mapping[str, int | None], clocks: bool) -> None
                 with suppress(pynvml.NVMLError):
                     if clocks:
                         pynvml.nvmlDeviceResetGpuLockedClocks(limits.handle(uuid))
-                with suppress(pynvml.NVMLError, DoctorError):
+                with suppress(pynvml.NVMLError, RigforgeError):
                     if limit is not None and limits.power_limit(uuid) != limit:
                         limits.set_power_limit(uuid, limit)
     finally:

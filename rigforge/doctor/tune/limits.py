@@ -8,14 +8,14 @@ from typing import Any
 
 import pynvml
 
-from rigforge.doctor.errors import DoctorError
 from rigforge.doctor.tune.setting import TuneSetting
+from rigforge.errors import RigforgeError
 
 #: Tries, and seconds between them, before it is said that a limit could not be put back.
 TRIES, PAUSE = 3, 0.5
 
 
-class Kept:
+class RestoredSettings:
     """A GPU whose settings are, when the block is left, what they were before it. NVML is started.
 
     `before` is the power limit in milliwatts, None where the card has none; `trouble` is why it is not back, "" where
@@ -28,7 +28,7 @@ class Kept:
         self.before = power_limit(uuid)
         self._locked = False
 
-    def __enter__(self) -> Kept:
+    def __enter__(self) -> RestoredSettings:
         return self
 
     def __exit__(
@@ -41,7 +41,7 @@ class Kept:
                 return
 
     def change(self, setting: TuneSetting) -> None:
-        """Makes the setting the only one that differs from before. Raises DoctorError where the driver refuses."""
+        """Makes the setting the only one that differs from before. Raises RigforgeError where the driver refuses."""
         try:
             if setting.kind == "power":
                 set_power_limit(self.uuid, setting.value * 1000)
@@ -58,13 +58,13 @@ class Kept:
                 self._locked = False
             if self.before is not None and power_limit(self.uuid) != self.before:
                 set_power_limit(self.uuid, self.before)
-        except (pynvml.NVMLError, DoctorError) as error:
+        except (pynvml.NVMLError, RigforgeError) as error:
             return str(error)
         return ""
 
 
 def power_limit(uuid: str) -> int | None:
-    """Returns the power limit that is set, in milliwatts; None where the card has none. Raises DoctorError."""
+    """Returns the power limit that is set, in milliwatts; None where the card has none. Raises RigforgeError."""
     try:
         return int(pynvml.nvmlDeviceGetPowerManagementLimit(handle(uuid)))
     except pynvml.NVMLError as error:
@@ -74,18 +74,18 @@ def power_limit(uuid: str) -> int | None:
 
 
 def set_power_limit(uuid: str, milliwatts: int) -> None:
-    """Sets the limit and reads it back. Raises NVMLError, and DoctorError where another value comes back."""
+    """Sets the limit and reads it back. Raises NVMLError, and RigforgeError where another value comes back."""
     pynvml.nvmlDeviceSetPowerManagementLimit(handle(uuid), milliwatts)
-    found = power_limit(uuid)
-    if found != milliwatts:
-        raise DoctorError(
-            f"the driver was told {milliwatts / 1000:g} W and says {(found or 0) / 1000:g} W",
+    limit_now = power_limit(uuid)
+    if limit_now != milliwatts:
+        raise RigforgeError(
+            f"the driver was told {milliwatts / 1000:g} W and says {(limit_now or 0) / 1000:g} W",
             "look at what else sets limits: systemctl list-units '*nvidia*' '*power-limit*'",
         )
 
 
 def reset(uuid: str, *, clocks: bool) -> int:
-    """Sets the card's default limit, and no lock of the clocks; returns the limit in milliwatts. Raises DoctorError."""
+    """Sets the card's default limit without a lock of the clocks; returns it in milliwatts. Raises RigforgeError."""
     try:
         if clocks:
             pynvml.nvmlDeviceResetGpuLockedClocks(handle(uuid))
@@ -96,13 +96,17 @@ def reset(uuid: str, *, clocks: bool) -> int:
     return default
 
 
-def refusal(error: Any, what: str) -> DoctorError:
+def refusal(error: Any, what: str) -> RigforgeError:
     """Returns what NVML's error means for the user."""
     if error.value == pynvml.NVML_ERROR_NO_PERMISSION:
-        return DoctorError(f"the driver does not let us {what}: it needs root", "run it with sudo, not in a container")
+        return RigforgeError(
+            f"the driver does not let us {what}: it needs root", "run it with sudo, not in a container"
+        )
     if error.value == pynvml.NVML_ERROR_NOT_SUPPORTED:
-        return DoctorError(f"the driver does not let us {what}", "this card has fixed limits, as those of laptops have")
-    return DoctorError(f"the driver does not let us {what}: {error}", "rigforge-doctor says how the GPU is")
+        return RigforgeError(
+            f"the driver does not let us {what}", "this card has fixed limits, as those of laptops have"
+        )
+    return RigforgeError(f"the driver does not let us {what}: {error}", "rigforge-doctor says how the GPU is")
 
 
 def handle(uuid: str) -> Any:

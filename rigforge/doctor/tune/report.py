@@ -1,4 +1,4 @@
-"""What a sweep found: checks, a table, a chart, and the shape of the JSON."""
+"""Results of a sweep: checks, a table, a chart, and the shape of the JSON."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Result:
             "uuid": self.sweep.gpu.uuid,
             "name": self.sweep.gpu.name,
             "power_limit_before": _watts(self.sweep.before),
-            "points": [_described(point) for point in self.sweep.points],
+            "points": [_as_json(point) for point in self.sweep.points],
             "recommended": vars(chosen) if chosen else None,
             "words": list(self.advice.words) if self.advice else [],
             "applied": self.applied is not None and self.applied.status == "ok",
@@ -70,8 +70,8 @@ def table(result: Result) -> Table:
 
 def as_text(result: Result) -> str:
     """Returns table and advice as lines."""
-    shown = table(result)
-    lines = [shown.head, *shown.rows]
+    cells = table(result)
+    lines = [cells.head, *cells.rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEAD))]
     rows = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
     words = result.advice.words if result.advice else ("Two settings at least are needed for an advice.",)
@@ -93,9 +93,9 @@ def chart(result: Result) -> Iterator[Chart]:
 
 def _mark(point: Point, result: Result) -> Mark:
     cells = _cells(point, result.sweep.points[0])
-    told = ", ".join((str(point.setting), f"{cells[0]} drawn", f"{cells[1]} sequences/s", f"{cells[2]} of the speed"))
+    words = ", ".join((str(point.setting), f"{cells[0]} drawn", f"{cells[1]} sequences/s", f"{cells[2]} of the speed"))
     chosen = result.advice is not None and point is result.advice.chosen
-    return Mark(point.watts or 0.0, point.speed, str(point.setting), told, chosen)
+    return Mark(point.watts or 0.0, point.speed, str(point.setting), words, chosen)
 
 
 def _cells(point: Point, reference: Point) -> list[str]:
@@ -142,5 +142,5 @@ def _watts(milliwatts: int | None) -> float | None:
     return None if milliwatts is None else milliwatts / 1000
 
 
-def _described(point: Point) -> dict[str, object]:
+def _as_json(point: Point) -> dict[str, object]:
     return {**vars(point), "setting": vars(point.setting), "work": point.work}

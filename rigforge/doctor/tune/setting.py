@@ -1,4 +1,4 @@
-"""What is tried: power limits and highest clocks of a GPU, within what the card allows."""
+"""Settings to try: power limits and highest clocks of a GPU, within what the card allows."""
 
 from __future__ import annotations
 
@@ -32,11 +32,13 @@ def settings(gpu: NvmlGpu, *, clocks: bool, most: float, points: int = 0) -> tup
     No power limit is above `most` watts; of more settings than `points` (0: any number) so many are taken, spread
     evenly. The first is what the others are compared with. Empty where the driver does not say what the card allows.
     """
-    found = [setting for setting in _power(gpu) if setting.value <= most]
+    candidates = [setting for setting in _power(gpu) if setting.value <= most]
     if clocks and gpu.clock_max:
-        found += [] if found else [TuneSetting("clock", gpu.clock_max)]
-        found += [TuneSetting("clock", round(gpu.clock_max * step / CLOCK_GRID) * CLOCK_GRID) for step in CLOCK_STEPS]
-    tried = tuple(dict.fromkeys(found))
+        candidates += [] if candidates else [TuneSetting("clock", gpu.clock_max)]
+        candidates += [
+            TuneSetting("clock", round(gpu.clock_max * step / CLOCK_GRID) * CLOCK_GRID) for step in CLOCK_STEPS
+        ]
+    tried = tuple(dict.fromkeys(candidates))
     if not points or len(tried) <= points:
         return tried
     return tuple(tried[round(number * (len(tried) - 1) / max(points - 1, 1))] for number in range(points))

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 from rigforge.doctor import nvml
 from rigforge.doctor.checks.thermal import REASONS
-from rigforge.doctor.errors import DoctorError
-from rigforge.doctor.interruption import Interruption
 from rigforge.doctor.nvml import NvmlGpu
-from rigforge.doctor.tune.limits import Kept
+from rigforge.doctor.signals import Interruption
+from rigforge.doctor.tune.limits import RestoredSettings
 from rigforge.doctor.tune.setting import TuneSetting
 from rigforge.doctor.workload.process import Worker
+from rigforge.errors import RigforgeError
 
 #: Seconds between two looks, at most and at least.
 EVERY, SHORTEST = 0.5, 0.1
@@ -26,7 +26,7 @@ HELD = {0x02: "the clock lock", 0x04: "the power limit", **REASONS}
 
 @dataclass(frozen=True)
 class Point:
-    """What was measured at a setting: mean watts, sequences a second, mean MHz, highest °C, what held the clocks."""
+    """Figures of a setting: mean watts, sequences a second, mean MHz, highest °C, what held the clocks."""
 
     setting: TuneSetting
     watts: float | None
@@ -61,62 +61,64 @@ def sweep(
     settings: Sequence[TuneSetting],
     worker: Callable[[], Worker],
     seconds: float,
-    asked: Interruption,
+    interruption: Interruption,
     tell: Callable[[TuneSetting], None],
 ) -> Sweep:
     """Returns what was measured, after all is as it was before. NVML is started; `seconds` are for each point."""
-    with Kept(gpu.uuid) as kept:
-        found = Sweep(gpu, kept.before)
+    with RestoredSettings(gpu.uuid) as restored:
+        result = Sweep(gpu, restored.before)
         try:
             # What was not permitted is known before anything is at work.
-            kept.change(settings[0])
-            _measure_all(found, kept, settings, worker, seconds, asked, tell)
-        except DoctorError as error:
-            found.trouble, found.hint = error.message, error.hint
-    found.unrestored = kept.trouble
-    return found
+            restored.change(settings[0])
+            _measure_all(result, restored, settings, worker, seconds, interruption, tell)
+        except RigforgeError as error:
+            result.trouble, result.hint = error.message, error.hint
+    result.unrestored = restored.trouble
+    return result
 
 
 def _measure_all(
-    found: Sweep,
-    kept: Kept,
+    result: Sweep,
+    restored: RestoredSettings,
     settings: Sequence[TuneSetting],
     start: Callable[[], Worker],
     seconds: float,
-    asked: Interruption,
+    interruption: Interruption,
     tell: Callable[[TuneSetting], None],
 ) -> None:
     worker = start()
     try:
-        while not worker.ready and worker.working and not asked.wait(EVERY):
+        while not worker.ready and worker.working and not interruption.wait(EVERY):
             worker.events()
         for setting in settings:
-            if asked or not worker.working:
+            if interruption or not worker.working:
                 break
             tell(setting)
             if setting.kind == "clock":
-                kept.change(settings[0])
-            kept.change(setting)
-            _measure(worker, found.gpu, seconds * SETTLING, asked)
-            sequences, measured, samples = _measure(worker, found.gpu, seconds * (1 - SETTLING), asked)
-            if measured and worker.working and not asked:
-                found.points.append(_point(setting, sequences / measured, samples))
+                restored.change(settings[0])
+            restored.change(setting)
+            _measure(worker, result.gpu, seconds * SETTLING, interruption)
+            sequences, measured, samples = _measure(worker, result.gpu, seconds * (1 - SETTLING), interruption)
+            if measured and worker.working and not interruption:
+                result.points.append(_point(setting, sequences / measured, samples))
     finally:
         worker.kill()
     if worker.trouble:
-        found.trouble = worker.trouble
-        found.hint = "read what the kernel says of it: sudo dmesg | grep -i -e nvrm -e oom; then run it again"
+        result.trouble = worker.trouble
+        result.hint = "read what the kernel says of it: sudo dmesg | grep -i -e nvrm -e oom; then run it again"
 
 
-def _measure(worker: Worker, gpu: NvmlGpu, seconds: float, asked: Interruption) -> tuple[int, float, list[NvmlGpu]]:
+def _measure(
+    worker: Worker, gpu: NvmlGpu, seconds: float, interruption: Interruption
+) -> tuple[int, float, list[NvmlGpu]]:
     """Returns the sequences, the seconds they took, and how the GPU was meanwhile."""
     worker.events()  # what was done before does not count
     sequences, measured = 0, 0.0
     samples: list[NvmlGpu] = []
     end = time.monotonic() + seconds
     # A step may take longer than the time of a point; then the point takes as long as a step.
-    while worker.working and not asked and (time.monotonic() < end or not measured):
-        asked.wait(max(SHORTEST, min(EVERY, end - time.monotonic())))
+    while worker.working and not interruption and (time.monotonic() < end or not measured):
+        interruption.wait(max(SHORTEST, min(EVERY, end - time.monotonic())))
         samples += [now for now in nvml.read(briefly=True).gpus if now.uuid == gpu.uuid]
         for event in worker.events():
             if event["event"] == "steps":
@@ -140,5 +142,5 @@ def _point(setting: TuneSetting, speed: float, samples: Sequence[NvmlGpu]) -> Po
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None
+    figures = [value for value in values if value is not None]
+    return sum(figures) / len(figures) if figures else None

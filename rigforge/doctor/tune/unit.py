@@ -10,9 +10,9 @@ from pathlib import Path
 from string import Template
 
 from rigforge import atomic
-from rigforge.doctor.errors import DoctorError
 from rigforge.doctor.machine import Machine
 from rigforge.doctor.tune.setting import TuneSetting
+from rigforge.errors import RigforgeError
 
 FOLDER = "etc/systemd/system"
 PREFIX = "rigforge-power-limit-"
@@ -39,15 +39,15 @@ WantedBy=multi-user.target
 
 
 def check(machine: Machine) -> None:
-    """Raises DoctorError where no unit could be installed, before minutes are spent on measuring."""
+    """Raises RigforgeError where no unit could be installed, before minutes are spent on measuring."""
     for program, package in (("systemctl", "systemd"), ("nvidia-smi", "the driver")):
         if not machine.has(program):
-            raise DoctorError(
+            raise RigforgeError(
                 f"--apply: there is no {program}", f"it comes with {package}; run this on the machine itself"
             )
     folder = machine.root / FOLDER
     if not os.access(folder, os.W_OK):
-        raise DoctorError(f"--apply: {folder} cannot be written", "sudo rigforge-doctor tune --apply")
+        raise RigforgeError(f"--apply: {folder} cannot be written", "sudo rigforge-doctor tune --apply")
 
 
 def path(machine: Machine, uuid: str) -> Path:
@@ -61,7 +61,7 @@ def applied(machine: Machine) -> Iterator[tuple[str, Path]]:
 
 
 def install(machine: Machine, uuid: str, setting: TuneSetting) -> Path:
-    """Writes the unit, starts it now and at each boot. Raises DoctorError, and then all is as it was before."""
+    """Writes the unit, starts it now and at each boot. Raises RigforgeError, and then all is as it was before."""
     file = path(machine, uuid)
     before = file.read_bytes() if file.exists() else None
     option = f"--power-limit={setting.value}" if setting.kind == "power" else f"--lock-gpu-clocks=0,{setting.value}"
@@ -71,37 +71,43 @@ def install(machine: Machine, uuid: str, setting: TuneSetting) -> Path:
     try:
         for words in (("daemon-reload",), ("enable", file.name), ("restart", file.name)):
             _systemctl(machine, *words)
-    except DoctorError:
+    except RigforgeError:
         if before is None:
             remove(machine, file)
         else:
             _write(file, before)
-            with suppress(DoctorError):
+            with suppress(RigforgeError):
                 _systemctl(machine, "daemon-reload")
         raise
     return file
 
 
 def remove(machine: Machine, file: Path) -> None:
-    """Takes the unit away. Raises DoctorError."""
+    """Takes the unit away. Raises RigforgeError."""
     machine.ask("systemctl", "disable", "--now", file.name, seconds=PATIENCE)
     try:
         file.unlink()
     except OSError as error:
-        raise DoctorError(f"{file} cannot be removed: {error.strerror}", "sudo rigforge-doctor tune --undo") from error
+        raise RigforgeError(
+            f"{file} cannot be removed: {error.strerror}", "sudo rigforge-doctor tune --undo"
+        ) from error
     machine.ask("systemctl", "daemon-reload", seconds=PATIENCE)
 
 
 def _systemctl(machine: Machine, *words: str) -> None:
     answer = machine.ask("systemctl", *words, seconds=PATIENCE)
     if not answer or answer.code:
-        said = answer.complaint if answer else f"it did not answer within {PATIENCE:.0f} s"
+        complaint = answer.complaint if answer else f"it did not answer within {PATIENCE:.0f} s"
         unit = words[-1] if len(words) > 1 else ""
-        raise DoctorError(f"systemctl {' '.join(words)}: {said}", f"journalctl --unit {unit}" if unit else "see above")
+        raise RigforgeError(
+            f"systemctl {' '.join(words)}: {complaint}", f"journalctl --unit {unit}" if unit else "see above"
+        )
 
 
 def _write(file: Path, content: bytes) -> None:
     try:
         atomic.write(file, content, 0o644)
     except OSError as error:
-        raise DoctorError(f"{file} cannot be written: {error.strerror}", "sudo rigforge-doctor tune --apply") from error
+        raise RigforgeError(
+            f"{file} cannot be written: {error.strerror}", "sudo rigforge-doctor tune --apply"
+        ) from error

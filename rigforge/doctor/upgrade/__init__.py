@@ -14,18 +14,18 @@ from rigforge.doctor.machine import Machine
 from rigforge.doctor.nvml import Nvml
 
 if TYPE_CHECKING:
-    from rigforge.doctor.upgrade.runner import Doing
+    from rigforge.doctor.upgrade.runner import Runner
 
 
 def main(arguments: Sequence[str], machine: Machine | None = None) -> int:
     """Returns the exit code: 0 done or nothing to do, 1 what is offered cannot be had as a pair, 2 it failed."""
     options = _options(arguments)
     machine = machine or Machine(Nvml())  # the GPUs are not asked: the driver may be what is broken
-    from rigforge.doctor.upgrade.runner import Failed
+    from rigforge.doctor.upgrade.runner import UpgradeError
 
     try:
         return _plan(machine, options) if options.plan else _change(machine, options)
-    except Failed as failure:
+    except UpgradeError as failure:
         print(f"rigforge-doctor upgrade: {failure}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -37,16 +37,16 @@ def _plan(machine: Machine, options: argparse.Namespace) -> int:
 
     if options.refresh:
         _doing(machine).run("apt-get", "--quiet", "update")
-    made = plan.make(machine, without_fallback=options.without_fallback)
-    print(json.dumps(made.described(), indent=2) if options.json else plan.as_text(made), end="\n" * options.json)
-    return plan.EXIT_CODES[made.status]
+    upgrade = plan.make(machine, without_fallback=options.without_fallback)
+    print(json.dumps(upgrade.described(), indent=2) if options.json else plan.as_text(upgrade), end="\n" * options.json)
+    return plan.EXIT_CODES[upgrade.status]
 
 
 def _change(machine: Machine, options: argparse.Namespace) -> int:
     from rigforge.doctor.upgrade import plan, rollback_store
     from rigforge.doctor.upgrade.apply import apply
     from rigforge.doctor.upgrade.rollback import put_back
-    from rigforge.doctor.upgrade.runner import Failed
+    from rigforge.doctor.upgrade.runner import UpgradeError
 
     doing = _doing(machine)
     # A connection that breaks must not stop dpkg in the middle.
@@ -54,18 +54,18 @@ def _change(machine: Machine, options: argparse.Namespace) -> int:
     if options.back:
         record = rollback_store.read(machine)
         if not record:
-            raise Failed("there is nothing to go back to: no upgrade was made, or it was taken back already")
+            raise UpgradeError("there is nothing to go back to: no upgrade was made, or it was taken back already")
         put_back(doing, record, _say)
         print(f"kernel {record.kernel} with driver {record.driver} is back; start it with: sudo reboot")
         return 0
     if options.refresh:
         doing.run("apt-get", "--quiet", "update")
-    made = plan.make(machine, without_fallback=options.without_fallback)
-    print(plan.as_text(made), flush=True)
-    if made.status != "ready" or not made.offered:
-        return plan.EXIT_CODES[made.status]
-    apply(doing, made, _say)
-    print(f"{made.offered} is installed, and starts with the next boot: sudo reboot")
+    upgrade = plan.make(machine, without_fallback=options.without_fallback)
+    print(plan.as_text(upgrade), flush=True)
+    if upgrade.status != "ready" or not upgrade.offered:
+        return plan.EXIT_CODES[upgrade.status]
+    apply(doing, upgrade, _say)
+    print(f"{upgrade.offered} is installed, and starts with the next boot: sudo reboot")
     print("the way back: sudo rigforge-doctor upgrade --back")
     return 0
 
@@ -74,15 +74,15 @@ def _say(step: str) -> None:
     print(f"- {step}", flush=True)
 
 
-def _doing(machine: Machine) -> Doing:
+def _doing(machine: Machine) -> Runner:
     from rigforge.doctor.upgrade import rollback_store
-    from rigforge.doctor.upgrade.runner import Doing, Failed
+    from rigforge.doctor.upgrade.runner import Runner, UpgradeError
 
     if not os.access(machine.root / "var/lib/dpkg", os.W_OK):
-        raise Failed("this changes the system's packages: run it with sudo")
+        raise UpgradeError("this changes the system's packages: run it with sudo")
     folder = machine.root / rollback_store.FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    return Doing(machine, folder / "log")
+    return Runner(machine, folder / "log")
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:

@@ -9,11 +9,11 @@ from dataclasses import replace
 from rigforge.doctor.kernels import has_module
 from rigforge.doctor.upgrade import rollback_store
 from rigforge.doctor.upgrade.module import compile_for, verify
-from rigforge.doctor.upgrade.packages import OPTIONS, Packages
-from rigforge.doctor.upgrade.pair import Pair, System
+from rigforge.doctor.upgrade.packages import OPTIONS, AptPackages
+from rigforge.doctor.upgrade.pair import PackagedSystem, Pair
 from rigforge.doctor.upgrade.plan import Plan
 from rigforge.doctor.upgrade.rollback import hold, make_menu, put_back
-from rigforge.doctor.upgrade.runner import Doing, Failed
+from rigforge.doctor.upgrade.runner import Runner, UpgradeError
 
 #: What of the packages is held: the pair, and what compiles one half of it for the other.
 _PAIR = re.compile(r"(linux-(image|headers|modules)|nvidia-modules)-.*")
@@ -27,7 +27,7 @@ _APT = (
 )
 
 
-def apply(doing: Doing, plan: Plan, say: Callable[[str], None]) -> None:
+def apply(doing: Runner, plan: Plan, say: Callable[[str], None]) -> None:
     """Does an upgrade; the plan is one that is ready.
 
     Raises Failed; the previous packages and holds are back then, or the message says that they are not.
@@ -39,7 +39,9 @@ def apply(doing: Doing, plan: Plan, say: Callable[[str], None]) -> None:
     replaced = tuple(change.name for change in plan.packages if change.was)
     added = tuple(change.name for change in plan.packages if not change.was)
     # The module's package is kept in any case: DKMS writes to the same folder.
-    keeping = sorted({*replaced, *(package.name for package in System(machine, Packages(machine)).modules.values())})
+    keeping = sorted(
+        {*replaced, *(package.name for package in PackagedSystem(machine, AptPackages(machine)).modules.values())}
+    )
     say(f"keeping {len(keeping)} present packages for the way back")
     rollback_store.keep(machine, doing, keeping)
     record = rollback_store.UpgradeRecord(before.kernel, after.kernel, before.driver, added, plan.held)
@@ -56,34 +58,34 @@ def apply(doing: Doing, plan: Plan, say: Callable[[str], None]) -> None:
             say(f"checking the module for kernel {kernel}")
             verify(doing, kernel, after.driver)
         if before.driver == after.driver and had_module and not has_module(machine, before.kernel):
-            raise Failed(f"kernel {before.kernel} has lost its module")
+            raise UpgradeError(f"kernel {before.kernel} has lost its module")
         _boot(doing, before, after, say)
         _hold(doing, plan.held, [change.name for change in plan.packages if change.now])
         rollback_store.write(machine, replace(record, finished=True))
-    except (Failed, OSError, KeyboardInterrupt) as failure:
+    except (UpgradeError, OSError, KeyboardInterrupt) as failure:
         why = str(failure) or "stopped"
         say(f"{why}\nputting the previous packages back")
         try:
             put_back(doing, record, say)
-        except (Failed, OSError) as second:
-            raise Failed(f"{why}; and the way back failed as well: {second}") from None
-        raise Failed(f"{why}; the previous packages are back, nothing has changed") from None
+        except (UpgradeError, OSError) as second:
+            raise UpgradeError(f"{why}; and the way back failed as well: {second}") from None
+        raise UpgradeError(f"{why}; the previous packages are back, nothing has changed") from None
 
 
-def _boot(doing: Doing, before: Pair, after: Pair, say: Callable[[str], None]) -> None:
+def _boot(doing: Runner, before: Pair, after: Pair, say: Callable[[str], None]) -> None:
     """Makes initramfs and boot menu for the new kernel, and looks whether the previous one is still there."""
     machine = doing.machine
     say("making initramfs and boot menu")
     for kernel in dict.fromkeys((after.kernel, before.kernel)):
         if kernel == before.kernel and before.driver == after.driver and before.kernel != after.kernel:
             continue
-        there = (machine.root / f"boot/initrd.img-{kernel}").exists()
-        doing.run("update-initramfs", "-u" if there else "-c", "-k", kernel)
+        has_initramfs = (machine.root / f"boot/initrd.img-{kernel}").exists()
+        doing.run("update-initramfs", "-u" if has_initramfs else "-c", "-k", kernel)
     make_menu(doing, before.kernel, after.kernel)
 
 
-def _hold(doing: Doing, before: Iterable[str], changed: Iterable[str]) -> None:
-    installed = Packages(doing.machine).installed
+def _hold(doing: Runner, before: Iterable[str], changed: Iterable[str]) -> None:
+    installed = AptPackages(doing.machine).installed
     pair = [
         name
         for name in changed

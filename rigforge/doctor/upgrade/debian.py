@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from rigforge.doctor.kernels import flavour
 from rigforge.doctor.upgrade.packages import Offered
-from rigforge.doctor.upgrade.pair import Offer, Pair, System, newest_kernel
+from rigforge.doctor.upgrade.pair import PackagedSystem, Pair, PairOffer, newest_kernel
 
 #: What compiles the module; the second is the open one.
 COMPILERS = ("nvidia-kernel-dkms", "nvidia-open-kernel-dkms")
 
 
-def offered(system: System) -> Offer:
+def offered(system: PackagedSystem) -> PairOffer:
     """Returns the newest kernel and driver that the archives have, and whether one can be compiled for the other."""
     here, installed = system.pair, system.packages.installed
     metapackages = system.metapackages or (f"linux-image-{flavour(here.kernel)}",)
@@ -20,12 +20,12 @@ def offered(system: System) -> Offer:
         [f"linux-{part}-{k}" for part in ("image", "headers") for k in (kernel, here.kernel)]
     )
     image = offers[f"linux-image-{kernel}"].candidate
-    drivers = [found for name in system.user_space if (found := offers[name].candidate)]
+    drivers = [candidate for name in system.user_space if (candidate := offers[name].candidate)]
     versions = sorted({package.upstream for package in drivers})
     version = versions[-1] if versions else here.driver
     pair = Pair(kernel, image.version if image else here.kernel_version, version)
     if pair == here:
-        return Offer(pair)
+        return PairOffer(pair)
 
     why_not = []
     install = {f"linux-image-{kernel}": pair.kernel_version, **leading}
@@ -39,12 +39,14 @@ def offered(system: System) -> Offer:
             kernels.append(here.kernel)
     elif kernel == here.kernel and kernel in system.modules:
         remove = [system.modules[kernel].name]  # it is for exactly the package that is replaced
-    for each, wanted in zip(kernels, (pair.kernel_version, here.kernel_version), strict=False):
+    for each, kernel_version in zip(kernels, (pair.kernel_version, here.kernel_version), strict=False):
         headers = f"linux-headers-{each}"
-        if offers[headers].of(wanted):
-            install[headers] = wanted
-        elif headers not in installed or installed[headers].version != wanted:
-            trouble = f"{headers} is not offered in version {wanted}, so there is nothing to compile the module with"
+        if offers[headers].of(kernel_version):
+            install[headers] = kernel_version
+        elif headers not in installed or installed[headers].version != kernel_version:
+            trouble = (
+                f"{headers} is not offered in version {kernel_version}, so there is nothing to compile the module with"
+            )
             if each == kernel:
                 why_not.append(trouble)
             else:
@@ -57,7 +59,7 @@ def offered(system: System) -> Offer:
         install[compiler] = source
     elif compiler not in installed or installed[compiler].upstream != version:
         why_not.append(f"{compiler} is not offered in version {version}, so there is no module to compile")
-    return Offer(
+    return PairOffer(
         pair=pair,
         install={name: new for name, new in install.items() if name not in installed or installed[name].version != new},
         remove=tuple(remove),
@@ -69,5 +71,5 @@ def offered(system: System) -> Offer:
 
 
 def _of_upstream(offered: Offered, upstream: str) -> str:
-    there = [offered.candidate, *offered.versions]
-    return next((package.version for package in there if package and package.upstream == upstream), "")
+    packages = [offered.candidate, *offered.versions]
+    return next((package.version for package in packages if package and package.upstream == upstream), "")

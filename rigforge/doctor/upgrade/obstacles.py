@@ -1,4 +1,4 @@
-"""What speaks against a pair that the archives do have: Secure Boot, and the tables of what runs with what."""
+"""Obstacles to a pair that the archives do have: Secure Boot, and the tables of what runs with what."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ def unsigned(machine: Machine) -> str:
         machine.root / "etc/dkms/framework.conf",
         *sorted(machine.root.glob("etc/dkms/framework.conf.d/*.conf")),
     ]
-    named = [
+    certificates = [
         line["file"]
         for file in settings
         for line in re.finditer(
             r"^\s*mok_certificate=[\"']?(?P<file>[^\"'\s]+)", machine.text(str(file.relative_to(machine.root))), re.M
         )
     ]
-    certificate = named[-1] if named else _CERTIFICATE
-    told = machine.ask("mokutil", "--test-key", certificate)
-    if told and "already enrolled" in f"{told.said} {told.complaint}":
+    certificate = certificates[-1] if certificates else _CERTIFICATE
+    answer = machine.ask("mokutil", "--test-key", certificate)
+    if answer and "already enrolled" in f"{answer.output} {answer.complaint}":
         return ""
     unseen = "" if machine.superuser else ", as far as that can be read without sudo"
     return (
@@ -41,15 +41,15 @@ def unsigned(machine: Machine) -> str:
 
 def misfits(machine: Machine, before: str, driver: str) -> tuple[str, ...]:
     """Returns what of cards, CUDA and PyTorch does not go with a driver, though it does with the one before."""
-    from rigforge.compat import machine as compat
+    from rigforge.compat import inventory
     from rigforge.compat.diagnosis import diagnose
 
-    found = compat.read(machine.root, compatibility.python(machine))
-    kind = found.loaded.module if found.loaded else "proprietary"
+    parts = inventory.read(machine.root, compatibility.python(machine))
+    kind = parts.loaded.module if parts.loaded else "proprietary"
 
     def failures(version: str) -> list[str]:
-        loaded = replace(found, loaded=compat.Loaded(version, kind), user_space=version, nouveau=False)
+        loaded = replace(parts, loaded=inventory.Loaded(version, kind), user_space=version, nouveau=False)
         return [finding.message for finding in diagnose(loaded) if finding.status == "failed"]
 
-    there = failures(before)
-    return tuple(message for message in failures(driver) if message not in there)
+    failures_before = failures(before)
+    return tuple(message for message in failures(driver) if message not in failures_before)

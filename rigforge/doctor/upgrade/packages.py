@@ -1,4 +1,4 @@
-"""What dpkg has installed and apt could install; nothing here changes either."""
+"""Packages that dpkg has installed and apt could install; nothing here changes either."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from rigforge.doctor import holds
+from rigforge.doctor import apt_pins
 from rigforge.doctor.machine import Machine
+from rigforge.rules.versions import upstream
 
 #: Seconds; apt reads all of its lists anew when they have changed.
 PATIENCE = 120.0
@@ -41,13 +42,8 @@ class OfferedPackage:
 
     @property
     def upstream(self) -> str:
-        """The version without epoch and without what the distribution counts.
-
-        >>> Package("libcuda1", "1:580.95.05-0ubuntu0.24.04.1").upstream
-        '580.95.05'
-        """
-        version = re.sub(r"^\d+:", "", self.version)
-        return version.rpartition("-")[0] or version
+        """The version without epoch and without what the distribution counts."""
+        return upstream(self.version)
 
 
 @dataclass(frozen=True)
@@ -63,7 +59,7 @@ class Offered:
 
 @dataclass(frozen=True)
 class Change:
-    """What apt does with one package; `was` is "" for a new one, `now` for one that goes."""
+    """A change that apt makes to one package; `was` is "" for a new one, `now` for one that goes."""
 
     name: str
     was: str
@@ -72,71 +68,74 @@ class Change:
 
 @dataclass(frozen=True)
 class Simulated:
-    """What apt would do, or in its own words why it cannot."""
+    """The changes that apt would make, or in its own words why it cannot."""
 
     changes: tuple[Change, ...]
     complaint: str = ""
 
 
 @dataclass(frozen=True)
-class Packages:
+class AptPackages:
     """The packages of a machine."""
 
     machine: Machine
 
     @cached_property
     def installed(self) -> Mapping[str, OfferedPackage]:
-        """What is unpacked or configured, by name; packages of another architecture have it in their name."""
+        """The packages that are unpacked or configured, by name, with the architecture where that is another one."""
         form = "\\t".join(f"${{{field}}}" for field in _FIELDS) + "\\n"
-        told = self.machine.ask("dpkg-query", "--show", "--showformat", form, seconds=PATIENCE)
-        found, pinned = {}, holds.pinned(self.machine)
-        for line in told.said.splitlines() if told else ():
+        answer = self.machine.ask("dpkg-query", "--show", "--showformat", form, seconds=PATIENCE)
+        packages, pinned = {}, apt_pins.pinned(self.machine)
+        for line in answer.output.splitlines() if answer else ():
             name, version, source, before, depends, want, status = line.split("\t")
             name = name.removesuffix(":amd64")
             if status not in ("not-installed", "config-files"):
                 needs = ", ".join(filter(None, (before, depends)))
-                found[name] = OfferedPackage(name, version, source, needs, held=want == "hold" or name in pinned)
-        return found
+                packages[name] = OfferedPackage(name, version, source, needs, held=want == "hold" or name in pinned)
+        return packages
 
     @cached_property
     def has_lists(self) -> bool:
         """Whether apt knows what any archive offers."""
-        told = self.machine.ask(
+        answer = self.machine.ask(
             "apt-get", "indextargets", "--format", "$(FILENAME)", "Created-By: Packages", seconds=PATIENCE
         )
         # apt keeps them packed where it is told to.
         return any(
-            list(Path(file).parent.glob(f"{Path(file).name}*")) for file in (told.said.splitlines() if told else ())
+            list(Path(file).parent.glob(f"{Path(file).name}*"))
+            for file in (answer.output.splitlines() if answer else ())
         )
 
     def offered(self, names: Iterable[str]) -> Mapping[str, Offered]:
         """Returns what the archives have of each package."""
-        wanted = sorted(set(names))
-        with holds.ignored(self.machine) as options:
-            policy = self.machine.ask("apt-cache", *options, "policy", *wanted, seconds=PATIENCE)
-        candidates = dict(re.findall(r"^(\S+):\n.*\n  Candidate: (\S+)", policy.said if policy else "", re.MULTILINE))
-        shown = self.machine.ask("apt-cache", "show", *wanted, seconds=PATIENCE)
-        found: dict[str, list[OfferedPackage]] = {name: [] for name in wanted}
-        for stanza in shown.said.split("\n\n") if shown else ():
+        distinct = sorted(set(names))
+        with apt_pins.ignored(self.machine) as options:
+            policy = self.machine.ask("apt-cache", *options, "policy", *distinct, seconds=PATIENCE)
+        candidates = dict(re.findall(r"^(\S+):\n.*\n  Candidate: (\S+)", policy.output if policy else "", re.MULTILINE))
+        stanzas = self.machine.ask("apt-cache", "show", *distinct, seconds=PATIENCE)
+        by_name: dict[str, list[OfferedPackage]] = {name: [] for name in distinct}
+        for stanza in stanzas.output.split("\n\n") if stanzas else ():
             fields = dict(re.findall(r"^([\w-]+): (.*)$", stanza, re.MULTILINE))
             # What only dpkg knows has no file in any archive.
-            if fields.get("Package") in found and "Filename" in fields:
+            if fields.get("Package") in by_name and "Filename" in fields:
                 name = str(fields["Package"])
                 source = str(fields.get("Source", name)).partition(" ")[0]
-                found[name].append(OfferedPackage(name, fields["Version"], source, fields.get("Depends", "")))
+                by_name[name].append(OfferedPackage(name, fields["Version"], source, fields.get("Depends", "")))
         return {
-            name: Offered(tuple(there), next((each for each in there if each.version == candidates.get(name)), None))
-            for name, there in found.items()
+            name: Offered(
+                tuple(versions), next((each for each in versions if each.version == candidates.get(name)), None)
+            )
+            for name, versions in by_name.items()
         }
 
     def simulated(self, arguments: Iterable[str]) -> Simulated:
         """Returns what `apt-get install` with these arguments would do."""
-        told = self.machine.ask("apt-get", "--simulate", *OPTIONS, "install", *arguments, seconds=PATIENCE)
-        if not told or told.code:
-            lines = f"{told.complaint}\n{told.said}".splitlines() if told else ["apt-get did not answer"]
+        answer = self.machine.ask("apt-get", "--simulate", *OPTIONS, "install", *arguments, seconds=PATIENCE)
+        if not answer or answer.code:
+            lines = f"{answer.complaint}\n{answer.output}".splitlines() if answer else ["apt-get did not answer"]
             telling = [line.removeprefix("E: ").strip() for line in lines if re.match(r"E: | \S+ : | {3,}\S", line)]
             return Simulated((), "; ".join(telling) or "apt-get failed and said nothing")
-        changes = [found for line in told.said.splitlines() if (found := _CHANGE.match(line))]
+        changes = [match for line in answer.output.splitlines() if (match := _CHANGE.match(line))]
         return Simulated(
             tuple(
                 Change(

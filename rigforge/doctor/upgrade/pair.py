@@ -9,7 +9,7 @@ from functools import cached_property
 
 from rigforge.doctor.kernels import order
 from rigforge.doctor.machine import Machine
-from rigforge.doctor.upgrade.packages import Offered, OfferedPackage, Packages
+from rigforge.doctor.upgrade.packages import AptPackages, Offered, OfferedPackage
 
 #: Packages of the module, whose name ends with that of the kernel: Rigforge's own, and Canonical's.
 MODULE = re.compile(r"(?:nvidia-modules|linux-modules-nvidia-(?P<branch>\d{3}(?:-server)?(?:-open)?))-(?P<kernel>\d.*)")
@@ -32,23 +32,23 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class System:
+class PackagedSystem:
     """A machine with a driver from packages; `image` is that of its newest kernel."""
 
     machine: Machine
-    packages: Packages
+    packages: AptPackages
 
     @cached_property
     def images(self) -> Mapping[str, OfferedPackage]:
         """The installed kernels by name."""
-        found = ((_IMAGE.fullmatch(name), package) for name, package in self.packages.installed.items())
-        return {match[1]: package for match, package in found if match and not match[1].endswith("-dbg")}
+        matches = ((_IMAGE.fullmatch(name), package) for name, package in self.packages.installed.items())
+        return {match[1]: package for match, package in matches if match and not match[1].endswith("-dbg")}
 
     @cached_property
     def modules(self) -> Mapping[str, OfferedPackage]:
         """The installed packages of the module by kernel, where it is not DKMS that compiles it."""
-        found = ((MODULE.fullmatch(name), package) for name, package in self.packages.installed.items())
-        return {match["kernel"]: package for match, package in found if match}
+        matches = ((MODULE.fullmatch(name), package) for name, package in self.packages.installed.items())
+        return {match["kernel"]: package for match, package in matches if match}
 
     @cached_property
     def user_space(self) -> Mapping[str, OfferedPackage]:
@@ -73,8 +73,8 @@ class System:
 
 
 @dataclass(frozen=True)
-class Offer:
-    """What the archives offer: the pair, and how it would be installed.
+class PairOffer:
+    """The pair that the archives offer, and how it would be installed.
 
     `why_not` says why its parts do not belong together, `no_fallback` why the present kernel would have no module
     that goes with the new driver. `kernels` are those that need a module; `compiler` is DKMS's package where the
@@ -91,20 +91,22 @@ class Offer:
     notes: tuple[str, ...] = ()
 
 
-def newest_kernel(system: System, offers: Mapping[str, Offered], names: Iterable[str]) -> tuple[str, dict[str, str]]:
+def newest_kernel(
+    system: PackagedSystem, offers: Mapping[str, Offered], names: Iterable[str]
+) -> tuple[str, dict[str, str]]:
     """Returns the newest kernel that metapackages lead to, and those that lead there with their versions.
 
     It is the installed one, with no metapackage, where none leads to a newer one.
     """
-    found: dict[str, dict[str, str]] = {}
+    by_kernel: dict[str, dict[str, str]] = {}
     for name in names:
         package = offers[name].candidate
         for kernel in _leads_to(package.depends if package else ""):
-            found.setdefault(kernel, {})[name] = package.version if package else ""
-    newest = max(found, key=order, default="")
+            by_kernel.setdefault(kernel, {})[name] = package.version if package else ""
+    newest = max(by_kernel, key=order, default="")
     if not newest or order(newest) < order(system.pair.kernel):
         return system.pair.kernel, {}
-    return newest, found[newest]
+    return newest, by_kernel[newest]
 
 
 def _leads_to(depends: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""What an upgrade would do, found out without changing anything."""
+"""The plan of an upgrade, which is made without changing anything."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Literal
 from rigforge.doctor.machine import Machine
 from rigforge.doctor.upgrade import debian, rollback_store, ubuntu
 from rigforge.doctor.upgrade.obstacles import misfits, unsigned
-from rigforge.doctor.upgrade.packages import OPTIONS, PATIENCE, Change, Packages
-from rigforge.doctor.upgrade.pair import MODULE, Offer, Pair, System
+from rigforge.doctor.upgrade.packages import OPTIONS, PATIENCE, AptPackages, Change
+from rigforge.doctor.upgrade.pair import MODULE, PackagedSystem, Pair, PairOffer
 
 #: `apart`: there is something newer, which does not belong together or does not go with the machine.
 Status = Literal["nothing", "ready", "apart", "unknown", "unfinished"]
@@ -38,15 +38,15 @@ class Plan:
 
     def described(self) -> dict[str, object]:
         """Returns the plan as JSON has it."""
-        told = asdict(self)
-        del told["arguments"], told["kernels"]
-        return told
+        fields = asdict(self)
+        del fields["arguments"], fields["kernels"]
+        return fields
 
 
 def make(machine: Machine, *, without_fallback: bool = False) -> Plan:
     """Returns the plan for a machine, from the lists that apt has."""
-    packages = Packages(machine)
-    system = System(machine, packages)
+    packages = AptPackages(machine)
+    system = PackagedSystem(machine, packages)
     record = rollback_store.read(machine)
     if record and not record.finished:
         message = "an upgrade was cut off; put the previous packages back: sudo rigforge-doctor upgrade --back"
@@ -66,26 +66,26 @@ def make(machine: Machine, *, without_fallback: bool = False) -> Plan:
         waits = record and here.kernel == record.new_kernel != machine.kernel
         notes = (*offer.notes, *([f"kernel {here.kernel} starts with the next boot: sudo reboot"] if waits else []))
         return Plan("nothing", f"nothing newer is offered than {here}", here, held, notes=notes)
-    return _judged(system, offer, held, without_fallback)
+    return _plan(system, offer, held, without_fallback)
 
 
-def _judged(system: System, offer: Offer, held: tuple[str, ...], without_fallback: bool) -> Plan:
-    here, there, machine = system.pair, offer.pair, system.machine
+def _plan(system: PackagedSystem, offer: PairOffer, held: tuple[str, ...], without_fallback: bool) -> Plan:
+    here, offered, machine = system.pair, offer.pair, system.machine
     why_not, notes = list(offer.why_not), list(offer.notes)
     if offer.no_fallback:
         consequence = (
             f"kernel {here.kernel} would start without a working driver until `rigforge-doctor upgrade --back`"
         )
-        told = f"{offer.no_fallback}: {consequence}"
+        reason = f"{offer.no_fallback}: {consequence}"
         if without_fallback:
-            notes.append(told)
+            notes.append(reason)
         else:
-            why_not.append(f"{told} (--without-fallback accepts that)")
-    if there.driver != here.driver:
-        why_not += misfits(machine, here.driver, there.driver)
+            why_not.append(f"{reason} (--without-fallback accepts that)")
+    if offered.driver != here.driver:
+        why_not += misfits(machine, here.driver, offered.driver)
     if offer.compiler and (blocked := unsigned(machine)):
         why_not.append(blocked)
-    if there.kernel == here.kernel:
+    if offered.kernel == here.kernel:
         notes.append("the kernel keeps its name: the way back is `rigforge-doctor upgrade --back`, not the boot menu")
     arguments = (*(f"{name}={new}" for name, new in sorted(offer.install.items())), *(f"{n}-" for n in offer.remove))
     changes: tuple[Change, ...] = ()
@@ -97,13 +97,13 @@ def _judged(system: System, offer: Offer, held: tuple[str, ...], without_fallbac
         unasked = [change.name for change in changes if not change.now and change.name not in offer.remove]
         if unasked:
             why_not.append(f"apt would remove {', '.join(unasked)}")
-    message = f"{there} is offered, "
+    message = f"{offered} is offered, "
     return Plan(
         status="apart" if why_not else "ready",
         message=message + ("but cannot be had as a pair" if why_not else "and they belong together"),
         installed=here,
         held=held,
-        offered=there,
+        offered=offered,
         why_not=tuple(why_not),
         notes=tuple(notes),
         packages=changes,
@@ -115,8 +115,8 @@ def _judged(system: System, offer: Offer, held: tuple[str, ...], without_fallbac
 
 
 def _download(machine: Machine, arguments: tuple[str, ...]) -> int:
-    told = machine.ask("apt-get", "--print-uris", *OPTIONS, "install", *arguments, seconds=PATIENCE)
-    return sum(int(size) for size in re.findall(r"^'[^']+' \S+ (\d+)", told.said if told else "", re.MULTILINE))
+    answer = machine.ask("apt-get", "--print-uris", *OPTIONS, "install", *arguments, seconds=PATIENCE)
+    return sum(int(size) for size in re.findall(r"^'[^']+' \S+ (\d+)", answer.output if answer else "", re.MULTILINE))
 
 
 def as_text(plan: Plan) -> str:

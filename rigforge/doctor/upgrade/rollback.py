@@ -9,12 +9,12 @@ from rigforge.doctor.machine import Machine
 from rigforge.doctor.upgrade import rollback_store
 from rigforge.doctor.upgrade.debian import COMPILERS
 from rigforge.doctor.upgrade.module import compile_for
-from rigforge.doctor.upgrade.packages import OfferedPackage, Packages
-from rigforge.doctor.upgrade.runner import Doing, Failed
+from rigforge.doctor.upgrade.packages import AptPackages, OfferedPackage
+from rigforge.doctor.upgrade.runner import Runner, UpgradeError
 from rigforge.machine import pins
 
 
-def put_back(doing: Doing, record: rollback_store.UpgradeRecord, say: Callable[[str], None]) -> None:
+def put_back(doing: Runner, record: rollback_store.UpgradeRecord, say: Callable[[str], None]) -> None:
     """Takes away what an upgrade added, installs what it replaced, and holds what was held.
 
     dpkg does it and not apt, which refuses to go on where a package is half installed.
@@ -23,11 +23,11 @@ def put_back(doing: Doing, record: rollback_store.UpgradeRecord, say: Callable[[
     """
     machine = doing.machine
     if machine.kernel == record.new_kernel != record.kernel:
-        raise Failed(
+        raise UpgradeError(
             f"kernel {record.new_kernel} is running, and goes with the way back; start the previous one first: "
             + once(machine, record.kernel)
         )
-    installed = Packages(machine).installed
+    installed = AptPackages(machine).installed
     if held := sorted(name for name, package in installed.items() if package.held):
         doing.run("apt-mark", "unhold", *held)
     replaced = {deb.stem for deb in rollback_store.debs(machine)}
@@ -36,36 +36,36 @@ def put_back(doing: Doing, record: rollback_store.UpgradeRecord, say: Callable[[
     if debs := rollback_store.debs(machine):
         doing.run("dpkg", "--force-depends,downgrade,confold", "--install", *map(str, debs))
     doing.run("dpkg", "--configure", "--pending")
-    if any(name in Packages(machine).installed for name in COMPILERS):
+    if any(name in AptPackages(machine).installed for name in COMPILERS):
         compile_for(doing, record.kernel, record.driver, say)  # what DKMS made is in no package
     doing.run("depmod", "-a", record.kernel)
     doing.run("update-initramfs", "-u", "-k", record.kernel)
     hold(doing, record.holds)
     if broken := doing.run("dpkg", "--audit").strip():
-        raise Failed(f"dpkg finds packages that are not as they should be: {broken}")
+        raise UpgradeError(f"dpkg finds packages that are not as they should be: {broken}")
     doing.run("apt-get", "check")
     make_menu(doing, record.kernel)
     rollback_store.forget(machine)
 
 
-def hold(doing: Doing, names: Iterable[str]) -> None:
+def hold(doing: Runner, names: Iterable[str]) -> None:
     """Holds what is installed of these packages in its present version, and nothing else."""
-    installed = Packages(doing.machine).installed
+    installed = AptPackages(doing.machine).installed
     file = doing.machine.root / pins.FILE
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(pins.text({name: installed[name].version for name in names if name in installed}))
 
 
-def make_menu(doing: Doing, *kernels: str) -> None:
+def make_menu(doing: Runner, *kernels: str) -> None:
     """Makes the boot menu. Raises Failed where one of the kernels is not in it, so that nobody reboots into nothing."""
     menu = "boot/grub/grub.cfg"
     if not (doing.machine.has("update-grub") and (doing.machine.root / menu).exists()):
         return
     doing.run("update-grub")
-    made = doing.machine.text(menu)
+    text = doing.machine.text(menu)
     for kernel in kernels:
-        if f"vmlinuz-{kernel}" not in made:
-            raise Failed(f"kernel {kernel} is not in the boot menu that update-grub makes (/{menu})")
+        if f"vmlinuz-{kernel}" not in text:
+            raise UpgradeError(f"kernel {kernel} is not in the boot menu that update-grub makes (/{menu})")
 
 
 def _free(installed: Mapping[str, OfferedPackage], added: set[str], replaced: set[str]) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from rigforge import atomic
 from rigforge.doctor.machine import Machine
-from rigforge.doctor.upgrade.runner import Doing, Failed
+from rigforge.doctor.upgrade.runner import Runner, UpgradeError
 
 #: In a machine's file system.
 FOLDER = "var/lib/rigforge/upgrade"
@@ -44,7 +44,7 @@ def read(machine: Machine) -> UpgradeRecord | None:
         typed: Any = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
         return UpgradeRecord(**typed) if typed else None
     except (ValueError, TypeError, AttributeError):
-        raise Failed(f"/{FOLDER}/{_RECORD} cannot be read; it is the record of the last upgrade") from None
+        raise UpgradeError(f"/{FOLDER}/{_RECORD} cannot be read; it is the record of the last upgrade") from None
 
 
 def write(machine: Machine, record: UpgradeRecord) -> None:
@@ -62,7 +62,7 @@ def debs(machine: Machine) -> tuple[Path, ...]:
     return tuple(sorted((machine.root / FOLDER / "previous").glob("*.deb")))
 
 
-def keep(machine: Machine, doing: Doing, names: Iterable[str]) -> None:
+def keep(machine: Machine, doing: Runner, names: Iterable[str]) -> None:
     """Packs installed packages again as they are, in place of those that were kept before.
 
     An archive may not have them any more, and the module's that Rigforge made it never had.
@@ -76,7 +76,7 @@ def keep(machine: Machine, doing: Doing, names: Iterable[str]) -> None:
             doing.run("dpkg-deb", "-Zgzip", "-z1", "--build", str(Path(temporary) / name), str(folder / f"{name}.deb"))
 
 
-def _unpack(machine: Machine, doing: Doing, name: str, into: Path) -> None:
+def _unpack(machine: Machine, doing: Runner, name: str, into: Path) -> None:
     """Puts a package's files and its control files where dpkg-deb packs them from."""
     control = into / "DEBIAN"
     control.mkdir(parents=True, mode=0o755)
@@ -97,9 +97,9 @@ def _unpack(machine: Machine, doing: Doing, name: str, into: Path) -> None:
             shutil.copy2(source, copy, follow_symlinks=False)
         else:
             continue  # such as documentation that the machine excludes
-        there = source.lstat() if not copy.is_dir() else source.stat()
+        attributes = source.lstat() if not copy.is_dir() else source.stat()
         if os.geteuid() == 0:
-            os.chown(copy, there.st_uid, there.st_gid, follow_symlinks=False)
+            os.chown(copy, attributes.st_uid, attributes.st_gid, follow_symlinks=False)
     for file in doing.run("dpkg-query", "--control-path", name).split():
         shutil.copy(file, control / Path(file).name.rpartition(".")[2])
 
@@ -110,10 +110,10 @@ def _files(listed: str) -> list[tuple[str, str]]:
     >>> _files("/usr/bin/x\\ndiverted by y to: /usr/bin/x.old\\npackage diverts others to: /z\\n/usr/bin/y")
     [('/usr/bin/x', '/usr/bin/x.old'), ('/usr/bin/y', '/usr/bin/y')]
     """
-    found: list[tuple[str, str]] = []
+    paths: list[tuple[str, str]] = []
     for line in listed.splitlines():
         if line.startswith("/"):
-            found.append((line, line))
+            paths.append((line, line))
         elif diverted := re.match(r"(?:locally )?diverted (?:by \S+ )?to: (/.*)", line):
-            found[-1] = (found[-1][0], diverted[1])
-    return [(path, real) for path, real in found if path != "/."]
+            paths[-1] = (paths[-1][0], diverted[1])
+    return [(path, real) for path, real in paths if path != "/."]

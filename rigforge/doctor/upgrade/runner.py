@@ -13,13 +13,13 @@ from rigforge.doctor.machine import Machine
 _UNASKED = {"DEBIAN_FRONTEND": "noninteractive", "APT_LISTCHANGES_FRONTEND": "none", "NEEDRESTART_MODE": "l"}
 
 
-class Failed(Exception):
+class UpgradeError(Exception):
     """Something on the machine does not go as it must; the message is for the machine's owner."""
 
 
 @dataclass(frozen=True)
-class Doing:
-    """What is done on a machine, and the log of it."""
+class Runner:
+    """Runs programs on a machine, and logs them."""
 
     machine: Machine
     log: Path
@@ -33,8 +33,8 @@ class Doing:
         """
         program = shutil.which(argv[0], path=self.machine.path)
         if not program:
-            raise Failed(f"{argv[0]} is not installed")
-        environment = {**self.machine.given, **_UNASKED, "PATH": self.machine.path, "LC_ALL": "C.UTF-8"}
+            raise UpgradeError(f"{argv[0]} is not installed")
+        environment = {**self.machine.program_environment, **_UNASKED, "PATH": self.machine.path, "LC_ALL": "C.UTF-8"}
         with self.log.open("a") as log:
             log.write(f"$ {' '.join(argv)}\n")
             log.flush()
@@ -51,20 +51,20 @@ class Doing:
                 start_new_session=True,
             )
             try:
-                said, _ = process.communicate()
+                output, _ = process.communicate()
             except KeyboardInterrupt:
                 process.communicate()
                 raise
             complaint_end = log.seek(0, 2)
-            log.write(said)
+            log.write(output)
         if process.returncode:
             with self.log.open("rb") as written:
                 written.seek(start)
                 complaint = written.read(complaint_end - start).decode(errors="replace")
-            lines = [line.strip() for line in (complaint.strip() or said).splitlines() if line.strip()]
+            lines = [line.strip() for line in (complaint.strip() or output).splitlines() if line.strip()]
             lines = [line for line in lines if not line.startswith("W: ")] or lines
             # DKMS complains where others report, and dpkg says last only that something failed.
-            telling = [line for line in said.splitlines() if line.startswith("Error! ")]
+            telling = [line for line in output.splitlines() if line.startswith("Error! ")]
             why = "; ".join(dict.fromkeys([*telling[:1], *lines[-4:]])) or "it said nothing"
-            raise Failed(f"{argv[0]} ended with {process.returncode}: {why} (all of it: {self.log})")
-        return said
+            raise UpgradeError(f"{argv[0]} ended with {process.returncode}: {why} (all of it: {self.log})")
+        return output

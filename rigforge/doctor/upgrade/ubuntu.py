@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from rigforge.doctor.kernels import flavour, order
 from rigforge.doctor.upgrade.packages import OfferedPackage
-from rigforge.doctor.upgrade.pair import MODULE, Offer, Pair, System, newest_kernel
+from rigforge.doctor.upgrade.pair import MODULE, PackagedSystem, Pair, PairOffer, newest_kernel
 
 #: A package that has its branch in its name: of the modules before the kernel, of user space at the end.
 _BRANCH = re.compile(
@@ -15,7 +15,7 @@ _BRANCH = re.compile(
 )
 
 
-def offered(system: System) -> Offer:
+def offered(system: PackagedSystem) -> PairOffer:
     """Returns the newest kernel that has a prebuilt module, the driver it is of, and whether the rest is offered."""
     here, installed = system.pair, system.packages.installed
     branch = next(match["branch"] for name in installed if (match := MODULE.fullmatch(name)) and match["branch"])
@@ -31,10 +31,10 @@ def offered(system: System) -> Offer:
     if later := _later_branch([leader, *user_space] if leader else user_space):
         ended = f"branch {branch} has ended, in the archive its packages lead to {later}: that takes a new installation"
         if newest == here.kernel:
-            return Offer(here, notes=(ended,))
-        return Offer(_alone(system, newest), why_not=(ended,))
-    found = re.search(rf"linux-modules-nvidia-{branch}-(\d\S*)", leader.depends if leader else "")
-    kernel = found[1] if found and order(found[1]) > order(here.kernel) else here.kernel
+            return PairOffer(here, notes=(ended,))
+        return PairOffer(_kernel_alone(system, newest), why_not=(ended,))
+    kernel_match = re.search(rf"linux-modules-nvidia-{branch}-(\d\S*)", leader.depends if leader else "")
+    kernel = kernel_match[1] if kernel_match and order(kernel_match[1]) > order(here.kernel) else here.kernel
     module_name, image_name = f"linux-modules-nvidia-{branch}-{kernel}", f"linux-image-{kernel}"
     offers |= system.packages.offered([module_name, image_name])
     module, image = offers[module_name].candidate, offers[image_name].candidate
@@ -42,7 +42,7 @@ def offered(system: System) -> Offer:
     pair = Pair(kernel, image.version if image else here.kernel_version, version)
     behind = f"kernel {newest} is offered, but no module of {branch} for it yet" if newest != kernel else ""
     if pair == here:
-        return Offer(_alone(system, newest), why_not=(behind,)) if behind else Offer(pair)
+        return PairOffer(_kernel_alone(system, newest), why_not=(behind,)) if behind else PairOffer(pair)
 
     why_not = []
     install = {package.name: package.version for package in (module, image, leader) if package}
@@ -56,8 +56,10 @@ def offered(system: System) -> Offer:
             if fitting:
                 install[name] = fitting.version
             elif offers[name].versions:
-                there = offers[name].versions[0].upstream
-                why_not.append(f"the module for kernel {kernel} is of driver {version}, {name} is offered in {there}")
+                offered_version = offers[name].versions[0].upstream
+                why_not.append(
+                    f"the module for kernel {kernel} is of driver {version}, {name} is offered in {offered_version}"
+                )
     if version != here.driver and kernel != here.kernel:
         own = offers[own_module].candidate
         if own and _driver_of(own) == version:
@@ -66,7 +68,7 @@ def offered(system: System) -> Offer:
         else:
             no_fallback = f"the archive has no module of driver {version} for kernel {here.kernel}"
             remove = [own_module] if own_module in installed else []
-    return Offer(
+    return PairOffer(
         pair=pair,
         install={name: new for name, new in install.items() if name not in installed or installed[name].version != new},
         remove=tuple(remove),
@@ -77,7 +79,7 @@ def offered(system: System) -> Offer:
     )
 
 
-def _alone(system: System, kernel: str) -> Pair:
+def _kernel_alone(system: PackagedSystem, kernel: str) -> Pair:
     """Returns a kernel that is offered without a module, beside the present driver."""
     image = system.packages.offered([f"linux-image-{kernel}"])[f"linux-image-{kernel}"].candidate
     return Pair(kernel, image.version if image else "", system.pair.driver)
@@ -105,5 +107,5 @@ def _driver_of(module: OfferedPackage) -> str:
     >>> _driver_of(Package("linux-modules-nvidia-580-6.8.0-90-generic", "6.8.0-90.91+1", depends=depends))
     '580.95.05'
     """
-    found = re.search(r"nvidia-kernel-common-\S+ \(>= ([\d.]+)\)", module.depends)
-    return found[1] if found else ""
+    match = re.search(r"nvidia-kernel-common-\S+ \(>= ([\d.]+)\)", module.depends)
+    return match[1] if match else ""

@@ -46,8 +46,8 @@ class Worker:
         self._heard = time.monotonic()
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
-        seen = {**environment, **({"CUDA_VISIBLE_DEVICES": uuid} if uuid else {})}
-        words, options = launch(python, _WORKER, mode, device, environment=seen)
+        variables = {**environment, **({"CUDA_VISIBLE_DEVICES": uuid} if uuid else {})}
+        words, options = launch(python, _WORKER, mode, device, environment=variables)
         # A session of its own: Ctrl-C is for the doctor, who then asks for a last look.
         self._process = subprocess.Popen(
             words,
@@ -64,7 +64,7 @@ class Worker:
     def events(self) -> list[dict[str, Any]]:
         """Returns what it said since the last call, and notices when it died, hangs or ran out of memory."""
         over = not self._reader.is_alive()
-        found = []
+        events = []
         while not self._lines.empty():
             self._heard = time.monotonic()
             try:
@@ -79,7 +79,7 @@ class Worker:
             elif kind in ("out-of-memory", "error"):
                 before = "out of memory: " if kind == "out-of-memory" else ""
                 self._fail(f"{before}{event['text']}")
-            found.append(event)
+            events.append(event)
         if over and not self.ended and not self.trouble:
             self._fail(self._death())
         patience = self._patience * (1 if self.ready else START)
@@ -87,7 +87,7 @@ class Worker:
             self.kill()
             held = "" if self._process.poll() is not None else ", and cannot be killed: the driver holds it, reboot"
             self._fail(f"the worker said nothing for {patience:.0f} s{held}")
-        return found
+        return events
 
     @property
     def working(self) -> bool:

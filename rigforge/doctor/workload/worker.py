@@ -79,8 +79,8 @@ class Product:
         """Returns the largest difference of some rows from what the processor computes in double precision."""
         rows = torch.linspace(0, len(self.left) - 1, 16).long()
         exact = self.left[rows.to(self.device.kind)].cpu().double() @ self.right.cpu().double()
-        found = self.expected[rows.to(self.device.kind)].cpu().double()
-        return float((found - exact).abs().max() / exact.square().mean().sqrt())
+        product = self.expected[rows.to(self.device.kind)].cpu().double()
+        return float((product - exact).abs().max() / exact.square().mean().sqrt())
 
     def work(self) -> None:
         """Multiplies until it is time for a line, and says how many numbers came out otherwise than at first."""
@@ -89,14 +89,14 @@ class Product:
         for _ in range(self.count):
             self.multiply()
             wrong += (self.result.view(self.bits) != self.expected.view(self.bits)).sum()
-        found = int(wrong)  # waits for the device
+        count_wrong = int(wrong)  # waits for the device
         seconds = time.monotonic() - start
-        say("product", format=self.name, operations=self.count * self.operations, seconds=seconds, wrong=found)
+        say("product", format=self.name, operations=self.count * self.operations, seconds=seconds, wrong=count_wrong)
         if seconds < self.device.line:
             self.count *= 2
 
 
-class Memory:
+class MemoryBlocks:
     """Most of the memory that is free, in blocks."""
 
     def __init__(self, device: Device) -> None:
@@ -104,9 +104,9 @@ class Memory:
         self.kind = device.kind
         self.numbers = torch.arange(self.words, dtype=torch.int64, device=device.kind)
         # A tenth stays free, and room to compare a block in.
-        many = max(1, (int(device.free() * 0.9) - 2 * device.block) // device.block)
+        count = max(1, (int(device.free() * 0.9) - 2 * device.block) // device.block)
         self.blocks: list[Any] = []
-        for _ in range(many):
+        for _ in range(count):
             try:
                 self.blocks.append(torch.empty(self.words, dtype=torch.int64, device=device.kind))
             except torch.cuda.OutOfMemoryError:
@@ -122,13 +122,13 @@ class Memory:
 
     def wrong(self, pattern: int | None) -> int:
         """Returns how many words do not hold what was written."""
-        found = torch.zeros((), dtype=torch.int64, device=self.kind)
+        total = torch.zeros((), dtype=torch.int64, device=self.kind)
         for index, block in enumerate(self.blocks):
             if pattern is None:
-                found += (block.sub(self.numbers) != index * self.words).sum()
+                total += (block.sub(self.numbers) != index * self.words).sum()
             else:
-                found += (block != pattern).sum()
-        return int(found)
+                total += (block != pattern).sum()
+        return int(total)
 
 
 def products(device: Device) -> Iterator[Product]:
@@ -144,7 +144,7 @@ def products(device: Device) -> Iterator[Product]:
 def burn_in(device: Device) -> None:
     """Writes a pattern into memory, computes for some seconds, and looks whether the pattern is still there."""
     work = list(products(device))
-    memory = Memory(device)
+    memory = MemoryBlocks(device)
     say("ready", name=device.name, torch=torch.__version__, memory=memory.size)
     turn = 0
     while not STOP.is_set():
@@ -190,13 +190,13 @@ def training_step(device: Device, batch: int) -> Any:
     layer = torch.nn.TransformerEncoderLayer(width, max(1, width // 64), 4 * width, batch_first=True)
     model = torch.nn.TransformerEncoder(layer, layers, enable_nested_tensor=False).to(device.kind)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5)
-    given, wanted = (torch.randn(batch, length, width, device=device.kind) for _ in range(2))
+    inputs, targets = (torch.randn(batch, length, width, device=device.kind) for _ in range(2))
 
     def step() -> None:
         optimizer.zero_grad(set_to_none=True)
         with torch.autocast(device.kind, dtype=kind):
-            made = model(given)
-        torch.nn.functional.mse_loss(made.float(), wanted).backward()
+            outputs = model(inputs)
+        torch.nn.functional.mse_loss(outputs.float(), targets).backward()
         optimizer.step()
 
     return step

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rigforge.layers import confine
+from rigforge.layers import confine, dpkg
 from rigforge.layers.programs import TARGET, programs
 from rigforge.layers.root import Root
 from rigforge.process import run
@@ -34,8 +34,7 @@ def build(root: Root, options: Options) -> None:
     (archive / "Packages").write_text(run(["apt-ftparchive", "packages", "."], cwd=archive).stdout)
     (archive / "Release").write_text(run(["apt-ftparchive", *release, "release", "."], cwd=archive).stdout)
     names = sorted({package.name.partition("_")[0] for package in archive.glob("*.deb")})
-    rules = [f"path-exclude={pattern}" for pattern in EXCLUDED] + [f"path-include={pattern}" for pattern in INCLUDED]
-    root.write("etc/dpkg/dpkg.cfg.d/rigforge", "\n".join([*rules, ""]))
+    dpkg.exclude(root, "rigforge", EXCLUDED, but=INCLUDED)
     with programs(root) as outside:
         outside.chroot(
             ["mmdebstrap", "--mode=root", "--variant=required", "--format=directory", "--skip=check/empty"]
@@ -49,6 +48,6 @@ def build(root: Root, options: Options) -> None:
     for source in root.glob("etc/apt/sources.list.d/*"):
         source.unlink()
     # The last two are copies of the building machine's.
-    for leftover in ("etc/dpkg/dpkg.cfg.d/99mmdebstrap", "etc/hostname", "etc/resolv.conf"):
+    for leftover in (f"{dpkg.CONFIGURATION}/99mmdebstrap", "etc/hostname", "etc/resolv.conf"):
         root.remove(leftover)
     root.write("etc/apt/sources.list", "# Written on the first boot.\n")

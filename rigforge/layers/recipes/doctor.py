@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rigforge import guest
 from rigforge.doctor import build as packing
 from rigforge.doctor.build import PROGRAM
-from rigforge.layers import wheels
+from rigforge.layers import dpkg, wheels
 from rigforge.layers.root import Root
 
 WORK = "/tmp/doctor"
@@ -30,7 +30,7 @@ class Options:
 
 def build(root: Root, options: Options) -> None:
     """Installs what packs it; the program is left in the layer's root as /rigforge-doctor."""
-    root.install_packages()
+    dpkg.install(root)
     root.chroot(["python3", "-m", "venv", "--without-pip", ENVIRONMENT])
     wheels.install(root, ENVIRONMENT, options.site_packages)
     arguments = packing.lay_out(root.at(WORK))

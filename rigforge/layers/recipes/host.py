@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
 from rigforge import guest
-from rigforge.layers import own_files
+from rigforge.layers import dpkg, own_files
 from rigforge.layers.recipes import jupyter, remote
 from rigforge.layers.root import Root
-from rigforge.machine import DOCTOR, pins
+from rigforge.machine import pins
 
 CDI = "rigforge.machine.cdi"
 
@@ -48,7 +47,8 @@ SuccessExitStatus=1
 class Options:
     """What a machine is made of; empty or 0 where it has none of it.
 
-    `kernel` as `uname -r` has it, `driver` NVIDIA's version, `expect` how many cards the machine is to have.
+    `kernel` as `uname -r` has it, `driver` NVIDIA's version, `expect` how many cards the machine is to have, `doctor`
+    the path of the program of the layer `doctor`.
     `jupyter_environment` is the prefix that has JupyterLab, `jupyter_kernel` what its notebooks' kernel is called.
     `sources_file` and `sources` are apt's list and what it says; `enable` and `disable` are units.
     """
@@ -62,6 +62,7 @@ class Options:
     enable: Sequence[str]
     disable: Sequence[str]
     expect: int = 0
+    doctor: str = ""
 
 
 def build(root: Root, options: Options) -> None:
@@ -69,10 +70,11 @@ def build(root: Root, options: Options) -> None:
     if module := root.products.get("module"):
         shutil.copy(guest.regular(module, "nvidia-modules.deb"), root.files)
         root.write("etc/modprobe.d/rigforge-nouveau.conf", NO_NOUVEAU)
-    if doctor := root.products.get("doctor"):
-        shutil.copy(guest.regular(doctor, PurePath(DOCTOR).name), root.at(DOCTOR))
-    with _without_initramfs(root):
-        root.install_packages()
+    if doctor := options.doctor:
+        shutil.copy(guest.regular(root.products["doctor"], PurePath(doctor).name), root.at(doctor))
+    # An initramfs for each package takes longest of all, and the last one is enough.
+    with dpkg.diverted(root, "/usr/sbin/update-initramfs"):
+        dpkg.install(root)
     root.chroot(["depmod", "-a", options.kernel])
     root.chroot(["update-initramfs", "-c", "-k", options.kernel])
     remote.build(root)
@@ -102,27 +104,12 @@ def build(root: Root, options: Options) -> None:
             root.chroot(["systemctl", verb, *units])
 
 
-@contextmanager
-def _without_initramfs(root: Root) -> Iterator[None]:
-    """Keeps packages from making an initramfs each; it takes longest of all, and the last one is enough."""
-    tool = "/usr/sbin/update-initramfs"
-    root.chroot(["dpkg-divert", "--local", "--rename", "--add", tool])
-    root.link(tool, "/bin/true")
-    try:
-        yield
-    finally:
-        root.remove(tool)
-        root.chroot(["dpkg-divert", "--local", "--rename", "--remove", tool])
-
-
 def _hold(root: Root, driver: str) -> None:
     """Holds kernel and driver, so that no upgrade parts them; with no driver the kernel stays free."""
     versions = {}
-    listed = root.chroot(["dpkg-query", "--show", "--showformat", "${Package} ${source:Package} ${Version}\\n"])
-    for line in listed.splitlines():
-        package, source, version = line.split()
+    for package in dpkg.installed(root):
         # The packages of NVIDIA's own archive are built from several sources, all in the driver's version.
-        of_driver = source.startswith("nvidia-graphics-drivers") or version.startswith(f"{driver}-")
-        if of_driver or package.startswith(("linux-image-", "linux-modules-", "nvidia-modules-")):
-            versions[package] = version
+        of_driver = package.source.startswith("nvidia-graphics-drivers") or package.version.startswith(f"{driver}-")
+        if of_driver or package.name.startswith(("linux-image-", "linux-modules-", "nvidia-modules-")):
+            versions[package.name] = package.version
     root.write(pins.FILE, pins.text(versions))

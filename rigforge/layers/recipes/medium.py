@@ -36,8 +36,7 @@ Options = NoOptions
 def build(root: Root, options: Options) -> None:
     """Adds the installer, as the package `rigforge.installer` under /usr/lib/rigforge."""
     own_files.add_modules(root, *PROGRAMS)
-    for file, unit in zip(DATA, UNITS, strict=True):
-        own_files.add(root, file, f"etc/systemd/system/{unit}")
+    own_files.add_units(root, "installer", *UNITS, enabled=False)
     for console in ("getty@tty1", "serial-getty@ttyS0"):
         root.write(f"etc/systemd/system/{console}.service.d/autologin.conf", AUTOLOGIN)
     root.write("etc/motd", GREETING)

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rigforge.errors import RigforgeError
+from rigforge.layers import dpkg
 from rigforge.layers.root import Root, show
 from rigforge.process import CommandFailed, run
 
@@ -63,7 +64,7 @@ def build(root: Root, options: Options) -> None:
     # dkms would otherwise sign with a key that it makes itself, and build on installation already.
     root.write("etc/dkms/framework.conf.d/rigforge.conf", 'sign_file="/nonexistent"\n')
     root.write("etc/dkms/no-autoinstall", "")
-    root.install_packages()
+    dpkg.install(root)
     source = next(iter(root.glob(f"usr/src/nvidia-*{driver}")), None)
     if source is None:
         raise RigforgeError(f"no package of the layer brings the source of driver {driver}", "renew the lock")
@@ -108,7 +109,7 @@ def _pack(root: Root, options: Options, modules: list[Path]) -> None:
     for name, template, mode in (("control", CONTROL, 0o644), ("postinst", POSTINST, 0o755)):
         inside = f"tmp/package/DEBIAN/{name}"
         root.write(inside, template.format(**asdict(options)), mode)
-    root.chroot(["dpkg-deb", "--root-owner-group", "-Zzstd", "--build", "/tmp/package", "/nvidia-modules.deb"])
+    dpkg.pack(root, "/tmp/package", "/nvidia-modules.deb")
 
 
 def unpacked(root: Root, module: Path) -> Path:

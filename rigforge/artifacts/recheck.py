@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from rigforge.attest.artifact import CHECKSUMS
 from rigforge.console import warn
 from rigforge.layers.build import Cache
 from rigforge.layers.plan import Layer
@@ -30,26 +29,18 @@ def read_again(layers: Sequence[Layer], cache: Cache, mirrors: Mirrors, *, offli
         for file in cache.directory.glob(pattern)
         if file.with_suffix(".json").exists()
     }
-    for path in _damaged([Expected(path, _sha256(file)) for path, file in facts.items()], cache.directory):
+    for path in damaged([Expected(path, _sha256(file)) for path, file in facts.items()], cache.directory):
         facts[path].unlink()
 
 
-def is_whole(iso: Path) -> bool:
-    """Says whether an ISO has the bytes that its checksum file names; names it where it has not."""
-    sums = iso.with_suffix(CHECKSUMS)
-    listed = parse(sums.read_text(encoding="utf-8", errors="replace")) if sums.is_file() else {}
-    return iso.name in listed and not _damaged([Expected(iso.name, listed[iso.name])], iso.parent)
+def is_whole(file: Path, checksums: Path) -> bool:
+    """Says whether a file has the bytes that its checksum file names; names it where it has not."""
+    sums = parse(checksums.read_text(encoding="utf-8", errors="replace")) if checksums.is_file() else {}
+    return file.name in sums and not damaged([Expected(file.name, sums[file.name])], file.parent)
 
 
-def clear_damaged(layout: Path) -> None:
-    """Reads the blobs of an OCI layout and removes those that are damaged, and with them its index."""
-    blobs = layout / "blobs/sha256"
-    for name in _damaged([Expected(blob.name, blob.name) for blob in blobs.glob("*")], blobs):
-        (blobs / name).unlink()
-        (layout / "index.json").unlink(missing_ok=True)
-
-
-def _damaged(expected: Sequence[Expected], directory: Path) -> list[str]:
+def damaged(expected: Sequence[Expected], directory: Path) -> list[str]:
+    """Returns the paths of files that are not as they should be, and names each to the user."""
     problems = compare(expected, directory)
     for problem in problems:
         warn(f"{directory / problem.path} {problem.reason}; it is made again")
@@ -57,5 +48,5 @@ def _damaged(expected: Sequence[Expected], directory: Path) -> list[str]:
 
 
 def _sha256(facts: Path) -> str:
-    known = json.loads(facts.read_text())
-    return str(known.get("sha256") or known["digest"].removeprefix("sha256:"))
+    content = json.loads(facts.read_text())
+    return str(content.get("sha256") or content["digest"].removeprefix("sha256:"))

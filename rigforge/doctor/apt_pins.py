@@ -1,4 +1,4 @@
-"""What holds packages on a machine: the pins of rigforge.machine.pins, and how to look past them."""
+"""The pins that hold packages on a machine (rigforge.machine.pins), and how to look past them."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""What a build leaves together: an ISO or an OCI layout, its SBOMs and provenance, and a checksum file over all of it.
+"""What a build leaves together: an artifact, its SBOMs and provenance, and a checksum file over all of it.
 
     rigforge-STACK.sha256    lists rigforge-STACK.iso, rigforge-STACK.cdx.json, rigforge-STACK.intoto.json
     STACK.sha256             lists STACK/index.json, STACK-IMAGE.cdx.json of each image, STACK.intoto.json
 
-A layout's index.json names its manifests by digest, and these everything else.
+An artifact that is a folder is listed by its index, which names the rest by digest.
 """
 
 from __future__ import annotations
@@ -11,17 +11,16 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
+from rigforge import artifacts
+from rigforge.artifacts import ARTIFACTS
+from rigforge.artifacts.artifact import CHECKSUMS
 from rigforge.errors import RigforgeError
-from rigforge.foreign import boundary
-from rigforge.images import oci
 from rigforge.records.checksums import parse
 from rigforge.store.comparison import Expected, compare
 
-CHECKSUMS = ".sha256"
-PROVENANCE = ".intoto.json"
-INDEX = "index.json"
+#: The artifacts that are folders.
+FOLDERS = tuple(artifact for artifact in ARTIFACTS if artifact.index)
 
 #: How many problems a message names.
 _NAMED = 10
@@ -32,28 +31,30 @@ class AlteredError(RigforgeError):
 
 
 def checksum_file(target: Path) -> Path:
-    """Returns the checksum file that lists `target`: an ISO, an OCI layout, another file of a build, or itself.
+    """Returns the checksum file that lists `target`: an artifact, another file of a build, or itself.
 
     Raises RigforgeError where `target` is not there, and where no checksum file beside it lists it.
     """
     if not target.exists():
-        raise RigforgeError(
-            f"there is no file {target}", "name an ISO, the folder of an OCI layout, or a file beside it"
-        )
+        nouns = [f"the folder of {artifact.noun}" if artifact.index else artifact.noun for artifact in ARTIFACTS]
+        names = ", ".join(dict.fromkeys(nouns))
+        raise RigforgeError(f"there is no file {target}", f"name {names}, or a file beside it")
     if target.name.endswith(CHECKSUMS):
         return target
     if target.is_dir():
-        if not (target / INDEX).is_file():
-            raise RigforgeError(f"{target} is not an OCI layout: it has no {INDEX}", "name one, out/images/STACK")
-        own, found = target.with_name(target.name + CHECKSUMS), []
+        if not artifacts.at(target):
+            reasons = [f"{artifact.noun}: it has no {artifact.index}" for artifact in FOLDERS]
+            places = [f"out/{artifact.folder}/{artifact.name.format(stack='STACK')}" for artifact in FOLDERS]
+            raise RigforgeError(f"{target} is not {', nor '.join(reasons)}", f"name one, {' or '.join(places)}")
+        own, listing = target.with_name(target.name + CHECKSUMS), []
     else:
         own = target.with_suffix(CHECKSUMS)
-        found = [file for file in sorted(target.parent.glob(f"*{CHECKSUMS}")) if target.name in parse(_text(file))]
+        listing = [file for file in sorted(target.parent.glob(f"*{CHECKSUMS}")) if target.name in parse(_text(file))]
     # Its own goes before others, and may have lost the line: then it is the altered file.
-    if own.is_file() and (own in found or not found):
+    if own.is_file() and (own in listing or not listing):
         return own
-    if found:
-        return found[0]
+    if listing:
+        return listing[0]
     raise RigforgeError(
         f"no checksum file for {target}: beside it is no NAME{CHECKSUMS} that lists it",
         f"keep {own.name} and its signature beside it, under the names that they came with",
@@ -79,30 +80,25 @@ def asked(target: Path, checksums: Path, sums: Mapping[str, str]) -> list[str]:
     """
     if target == checksums:
         return sorted(sums)
-    name = f"{target.name}/{INDEX}" if target.is_dir() else target.name
+    artifact = artifacts.at(target) if target.is_dir() else None
+    name = f"{target.name}/{artifact.index}" if artifact else target.name
     if name not in sums:
         raise RigforgeError(f"{checksums} does not list {name}", "keep the names that the files came with")
     return [name]
 
 
 def check(names: Collection[str], checksums: Path, sums: Mapping[str, str]) -> None:
-    """Checks the files `names` beside `checksums` against `sums`, and in an OCI layout all blobs.
+    """Checks the files `names` beside `checksums` against `sums`, and all that the index of a folder names.
 
     Raises AlteredError naming those that are missing or altered.
     """
     _compare((Expected(name, sums[name]) for name in names), checksums.parent, checksums)
     for name in names:
-        path = checksums.parent / name
-        if path.name == INDEX:
-            layout = path.parent
-            descriptors = oci.read_index(layout)
-            with boundary(f"{path} has descriptors of another form"):
-                manifests = {_blob(descriptor) for descriptor in descriptors}
-            _compare(manifests, layout, path)
-            contents = [oci.read_blob(layout, descriptor["digest"]) for descriptor in descriptors]
-            with boundary(f"{layout} has a manifest of another form"):
-                parts = {_blob(part) for content in contents for part in (content["config"], *content["layers"])}
-            _compare(parts, layout, path)
+        index = checksums.parent / name
+        for artifact in FOLDERS:
+            if index.name == artifact.index:
+                for expected in artifact.contents(index.parent):
+                    _compare(expected, index.parent, index)
 
 
 def origin(provenance: Path, sums: Mapping[str, str]) -> str:
@@ -125,11 +121,6 @@ def origin(provenance: Path, sums: Mapping[str, str]) -> str:
         if subjects[name] != sums[name]:
             raise RigforgeError(f"{provenance} is about another {name} than this one", "build it anew")
     return text
-
-
-def _blob(descriptor: Mapping[str, Any]) -> Expected:
-    digest = str(descriptor["digest"])
-    return Expected(oci.blob_place(digest), digest.removeprefix("sha256:"), int(descriptor["size"]))
 
 
 def _compare(expected: Iterable[Expected], folder: Path, listing: Path) -> None:

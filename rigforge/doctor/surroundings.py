@@ -1,4 +1,4 @@
-"""Where the doctor runs, and cures that fit the place: what a container lacks, its host has to mend."""
+"""The system around the doctor, and cures that fit it: what a container lacks, its host has to mend."""
 
 from __future__ import annotations
 

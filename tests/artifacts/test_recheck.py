@@ -6,7 +6,8 @@ import hashlib
 import json
 from pathlib import Path
 
-from rigforge import recheck
+from rigforge.artifacts import recheck
+from rigforge.artifacts.oci_images import OciImages
 from rigforge.layers.build import Cache
 from rigforge.records.checksums import to_text
 from rigforge.sources.mirrors import Mirrors
@@ -30,13 +31,13 @@ def test_damaged_files_of_the_cache_are_forgotten_and_whole_ones_stay(tmp_path: 
 
 
 def test_an_iso_is_whole_only_where_its_checksum_file_says_so(tmp_path: Path) -> None:
-    iso = tmp_path / "rig.iso"
+    iso, checksums = tmp_path / "rig.iso", tmp_path / "rig.sha256"
     iso.write_bytes(b"medium")
-    assert not recheck.is_whole(iso)
-    (tmp_path / "rig.sha256").write_text(to_text({"rig.iso": hashlib.sha256(b"medium").hexdigest()}))
-    assert recheck.is_whole(iso)
+    assert not recheck.is_whole(iso, checksums)
+    checksums.write_text(to_text({"rig.iso": hashlib.sha256(b"medium").hexdigest()}))
+    assert recheck.is_whole(iso, checksums)
     iso.write_bytes(b"mediuM")
-    assert not recheck.is_whole(iso)
+    assert not recheck.is_whole(iso, checksums)
 
 
 def test_a_layout_with_a_damaged_blob_is_written_anew(tmp_path: Path) -> None:
@@ -46,9 +47,9 @@ def test_a_layout_with_a_damaged_blob_is_written_anew(tmp_path: Path) -> None:
     whole, damaged = (blobs / hashlib.sha256(content).hexdigest() for content in (b"one", b"two"))
     whole.write_bytes(b"one")
     damaged.write_bytes(b"two")
-    recheck.clear_damaged(tmp_path)
+    OciImages().forget_damaged(tmp_path)
     assert (tmp_path / "index.json").exists()
     damaged.write_bytes(b"twO")
-    recheck.clear_damaged(tmp_path)
+    OciImages().forget_damaged(tmp_path)
     assert [blob.name for blob in blobs.iterdir()] == [whole.name]
     assert not (tmp_path / "index.json").exists()

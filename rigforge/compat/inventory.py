@@ -1,4 +1,4 @@
-"""What a machine has: cards, driver, CUDA, PyTorch. It is only looked at, nothing is changed or loaded."""
+"""Inventory of a machine: cards, driver, CUDA, PyTorch. It is only looked at, nothing is changed or loaded."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rigforge.compat import pytorch as somebodys
 from rigforge.compat.gpu import Gpu, by_pci
-from rigforge.compat.pytorch import Pytorch
+from rigforge.compat.pytorch import InstalledPytorch
 from rigforge.compat.tables import Module
 from rigforge.machine import libraries
 from rigforge.rules.pci import is_nvidia_gpu
@@ -29,8 +29,8 @@ class Loaded:
 
 
 @dataclass(frozen=True)
-class Machine:
-    """What was found. `unknown` has the PCI ids of NVIDIA's cards that the table has not.
+class Inventory:
+    """The parts of a machine. `unknown` has the PCI ids of NVIDIA's cards that the table has not.
 
     `user_space` is the version of the driver's libraries: None without any, "" where they do not tell it.
     `interpreter` is the Python that was asked for PyTorch; `cuda` what the driver says of itself, where it was asked.
@@ -43,13 +43,13 @@ class Machine:
     nouveau: bool
     user_space: str | None
     toolkit: str
-    pytorch: Pytorch | None
+    pytorch: InstalledPytorch | None
     interpreter: str = ""
     cuda: str = ""
     driver: bool = True
 
 
-def read(root: Path = Path("/"), interpreter: str = "") -> Machine:
+def read(root: Path = Path("/"), interpreter: str = "") -> Inventory:
     """Returns what the machine has whose file system is at `root`; PyTorch is looked for with `interpreter`.
 
     Without one it is, on the running system, the `python3` of PATH that is not Rigforge's own.
@@ -57,7 +57,7 @@ def read(root: Path = Path("/"), interpreter: str = "") -> Machine:
     if not interpreter and root == Path("/"):
         interpreter = somebodys.usual()
     devices = _cards(root / "sys/bus/pci/devices")
-    return Machine(
+    return Inventory(
         gpus=tuple(card for device in devices if (card := by_pci(device))),
         unknown=tuple(f"10de:{device}" for device in devices if not by_pci(device)),
         loaded=loaded(root),
@@ -72,19 +72,19 @@ def read(root: Path = Path("/"), interpreter: str = "") -> Machine:
 
 def _cards(devices: Path) -> list[str]:
     """Returns the device ids of NVIDIA's display controllers, in the order of the bus."""
-    found = []
+    cards = []
     for device in sorted(devices.iterdir()) if devices.is_dir() else ():
         vendor, kind, number = (_line(device / name) for name in ("vendor", "class", "device"))
         if is_nvidia_gpu(vendor, kind):
-            found.append(number.removeprefix("0x"))
-    return found
+            cards.append(number.removeprefix("0x"))
+    return cards
 
 
 def loaded(root: Path) -> Loaded | None:
     """Returns the kernel module that is loaded."""
     version = root / "proc/driver/nvidia/version"
-    found = _LOADED.search(version.read_text(errors="replace")) if version.is_file() else None
-    return Loaded(found["version"], "open" if found["open"] else "proprietary") if found else None
+    match = _LOADED.search(version.read_text(errors="replace")) if version.is_file() else None
+    return Loaded(match["version"], "open" if match["open"] else "proprietary") if match else None
 
 
 def user_space(root: Path) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from rigforge.nearest import nearest
+from rigforge.rules.nearest import nearest
 
 
 def test_the_nearest_come_first_and_no_more_than_asked_for() -> None:

@@ -1,4 +1,4 @@
-"""Being asked to stop, without being torn out of what must be finished."""
+"""Signals that ask to stop, which wait for what must be finished."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Interruption:
     def wait(self, seconds: float) -> bool:
         """Waits; returns at once, and True, when asked to stop."""
         end = time.monotonic() + seconds
-        while not self and (left := end - time.monotonic()) > 0:
-            time.sleep(min(_SLICE, left))
+        while not self and (rest := end - time.monotonic()) > 0:
+            time.sleep(min(_SLICE, rest))
         return bool(self)
 
     @property

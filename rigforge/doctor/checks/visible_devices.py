@@ -64,36 +64,40 @@ def _visible(machine: Machine, home: str) -> Check:
     if not gpus:
         return VISIBLE.not_applicable("no GPU that could be hidden")
     places = list(_places(machine, home))
-    troubles = [trouble for place in places if (trouble := _judged(machine, place, gpus))]
-    told = "; ".join(f"{place.name}: {NAME}={place.value}" for place in places)
-    return VISIBLE.worst(troubles, told or f"all {gpus}, {NAME} is not set")
+    troubles = [trouble for place in places if (trouble := _trouble(machine, place, gpus))]
+    words = "; ".join(f"{place.name}: {NAME}={place.value}" for place in places)
+    return VISIBLE.worst(troubles, words or f"all {gpus}, {NAME} is not set")
 
 
-def _judged(machine: Machine, place: Place, gpus: int) -> Check | None:
-    named = [word.strip() for word in place.value.split(",")] if place.value.strip() else []
-    seen = _seen(machine, named, gpus)
-    shown = f"{NAME}={place.value}" if place.value else f"{NAME} is set to nothing, which"
-    if not seen:
-        return VISIBLE.failed(f"{place.name}: {shown} hides every GPU from CUDA", place.cure)
-    if seen < len(named):
-        measured = f"{place.name}: {shown} names {named[seen]!r}, which is no GPU here: CUDA sees only those before it"
+def _trouble(machine: Machine, place: Place, gpus: int) -> Check | None:
+    devices = [word.strip() for word in place.value.split(",")] if place.value.strip() else []
+    count = _count(machine, devices, gpus)
+    text = f"{NAME}={place.value}" if place.value else f"{NAME} is set to nothing, which"
+    if not count:
+        return VISIBLE.failed(f"{place.name}: {text} hides every GPU from CUDA", place.cure)
+    if count < len(devices):
+        measured = (
+            f"{place.name}: {text} names {devices[count]!r}, which is no GPU here: CUDA sees only those before it"
+        )
         return VISIBLE.warning(measured, place.cure)
     return None
 
 
-def _seen(machine: Machine, named: Iterable[str], gpus: int) -> int:
+def _count(machine: Machine, devices: Iterable[str], gpus: int) -> int:
     """Returns how many of the named GPUs CUDA sees."""
     uuids = [gpu.uuid for gpu in machine.nvml.gpus if gpu.uuid]
     split_up = any(gpu.mig for gpu in machine.nvml.gpus)
-    found: set[str] = set()
-    for word in named:
+    visible: set[str] = set()
+    for word in devices:
         number = word.isascii() and word.isdecimal() and len(word) < 5 and int(word) < gpus
         of_uuid = [uuid for uuid in uuids if word.startswith("GPU-") and uuid.startswith(word)]
-        known = len(of_uuid) == 1 or (word.startswith("GPU-") and not uuids) or (word.startswith("MIG-") and split_up)
-        if word in found or not (number or known):
+        named_otherwise = (
+            len(of_uuid) == 1 or (word.startswith("GPU-") and not uuids) or (word.startswith("MIG-") and split_up)
+        )
+        if word in visible or not (number or named_otherwise):
             break
-        found.add(word)
-    return len(found)
+        visible.add(word)
+    return len(visible)
 
 
 def _places(machine: Machine, home: str) -> Iterator[Place]:
@@ -128,20 +132,20 @@ def _assigned(assignments: Iterable[str]) -> Iterator[str]:
 
 
 def _units(machine: Machine, home: str) -> Iterator[Place]:
-    found: dict[str, Place] = {}
+    by_unit: dict[str, Place] = {}
     for setting in jupyter_units.settings(machine, home):
         if setting.name == "Environment":
-            said = [(setting.file, assignment) for assignment in _words(setting.value)]
+            assignments = [(setting.file, assignment) for assignment in _words(setting.value)]
         elif setting.name == "EnvironmentFile":
             file = setting.value.lstrip("-")
-            said = [(file, line.strip()) for line in excerpt.of(machine.root, file).splitlines()]
+            assignments = [(file, line.strip()) for line in excerpt.of(machine.root, file).splitlines()]
         else:
             continue
-        for file, assignment in said:
+        for file, assignment in assignments:
             for value in _assigned([assignment]):
                 cure = f"sudo sed -i '/{NAME}/d' {file} && {setting.restart}"
-                found[setting.unit] = Place(f"{setting.unit} ({file})", value, cure)
-    yield from found.values()
+                by_unit[setting.unit] = Place(f"{setting.unit} ({file})", value, cure)
+    yield from by_unit.values()
 
 
 def _matching(machine: Machine, patterns: Iterable[str], home: str) -> Iterator[str]:
@@ -156,8 +160,8 @@ def _last(text: str) -> str | None:
     """Returns the value with which lines of a shell leave the variable; None for none, or where only running tells."""
     value = None
     for line in text.splitlines():
-        if found := _SET.match(line):
-            words = _words(found["value"].replace(";", " "), comments=True)
+        if match := _SET.match(line):
+            words = _words(match["value"].replace(";", " "), comments=True)
             value = words[0] if words else ""
         elif _UNSET.match(line):
             value = None
