@@ -8,6 +8,7 @@ from rigforge.tasks.disk import build_disk
 from rigforge.tasks.doctor import build_doctor
 from rigforge.tasks.explain import explain
 from rigforge.tasks.facts import facts
+from rigforge.tasks.init import init
 from rigforge.tasks.lock import diff, lock, stacks, vendor
 from rigforge.tasks.packer import packer
 from rigforge.tasks.report import report
@@ -30,6 +31,7 @@ __all__ = [
     "explain",
     "explicit",
     "facts",
+    "init",
     "lint",
     "lock",
     "packer",

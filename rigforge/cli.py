@@ -8,26 +8,34 @@ from __future__ import annotations
 import errno
 import functools
 import os
+import re
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from invoke.collection import Collection
 from invoke.exceptions import ParseError
 from invoke.loader import FilesystemLoader
-from invoke.program import Program
 from invoke.tasks import Task
 from invoke.tasks import task as invoke_task
 
 from rigforge import __version__, paths
 from rigforge.errors import RigforgeError
 
+if TYPE_CHECKING:
+    from rigforge.program import Rigforge
+
 INTERRUPTED = 130
 BROKEN_PIPE = 141  # 128 + SIGPIPE, which Windows does not have
 BUG = 70  # EX_SOFTWARE of sysexits.h
+
+#: Tasks for who changes Rigforge: a wheel has neither tests nor requirements.
+OF_CHECKOUTS = ("evidence", "lint", "requirements", "test")
 
 #: Errors of the operating system that are about this machine and not about Rigforge.
 _ENVIRONMENT = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENOMEM}
@@ -58,7 +66,14 @@ def task(**options: Any) -> Callable[[Callable[..., None]], Task[Any]]:
         @functools.wraps(body)
         def guarded(*arguments: Any, **named: Any) -> None:
             with exit_codes():
-                body(*arguments, **named)
+                start = time.monotonic()
+                try:
+                    body(*arguments, **named)
+                except ModuleNotFoundError as error:
+                    _bootstrap(error)
+                    raise
+                if console := sys.modules.get("rigforge.console"):
+                    console.summary(time.monotonic() - start)
 
         made: Task[Any] = invoke_task(**{"auto_shortflags": False, **options})(guarded)
         return made
@@ -96,13 +111,31 @@ def exit_codes() -> Iterator[None]:
         raise SystemExit(BUG) from error
 
 
-def _program() -> Program:
-    path = paths.PROJECT / "tasks.py"
-    if not path.exists():
-        raise RigforgeError(f"{path} is missing", "run Rigforge from its checkout: ./bootstrap makes the environment")
-    module, _ = FilesystemLoader(start=str(paths.PROJECT)).load("tasks")
+def _program() -> Rigforge:
+    from rigforge.program import Rigforge  # a task that `invoke` runs does without
+
+    module, _ = FilesystemLoader(start=str(paths.SHARE)).load("tasks")
+    if not paths.CHECKOUT:
+        for name in OF_CHECKOUTS:
+            delattr(module, name)
     tasks = Collection.from_module(module)
-    return Program(name="Rigforge", binary="rigforge", version=__version__, namespace=tasks)
+    if not paths.CHECKOUT:
+        for task in tasks.tasks.values():
+            task.__doc__ = _as_called(task.__doc__ or "")
+    return Rigforge(name="Rigforge", binary="rigforge", binary_names=["rigforge"], version=__version__, namespace=tasks)
+
+
+def _bootstrap(missing: ModuleNotFoundError) -> None:
+    """Goes on in the checkout's environment, which bootstrap makes; returns where this is it, and where sh is missing.
+
+    So `invoke` in a new clone does what `./bootstrap` does.
+    """
+    environment = paths.PROJECT / ".venv"
+    if not paths.CHECKOUT or os.name == "nt" or Path(sys.prefix).resolve() == environment.resolve():
+        return
+    print(f"This Python has no {missing.name}: going on with ./bootstrap {' '.join(sys.argv[1:2])}", file=sys.stderr)
+    sys.stdout.flush()
+    os.execv(paths.PROJECT / "bootstrap", ["bootstrap", *sys.argv[1:]])
 
 
 def _with_help_first(argv: Sequence[str]) -> list[str]:
@@ -120,13 +153,17 @@ def _end(number: int, _frame: FrameType | None) -> None:
 def _fail(message: str, hint: str = "") -> None:
     from rigforge import console  # rich is a tenth of a second that a listing need not wait for
 
-    console.fail(message, hint)
+    console.fail(_as_called(message), _as_called(hint))
+
+
+def _as_called(text: str) -> str:
+    """Returns a text with the commands in it as they are where there is no checkout, and so no ./bootstrap."""
+    return text if paths.CHECKOUT else re.sub(r"(?<![\w-])(?:\./bootstrap|invoke)(?= [a-z-])", "rigforge", text)
 
 
 def _report_bug() -> None:
     """Writes down the exception being handled and says how to report it."""
     import platform
-    import time
     import traceback
 
     from rigforge.redact import redacted

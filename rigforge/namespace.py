@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from rigforge.errors import RigforgeError
-from rigforge.paths import PROJECT
+from rigforge.paths import IMPORTS
 from rigforge.process import CommandFailed, minimal_environment, run
 
 #: The bit of CAP_SYS_ADMIN in a mask of capabilities (linux/capability.h).
@@ -43,7 +43,7 @@ def call(function: str, request: Mapping[str, Any], *, log: Path) -> None:
     answer.unlink(missing_ok=True)
     # Not from the current folder, whose files anybody may have written.
     interpreter = [sys.executable, "-P", "-m", "rigforge.namespace", function, str(answer)]
-    path = os.pathsep.join(filter(None, (minimal_environment().get("PYTHONPATH"), str(PROJECT))))
+    path = os.pathsep.join(filter(None, (minimal_environment().get("PYTHONPATH"), str(IMPORTS))))
     try:
         run(
             ["unshare", *mapping(), *ISOLATION, *interpreter],

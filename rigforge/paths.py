@@ -7,9 +7,20 @@ from pathlib import Path
 
 from rigforge.errors import RigforgeError
 
-#: The checkout (or installed tree) that holds stacks/, cloud-init/, packer/ and image_tests/.
-PROJECT = Path(__file__).resolve().parent.parent
+#: The folder of this package.
+PACKAGE = Path(__file__).resolve().parent
 
+#: The folder that `rigforge` is imported from.
+IMPORTS = PACKAGE.parent
+
+#: Whether this is a checkout, and not what a wheel installed.
+CHECKOUT = (IMPORTS / "pyproject.toml").is_file()
+
+#: The checkout, with results in `out`; without one the current folder.
+PROJECT = IMPORTS if CHECKOUT else Path.cwd()
+
+#: The folder of stacks/, cloud-init/, dockerfiles/, packer/, image_tests/ and tasks.py; in a wheel, one of the package.
+SHARE = PROJECT if CHECKOUT else PACKAGE / "share"
 
 #: What an overlay's options end a path with (Documentation/filesystems/overlayfs.rst in Linux), and what ends a line.
 _SEPARATORS = (",", ":", "\\", "\n")
@@ -31,6 +42,20 @@ def home() -> Path:
             "name another one: RIGFORGE_HOME=/path ./bootstrap …",
         )
     return directory
+
+
+def new_lock(stack: Path) -> Path:
+    """Returns where the lock of a stack's file is written: beside it, or for a wheel's with the user's own data."""
+    if CHECKOUT or not stack.is_relative_to(SHARE):
+        return stack.with_suffix(".lock")
+    data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share")
+    return data / "rigforge/stacks" / f"{stack.stem}.lock"
+
+
+def lock(stack: Path) -> Path:
+    """Returns the lock of a stack's file: the one that the user made, else the one beside the stack, if it has any."""
+    new, beside = new_lock(stack), stack.with_suffix(".lock")
+    return beside if beside.exists() and not new.exists() else new
 
 
 def config_file() -> Path:

@@ -15,7 +15,7 @@ def pin(*, upgrade: bool, project: Path = paths.PROJECT) -> None:
     It holds no word of where the packages came from. Raises RigforgeError with uv's own words.
     """
     uv = Path(sysconfig.get_path("scripts")) / "uv"
-    what = ["pip", "compile", "pyproject.toml", "--quiet", "--extra", "test"]
+    what = ["pip", "compile", "pyproject.toml", "--quiet", "--all-extras"]
     form = ["--universal", "--python-version", "3.11", "--generate-hashes", "--no-annotate", "--no-emit-index-url"]
     file = ["--custom-compile-command", "invoke requirements", "--output-file", "requirements.txt"]
     configuration = {name: value for name, value in os.environ.items() if name.startswith("UV_")}

@@ -6,16 +6,22 @@ Each test has a checkout of its own and a PATH that holds only what the test put
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
 import time
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+import tasks
 from rigforge.paths import PROJECT
+from tests.command import rigforge
+
+PACKAGES = tomllib.loads((PROJECT / "packages.toml").read_text())
 
 BASICS = ("sh", "cat", "chmod", "cksum", "dirname", "env", "flock", "mkdir", "readlink", "rm", "sed", "touch", "cp")
 
@@ -31,6 +37,7 @@ case "$*" in
     ;;
 "-m pip"*) echo pip >>"{log}" ;;
 "-P -m rigforge.cli"*) shift 3; echo "task: $*" ;;
+*/overview.py*) shift 2; echo "overview: $*" ;;
 esac
 """
 
@@ -91,8 +98,8 @@ def rows(task: str) -> dict[str, str]:
     packages = subprocess.run(
         [str(PROJECT / "bootstrap"), "--packages", task], capture_output=True, text=True, check=True
     ).stdout.split()
-    rows = [line.split("=") for line in (PROJECT / "bootstrap").read_text().splitlines() if line.count("=") == 1]
-    return {probe: package for package, probe in rows if package in packages}
+    groups = [table for name, table in PACKAGES.items() if name != "tasks"]
+    return {probe: package for table in groups for package, probe in table.items() if package in packages}
 
 
 @pytest.fixture
@@ -101,7 +108,8 @@ def machine(tmp_path: Path) -> Machine:
     machine = Machine(tmp_path / "check out", tmp_path / "bin", tmp_path / "log")
     machine.checkout.mkdir()
     machine.bin.mkdir()
-    shutil.copy(PROJECT / "bootstrap", machine.checkout)
+    for name in ("bootstrap", "packages.toml"):
+        shutil.copy(PROJECT / name, machine.checkout)
     (machine.checkout / "requirements.txt").write_text("one==1\n")
     for name in BASICS:
         (machine.bin / name).symlink_to(shutil.which(name) or name)
@@ -121,7 +129,38 @@ def test_the_task_runs_with_its_arguments_as_they_are(machine: Machine) -> None:
 
 
 def test_without_a_task_the_tasks_are_listed(machine: Machine) -> None:
+    machine.run("stacks")
     assert machine.run().stdout == "task: --list\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [[], ["--list"], ["-l"], ["--help"], ["lint", "--help"], ["-h", "test"], ["verify-iso", "--set", "a=b", "-h"]],
+)
+def test_who_asks_for_words_gets_words_and_nothing_is_installed_or_made(machine: Machine, words: list[str]) -> None:
+    for name in ("shellcheck", "zstd", "packer"):
+        (machine.bin / name).unlink()
+    (machine.bin / "no-ensurepip").touch()
+    done = machine.run("--yes", *words)
+    assert done.stdout == f"overview: {' '.join(words or ['--list'])}\n"
+    assert machine.calls() == [] and not (machine.checkout / ".venv").exists()
+    machine.run("--yes", "stacks")
+    calls = machine.calls()
+    assert machine.run(*words).stdout == f"task: {' '.join(words or ['--list'])}\n"
+    assert machine.calls() == calls
+
+
+def test_help_for_another_program_is_none_of_ours(machine: Machine) -> None:
+    assert machine.run("run", "--", "python", "--help").stdout == "task: run -- python --help\n"
+
+
+def test_words_without_a_python_are_one_line(machine: Machine) -> None:
+    (machine.bin / "python3").unlink()
+    done = machine.run("--help")
+    assert (done.returncode, done.stderr.splitlines()[0]) == (
+        1,
+        "error: Rigforge needs Python 3.11 or newer; there is none",
+    )
 
 
 def test_a_second_run_makes_nothing_again(machine: Machine) -> None:
@@ -155,26 +194,56 @@ def test_a_moved_checkout_gets_an_environment_of_its_own(machine: Machine) -> No
     assert machine.calls() == ["venv", "pip"] * 2
 
 
-def test_root_installs_what_is_missing_without_a_question(machine: Machine) -> None:
+@pytest.mark.parametrize(("words", "ci"), [([], "true"), (["--yes"], ""), (["--yes"], "true")])
+def test_root_installs_what_is_missing_without_a_question(machine: Machine, words: list[str], ci: str) -> None:
+    """In continuous integration, where there is nobody, and with --yes."""
     (machine.bin / "xorriso").unlink()
     (machine.bin / "zstd").unlink()
-    done = machine.run("build-iso", ci="true")
+    done = machine.run(*words, "build-iso", ci=ci)
     assert "apt-get install -q --yes --no-install-recommends xorriso zstd" in machine.calls()
     assert done.stdout == "task: build-iso\n"
+
+
+def test_root_without_a_terminal_is_told_what_is_needed(machine: Machine) -> None:
+    (machine.bin / "xorriso").unlink()
+    (machine.bin / "zstd").unlink()
+    done = machine.run("build-iso")
+    assert done.returncode == 1 and machine.calls() == []
+    assert done.stderr.splitlines() == [
+        "error: not installed: xorriso zstd",
+        "hint: to have them installed: ./bootstrap --yes build-iso",
+        "hint: run as root: apt-get install --no-install-recommends xorriso zstd",
+    ]
+
+
+def test_root_is_asked_on_a_terminal(machine: Machine) -> None:
+    (machine.bin / "zstd").unlink()
+    refused = machine.run_on_terminal("build-iso", "n\n")
+    assert "Install on this machine: zstd? [Y/n]" in refused.stdout
+    assert refused.returncode == 1 and machine.calls() == []
+    assert "task: build-iso" in machine.run_on_terminal("build-iso", "\n").stdout
+
+
+def test_a_user_who_said_yes_is_not_asked(machine: Machine) -> None:
+    (machine.bin / "zstd").unlink()
+    machine.program("id", "#!/bin/sh\necho 1000\n")
+    machine.program("sudo", '#!/bin/sh\necho sudo >>"{log}"\nexec "$@"\n')
+    assert machine.run("--yes", "build-iso").stdout == "task: build-iso\n"
+    assert machine.calls()[0] == "sudo"
 
 
 def test_an_archive_that_does_not_answer_is_not_the_end(machine: Machine) -> None:
     (machine.bin / "zstd").unlink()
     failing_update = APT_GET.replace('[ "$1" = install ] || exit 0', '[ "$1" = install ] || exit 100')
     machine.program("apt-get", failing_update.replace("{install}", ':>"{bin}/$1"; chmod +x "{bin}/$1"'))
-    done = machine.run("build-iso")
+    done = machine.run("--yes", "build-iso")
     assert "warning: not every source of packages answered" in done.stderr
     assert done.stdout == "task: build-iso\n"
 
 
 def test_debians_python_gets_its_venv_module(machine: Machine) -> None:
     (machine.bin / "no-ensurepip").touch()
-    done = machine.run("stacks")
+    done = machine.run("--yes", "stacks")
     assert "apt-get install -q --yes --no-install-recommends python3-venv" in machine.calls()
     assert done.stdout == "task: stacks\n"
 
@@ -183,14 +252,14 @@ def test_a_build_does_not_need_the_tools_of_the_tests(machine: Machine) -> None:
     (machine.bin / "packer").unlink()
     assert machine.run("build-iso").returncode == 0
     assert not any("apt-get" in call for call in machine.calls())
-    machine.run("verify-iso")
+    machine.run("--yes", "verify-iso")
     assert "apt-get install -q --yes --no-install-recommends packer" in machine.calls()
 
 
 def test_an_installed_package_without_its_program_is_an_error(machine: Machine) -> None:
     (machine.bin / "zstd").unlink()
     machine.program("apt-get", APT_GET.replace("{install}", ":"))
-    done = machine.run("build-iso")
+    done = machine.run("--yes", "build-iso")
     assert done.returncode == 1
     assert "still not found: zstd" in done.stderr
 
@@ -250,6 +319,24 @@ def test_what_the_full_tests_need_a_part_of_them_needs(options: list[str]) -> No
     assert "chromium" not in subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
 
 
+def test_every_task_and_no_other_says_what_it_needs() -> None:
+    assert {name.partition(" ")[0] for name in PACKAGES["tasks"]} == {name.replace("_", "-") for name in tasks.__all__}
+    needed = {group for groups in PACKAGES["tasks"].values() for group in groups.split()}
+    assert needed == PACKAGES.keys() - {"tasks"}
+
+
+def test_what_several_tasks_need_is_asked_for_once() -> None:
+    command = [str(PROJECT / "bootstrap"), "--packages", "build-iso", "build-images"]
+    needed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert len(needed) == len(set(needed)) > 0 and "skopeo" in needed
+
+
+@pytest.mark.parametrize("word", ["", ".*", "--full", "a b", "building", "$(id)"])
+def test_a_word_that_is_no_task_needs_nothing(word: str) -> None:
+    command = [str(PROJECT / "bootstrap"), "--packages", "stacks", word]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == ""
+
+
 def test_an_old_python_is_named(machine: Machine) -> None:
     machine.program("python3", '#!/bin/sh\n[ "$1" = --version ] && echo Python 3.9.2 || exit 1\n')
     done = machine.run("build-iso")
@@ -264,9 +351,23 @@ def test_a_newer_python_beside_an_old_one_is_taken(machine: Machine) -> None:
     assert machine.run("stacks").stdout == "task: stacks\n"
 
 
+@pytest.mark.parametrize(
+    "words", [["build-iso", "--help"], ["--list"], ["-h", "biuld-iso"], ["--version"], ["lint", "--help"]]
+)
+def test_a_python_without_packages_knows_tasks_and_options_too(words: list[str]) -> None:
+    program = [sys.executable, "-I", "-S", PROJECT / "rigforge/tasks/overview.py"]
+    done = subprocess.run([*program, *words], cwd="/", capture_output=True, text=True)
+    complete = rigforge(*words)
+    assert (done.returncode, done.stderr) == (complete.returncode, complete.stderr)
+    options = re.compile(r"^  (--[a-z-]+|[a-z-]+(?=  ))", re.MULTILINE)
+    assert options.findall(done.stdout) == options.findall(complete.stdout)
+    assert "Traceback" not in done.stderr
+
+
 def test_the_environment_is_a_real_one(tmp_path: Path) -> None:
     """With the real Python, and a package that only the environment can see."""
-    shutil.copy(PROJECT / "bootstrap", tmp_path)
+    for name in ("bootstrap", "packages.toml"):
+        shutil.copy(PROJECT / name, tmp_path)
     (tmp_path / "requirements.txt").write_text("# none\n")
     (tmp_path / "rigforge").mkdir()
     (tmp_path / "rigforge/__init__.py").touch()

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import invoke
 import pytest
 from invoke.collection import Collection
 
 import tasks
+from rigforge import program
 from rigforge.build_lock import exclusive
 from rigforge.cli import exit_codes
+from rigforge.compat.gpu import cards, find
 from rigforge.errors import RigforgeError, UsageError
 from rigforge.paths import PROJECT
+from rigforge.stack import load
 from tests.command import rigforge
 
 RIGFORGE = (sys.executable, "-m", "rigforge.cli")
@@ -102,6 +108,102 @@ def test_a_wrong_command_line_ends_with_2(arguments: list[str]) -> None:
     assert done.returncode == 2
     assert done.stderr and not done.stdout
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "listed"),
+    [
+        (["biuld-iso"], 'there is no task "biuld-iso", did you mean "build-iso"?', "tasks: build-"),
+        (["--help", "verify-is"], 'there is no task "verify-is", did you mean "verify-iso"?', "tasks: build-"),
+        (["build-iso", "debian-12"], 'there is no task "debian-12"', "tasks: build-"),
+        (
+            ["build-iso", "--stakc", "smoke"],
+            'there is no option "--stakc", did you mean "--stack"?',
+            "options of build-iso: --base-iso, ",
+        ),
+        (["build-iso", "--ofline=1"], 'there is no option "--ofline", did you mean "--offline"?', "options of"),
+        (["--lsit"], 'there is no option "--lsit", did you mean "--list"?', "options: --command-timeout, "),
+    ],
+)
+def test_what_was_probably_meant_is_said_with_the_list(arguments: list[str], message: str, listed: str) -> None:
+    done = rigforge(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    error, hint = done.stderr.splitlines()
+    assert error == f"error: {message}"
+    assert hint.startswith(f"hint: {listed}")
+
+
+def completed(*words: str) -> list[str]:
+    return rigforge("--complete", "--", "rigforge", *words).stdout.splitlines()
+
+
+def test_tasks_and_options_are_completed() -> None:
+    assert {"build-iso", "verify-iso"} <= set(completed("bu")) == set(completed()) == {name for name, _ in EVERY_TASK}
+    assert "--stack" in completed("build-iso", "--st") and "--gpu" not in completed("build-iso", "--")
+
+
+def test_stacks_and_cards_are_completed_by_name() -> None:
+    assert completed("build-iso", "--stack") == completed("lock", "--stack", "deb") == sorted(load.names())
+    assert completed("build-iso", "--stack=deb") == [f"--stack={name}" for name in sorted(load.names())]
+    # As bash takes words apart.
+    assert completed("build-iso", "--stack", "=", "deb") == sorted(load.names())
+    assert "RTX-5090" in completed("explain", "--gpu", "RTX")
+    assert completed("build-iso", "--stack", "smoke") == sorted(name for name, _ in EVERY_TASK)
+
+
+def test_a_completed_card_is_the_one_of_the_table() -> None:
+    names = list(program.cards())
+    assert [name for name in names if not re.fullmatch(r"[\w.+-]+", name)] == []
+    different = {(card.name, name) for card, name in zip(cards(), names, strict=True) if find(name).needs != card.needs}
+    assert different == set()
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_completion_script_calls_the_program_by_its_name(shell: str) -> None:
+    script = run(RIGFORGE, "--print-completion-script", shell).stdout
+    assert re.search(r"\brigforge (\S+ )?--complete --", script) and "cli.py" not in script
+
+
+def test_bash_completes_with_it(tmp_path: Path) -> None:
+    program = tmp_path / "rigforge"
+    program.write_text(f'#!/bin/sh\nPYTHONPATH="{PROJECT}" exec "{sys.executable}" -m rigforge.cli "$@"\n')
+    program.chmod(0o755)
+    complete = 'eval "$(rigforge --print-completion-script bash)"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))\n'
+    complete += '_complete_rigforge rigforge "${COMP_WORDS[COMP_CWORD]}"; printf "%s\\n" "${COMPREPLY[@]}"'
+
+    def replies(*words: str) -> list[str]:
+        path = f"{tmp_path}:{os.environ['PATH']}"
+        command = ["bash", "-c", complete, "bash", "rigforge", *words]
+        done = subprocess.run(command, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=True)
+        return done.stdout.split()
+
+    assert replies("build-is") == ["build-iso"]
+    assert replies("build-iso", "--stack", "deb") == ["debian-12"]
+    assert "RTX-5090" in replies("explain", "--gpu", "RTX-50")
+    assert replies("build-iso", "--of") == ["--offline"]
+
+
+def test_a_python_without_the_packages_goes_on_with_bootstrap(tmp_path: Path) -> None:
+    """`invoke build-iso` in a clone, with nothing but Invoke installed."""
+    shutil.copytree(PROJECT / "rigforge", tmp_path / "checkout/rigforge")
+    for name in ("tasks.py", "pyproject.toml"):
+        shutil.copy(PROJECT / name, tmp_path / "checkout")
+    (tmp_path / "checkout/bootstrap").write_text('#!/bin/sh\nprintf "bootstrap: %s\\n" "$@"\n')
+    (tmp_path / "checkout/bootstrap").chmod(0o755)
+    (tmp_path / "packages").mkdir()
+    for path in Path(invoke.__file__).parents[1].glob("invoke*"):
+        (tmp_path / "packages" / path.name).symlink_to(path)
+    command = [sys.executable, "-S", "-m", "invoke", "build-iso", "--set", "full_name=Ada  Lovelace"]
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path / "packages"), "HOME": str(tmp_path)}
+    done = subprocess.run(command, cwd=tmp_path / "checkout", env=environment, capture_output=True, text=True)
+    assert done.stdout.splitlines() == [
+        "bootstrap: build-iso",
+        "bootstrap: --set",
+        "bootstrap: full_name=Ada  Lovelace",
+    ]
+    assert re.fullmatch(r"This Python has no \w+: going on with ./bootstrap build-iso\n", done.stderr)
+    listed = subprocess.run([*command[:4], "--list"], cwd=tmp_path / "checkout", env=environment, capture_output=True)
+    assert (listed.returncode, listed.stderr) == (0, b"") and b"build-iso" in listed.stdout
 
 
 def test_so_does_the_process() -> None:

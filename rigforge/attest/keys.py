@@ -27,7 +27,7 @@ def secret_key(given: str = "") -> SecretKey:
     """
     text, folder = _named(given, SECRET_VARIABLE, "key", "secret key")
     path = (folder / path_of(text, "secret key")).absolute()
-    if path.resolve().is_relative_to(paths.PROJECT.resolve()):
+    if paths.CHECKOUT and path.resolve().is_relative_to(paths.PROJECT.resolve()):
         raise RigforgeError(
             f"the secret key {path} is inside the checkout {paths.PROJECT}",
             "move it out, to ~/.minisign for one: what lies in a checkout is committed or copied some day",

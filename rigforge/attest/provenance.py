@@ -18,7 +18,7 @@ from typing import Any
 from rigforge import __version__
 from rigforge.layers.plan import Layer
 from rigforge.lock.model import Lock, digest
-from rigforge.paths import PROJECT
+from rigforge.paths import IMPORTS
 from rigforge.process import run
 from rigforge.stack.model import Stack
 
@@ -85,7 +85,7 @@ def site_sha256(stack: Stack) -> str:
 
 def revision() -> str:
     """Returns the revision of Rigforge: RIGFORGE_REVISION where that is set, else the commit of the checkout."""
-    return os.environ[REVISION] if REVISION in os.environ else git_revision(PROJECT)
+    return os.environ[REVISION] if REVISION in os.environ else git_revision(IMPORTS)
 
 
 def git_revision(directory: Path) -> str:

@@ -14,7 +14,7 @@ from rigforge import paths
 def fill(name: str, **values: Any) -> str:
     """Returns the template `name` of cloud-init/ with the values put in; a value that is not given is an error."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(paths.PROJECT / "cloud-init"),
+        loader=jinja2.FileSystemLoader(paths.SHARE / "cloud-init"),
         undefined=jinja2.StrictUndefined,
         autoescape=False,
         trim_blocks=True,

@@ -16,9 +16,9 @@ from rigforge.images import blob, dockerfile_layer, oci
 from rigforge.images.blob import Blob
 from rigforge.layers.build import Cache, keep_seconds
 from rigforge.layers.plan import Layer
-from rigforge.paths import PROJECT
+from rigforge.paths import SHARE
 
-FOLDER = PROJECT / "dockerfiles"
+FOLDER = SHARE / "dockerfiles"
 
 
 def build(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,9 @@ UNPACKED = ("cuda", "python")
 def iso_values(stack: Stack, lock: Lock, site: Path, iso: Path) -> dict[str, Any]:
     """Returns the values of iso.pkr.hcl; `site` is the file with the site's values, `iso` the one to be built."""
     return {
-        "bootstrap": str(paths.PROJECT / "bootstrap"),
+        "bootstrap": str(
+            paths.PROJECT / "bootstrap" if paths.CHECKOUT else Path(sysconfig.get_path("scripts")) / "rigforge"
+        ),
         "stack": str(stack.path),
         "site": str(site.absolute()),
         "out": str(iso.parent.absolute()),

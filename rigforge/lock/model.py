@@ -123,7 +123,8 @@ def read(path: Path) -> Lock:
 
 
 def write(lock: Lock, path: Path) -> None:
-    """Writes the lock file, whole or not at all."""
+    """Writes the lock file, whole or not at all, and makes its folder where that is missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     with atomic.making(path) as new:
         new.write_text(to_text(lock), encoding="utf-8")
         new.chmod(0o644)

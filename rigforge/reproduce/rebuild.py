@@ -16,7 +16,7 @@ from rigforge.errors import RigforgeError
 from rigforge.layers.build import Cache
 from rigforge.lock.model import Lock
 from rigforge.options import the_artifact
-from rigforge.paths import PROJECT, home
+from rigforge.paths import IMPORTS, home
 from rigforge.process import run
 from rigforge.reproduce import contents, varied_build
 from rigforge.sources.mirrors import Mirrors
@@ -93,7 +93,7 @@ def compare(stack: Stack, lock: Lock, mirrors: Mirrors, out: Path, *, offline: b
 
 def _command(artifact: Artifact[Product]) -> list[str]:
     """Returns the task that builds an artifact elsewhere, and its arguments for `varied_build.build`."""
-    site = ["--site", str(SITE.relative_to(PROJECT))] if artifact.of_site else []
+    site = ["--site", str(SITE.relative_to(IMPORTS))] if artifact.of_site else []
     folder = "/".join(filter(None, ("{out}", artifact.folder)))
     return [artifact.task, *site, "--stack", "{stack}", "--mirror", "{mirror}", "--out", folder]
 

@@ -18,7 +18,7 @@ from rigforge.console import step
 from rigforge.errors import RigforgeError
 from rigforge.layers import perturbation
 from rigforge.lock.model import Lock
-from rigforge.paths import PROJECT
+from rigforge.paths import IMPORTS
 from rigforge.process import Argument, run
 from rigforge.sources.mirrors import Mirrors
 from rigforge.stack.model import Stack
@@ -95,7 +95,7 @@ def build(tasks: Sequence[Sequence[str]], stack: Stack, lock: Lock, store: Store
     for task in tasks:
         words = [word.format(**values) for word in task]
         with step(f"elsewhere: {words[0]}"):
-            places: list[Argument] = [PROJECT, directory, sys.base_prefix, sysconfig.get_path("purelib")]
+            places: list[Argument] = [IMPORTS, directory, sys.base_prefix, sysconfig.get_path("purelib")]
             python = f"/mnt/python/bin/python3.{sys.version_info.minor}"
             command: list[Argument] = ["unshare", *namespace.mapping(), *namespace.ISOLATION]
             command += [_SCRIPT, *places, *one_processor]

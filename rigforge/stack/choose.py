@@ -56,7 +56,7 @@ def preference() -> tuple[str, ...]:
 
     Raises RigforgeError where stacks/preference.toml does not hold them.
     """
-    path = paths.PROJECT / "stacks" / PREFERENCE
+    path = paths.SHARE / "stacks" / PREFERENCE
     order = read_toml(path).get("order")
     if not isinstance(order, list) or not order or not all(isinstance(name, str) for name in order):
         raise RigforgeError(f"{shown(path)}: order: must be an array of the names of stacks")

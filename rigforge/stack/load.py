@@ -71,7 +71,7 @@ def shown(path: Path) -> str:
 
 
 def _folder() -> Path:
-    return paths.PROJECT / "stacks"
+    return paths.SHARE / "stacks"
 
 
 def _find(name_or_path: str | Path) -> Path:
@@ -88,11 +88,14 @@ def _find(name_or_path: str | Path) -> Path:
                 "the name becomes part of other file names",
             )
         return path
-    if text not in names():
-        raise RigforgeError(
-            f'there is no stack "{text}"{did_you_mean(text, names())}', f"stacks: {', '.join(names())}, or a path"
-        )
-    return _folder() / f"{text}.toml"
+    if text in names():
+        return _folder() / f"{text}.toml"
+    own = path_of(f"{text}.toml", "--stack").absolute()
+    if own.is_file():
+        return _find(own)
+    raise RigforgeError(
+        f'there is no stack "{text}"{did_you_mean(text, names())}', f"stacks: {', '.join(names())}, or a path"
+    )
 
 
 def _with_parents(path: Path) -> list[tuple[Path, dict[str, Any]]]:

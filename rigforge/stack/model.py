@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 
+from rigforge import paths
 from rigforge.errors import RigforgeError
 from rigforge.rules import network
 from rigforge.stack.secrets import held
@@ -98,8 +99,13 @@ class Stack(Section):
 
     @property
     def lock_path(self) -> Path:
-        """Where the stack's lock is: beside it."""
-        return self.path.with_suffix(".lock")
+        """Where the stack's lock is: beside it, or with the user's data for one that a wheel brought."""
+        return paths.lock(self.path)
+
+    @property
+    def new_lock_path(self) -> Path:
+        """Where a new lock is written; nothing is where a wheel has put its own files."""
+        return paths.new_lock(self.path)
 
     def build_part(self) -> dict[str, Any]:
         """Returns what lock and layers are made from, as JSON types: everything but the site's values."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from invoke.context import Context
 
 from rigforge.cli import task
-from rigforge.paths import PROJECT, home
+from rigforge.paths import CHECKOUT, PROJECT, home
 
 
 @task(
@@ -77,11 +77,15 @@ def clean(context: Context, all: bool = False) -> None:
 
     Example: invoke clean --all
     """
+    from rigforge import console
     from rigforge.build_lock import exclusive
     from rigforge.namespace import remove_tree
 
     with exclusive():
-        remove_tree(PROJECT / "out")
+        if CHECKOUT:
+            remove_tree(PROJECT / "out")
+        else:
+            console.say(f"{PROJECT / 'out'} stays: outside a checkout it may be another program's too")
         if all:
             remove_tree(home())
 

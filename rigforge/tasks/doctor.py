@@ -23,6 +23,7 @@ def build_doctor(context: Context, stack: str = "", mirror: str = "", out: str =
 
     Example: invoke build-doctor
     """
+    from rigforge import extras
     from rigforge.build import build_doctor as of_the_stack
     from rigforge.build_lock import exclusive
     from rigforge.doctor.build import build
@@ -36,5 +37,6 @@ def build_doctor(context: Context, stack: str = "", mirror: str = "", out: str =
         with exclusive():
             program = of_the_stack(definition, the_lock(definition), mirrors, folder)
     else:
+        extras.need("doctor")
         program = build(folder)
     print(f"doctor: {program}")

@@ -51,8 +51,10 @@ def lock(
     definition = the_stack(stack, mirrors)
     previous = the_previous_lock(definition)
     resolution = resolve.resolve(definition, mirrors, previous=previous, upgrade=upgrade, forced=force)
+    path = definition.lock_path
     if resolution != previous:
-        model.write(resolution, definition.lock_path)
+        path = definition.new_lock_path
+        model.write(resolution, path)
     size = sum(file.size for file in resolution.files)
     console.say(
         f"{len(resolution.files)} files, {size / 1e9:.2f} GB, {'as before' if resolution == previous else 'changed'}"
@@ -61,10 +63,10 @@ def lock(
     if resolution.decision:
         console.say(f"verdict: {resolution.decision.verdict}")
     if json:
-        result = {"stack": definition.name, "lock": str(definition.lock_path), "changed": resolution != previous}
+        result = {"stack": definition.name, "lock": str(path), "changed": resolution != previous}
         print(to_json.dumps({**result, "files": len(resolution.files), "bytes": size, "versions": resolution.versions}))
     else:
-        print(f"lock: {definition.lock_path}")
+        print(f"lock: {path}")
 
 
 @task(

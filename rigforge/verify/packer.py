@@ -17,9 +17,9 @@ from packaging.version import Version
 
 from rigforge import process
 from rigforge.errors import RigforgeError
-from rigforge.paths import PROJECT
+from rigforge.paths import IMPORTS, SHARE
 
-TEMPLATES = PROJECT / "packer"
+TEMPLATES = SHARE / "packer"
 
 #: The first version with `required_plugins`, and whose builders may have to be fetched as plugins.
 _PLUGINS_SINCE = (1, 7)
@@ -122,4 +122,4 @@ def _environment(directory: Path | None = None) -> Mapping[str, str]:
     """Packer's own variables as the user has set them, nothing asked over the network, no state in $HOME."""
     own = {name: value for name, value in os.environ.items() if name.startswith("PACKER_")}
     cache = {"PACKER_CACHE_DIR": str(directory / "cache")} if directory else {}
-    return {**own, "CHECKPOINT_DISABLE": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(PROJECT), **cache}
+    return {**own, "CHECKPOINT_DISABLE": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(IMPORTS), **cache}

@@ -266,7 +266,7 @@ def installed(root: Path, place: str, version: str, schema: dict[str, Any]) -> N
 def test_the_cloud_init_of_the_system_is_taken_where_no_lock_has_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, version: str
 ) -> None:
-    monkeypatch.setattr(paths, "PROJECT", tmp_path)
+    monkeypatch.setattr(paths, "SHARE", tmp_path)
     installed(tmp_path, place, version, {"allOf": []})
     found = cloud_init.find(Version("25.3"), OLDEST, root=tmp_path)
     assert found and (found.version, found.schema) == (Version(version), {"allOf": []})
@@ -280,7 +280,7 @@ def test_the_one_of_a_lock_comes_before_the_one_of_the_system(tmp_path: Path, pa
 
 
 def test_one_that_is_too_old_or_damaged_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paths, "PROJECT", tmp_path)
+    monkeypatch.setattr(paths, "SHARE", tmp_path)
     installed(tmp_path, "usr/lib/python3/dist-packages", "22.1", {"allOf": []})
     installed(tmp_path, "usr/lib/python3.13/site-packages", "25.3", {"allOf": []})
     (tmp_path / "usr/lib/python3.13/site-packages/cloudinit/config/schemas/schema-cloud-config-v1.json").write_text("{")

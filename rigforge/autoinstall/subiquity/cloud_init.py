@@ -60,7 +60,8 @@ def find(wanted: Version, oldest: Version, *, offline: bool = False, root: Path 
 def _locked(oldest: Version) -> Iterator[LockedFile]:
     """Yields the cloud-init of every lock there is, each file once."""
     seen = set()
-    for path in sorted((paths.PROJECT / "stacks").glob("*.lock")):
+    stacks = paths.SHARE / "stacks"
+    for path in sorted({*stacks.glob("*.lock"), *map(paths.lock, stacks.glob("*.toml"))}):
         try:
             files = model.read(path).files
         except RigforgeError:  # Building that stack says what is wrong with it.
