@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from rigforge import console, paths
+from rigforge import ahead, console, paths
 from rigforge.build import build_images, build_iso
 from rigforge.build_lock import exclusive
 from rigforge.engine.compose import write_definitions
@@ -14,6 +15,7 @@ from rigforge.engine.image import reference
 from rigforge.errors import RigforgeError, UsageError
 from rigforge.images.blob import MEDIA_TYPES
 from rigforge.images.container import Container
+from rigforge.lock.missing import lock_of, silent
 from rigforge.lock.model import Lock, check, read
 from rigforge.sources.mirrors import Mirrors
 from rigforge.stack.choose import choose, preference
@@ -68,10 +70,11 @@ def the_iso(
     out: str = "",
 ) -> Path:
     """Builds the ISO of a stack, one build at a time, and returns its path."""
-    lock = the_lock(stack)
+    lock = lock_of(stack, mirrors, offline=offline)
     folder = Path(out) if out else paths.PROJECT / "out"
     with exclusive(folder):
         base = Path(base_iso) if base_iso else None
+        ahead.check(ahead.of_iso(stack, lock, base), mirrors, offline=offline)
         return build_iso(stack, lock, mirrors, base_iso=base, offline=offline, check=check, out=folder)
 
 
@@ -91,9 +94,10 @@ def the_images(
     """
     if compression not in MEDIA_TYPES:
         raise UsageError(f"unknown compression: {compression}", f"it is one of: {', '.join(MEDIA_TYPES)}")
-    lock = the_lock(stack)
+    lock = lock_of(stack, mirrors, offline=offline)
     layout = (Path(out) if out else paths.PROJECT / "out" / "images") / stack.name
     with exclusive(layout):
+        ahead.check(ahead.of_images(stack, lock, image), mirrors, offline=offline)
         images = build_images(
             stack, lock, mirrors, image=image, compression=compression, offline=offline, check=check, out=layout
         )
@@ -104,7 +108,7 @@ def the_images(
 
 
 def _answering(mirrors: Mirrors) -> tuple[str, str]:
-    stack, reason = choose(mirrors)
+    stack, reason = choose(mirrors, silent=partial(silent, mirrors=mirrors))
     return stack.name, reason
 
 

@@ -105,7 +105,8 @@ def without_credentials(url: str) -> str:
         parts = urlsplit(url)
     except ValueError:  # such as "http://[::1"
         return re.sub(r"(?<=//)[^/]*@", "", url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    # Put together anew, file:/srv would become file:///srv, which apt never says.
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if "@" in parts.netloc else url
 
 
 def _wheel_url(file: LockedFile, name: str, index: str, session: requests.Session) -> str:
