@@ -78,7 +78,10 @@ def silence(place: Place, mirrors: Mirrors) -> str:
     for _ in range(ATTEMPTS):
         try:
             # A GET whose body is left unread: not every mirror answers HEAD.
-            with web.session() as session, session.get(f"{base}/{place.path}", stream=True, timeout=TIMEOUT) as answer:
+            with (
+                web.session(mirrors.proxies()) as session,
+                session.get(f"{base}/{place.path}", stream=True, timeout=TIMEOUT) as answer,
+            ):
                 reason = f"HTTP status {answer.status_code}" if answer.status_code >= 500 else ""
         except requests.Timeout:
             reason = f"no answer within {TIMEOUT:g} s"
