@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 from rigforge import ahead, console, paths
 from rigforge.build import build_images, build_iso
 from rigforge.build_lock import exclusive
+from rigforge.compat.stacks import check as check_cards
+from rigforge.compat.stacks import refusal
 from rigforge.engine.compose import write_definitions
 from rigforge.engine.gpus import Access
 from rigforge.engine.image import reference
@@ -19,7 +22,7 @@ from rigforge.lock.missing import lock_of, silent
 from rigforge.lock.model import Lock, check, read
 from rigforge.sources.mirrors import Mirrors
 from rigforge.stack.choose import choose, preference
-from rigforge.stack.load import load
+from rigforge.stack.load import load, names
 from rigforge.stack.model import Stack
 from rigforge.store.store import Store
 
@@ -29,15 +32,26 @@ def the_mirrors(directory: str) -> Mirrors:
     return Mirrors.from_environment(Path(directory) if directory else None)
 
 
-def the_stack(name: str, mirrors: Mirrors, sets: Sequence[str] = (), site: str = "", *, offline: bool = False) -> Stack:
-    """Returns the stack `name`, or for "" the preferred one that can be had, with the site's values.
+def the_stack(
+    name: str,
+    mirrors: Mirrors,
+    sets: Sequence[str] = (),
+    site: str = "",
+    gpus: Sequence[str] = (),
+    *,
+    offline: bool = False,
+) -> Stack:
+    """Returns the stack `name`, or for "" the preferred one that can be had and drives `gpus`, with the site's values.
 
     Says which it is, and why. Raises RigforgeError where it cannot be had or what it says is wrong.
     """
     reason = "as asked"
     if not name:
-        name, reason = _downloaded() if offline else _answering(mirrors)
-    stack = load(name, sets=sets, site=Path(site) if site else None)
+        name, reason = _downloaded(gpus) if offline else _answering(mirrors, gpus)
+    chosen = [f"machine.gpus={json.dumps(list(gpus), ensure_ascii=False)}"] if gpus else []
+    stack = load(name, sets=[*sets, *chosen], site=Path(site) if site else None)
+    if stack.machine.gpus:
+        check_cards(stack, stack.machine.gpus, dict.fromkeys([*preference(), *names()]), load)
     console.say(f"Stack {stack.name} ({stack.description}): {reason}")
     return stack
 
@@ -78,6 +92,18 @@ def the_iso(
         return build_iso(stack, lock, mirrors, base_iso=base, offline=offline, check=check, out=folder)
 
 
+def announce_iso(stack: Stack, mirrors: Mirrors, *, base_iso: str = "", offline: bool = False, out: str = "") -> None:
+    """Says for which cards an ISO is, and what its making takes. Raises RigforgeError where the disk is too small."""
+    folder = Path(out) if out else paths.PROJECT / "out"
+    lock = lock_of(stack, mirrors, offline=offline)
+    if cards := stack.machine.gpus or stack.gpu.models:
+        whose = "" if stack.machine.gpus else " (those of the stack; --gpu names yours)"
+        console.say(f"Cards: {', '.join(cards)}{whose}")
+    work = ahead.of_iso(stack, lock, Path(base_iso) if base_iso else None, folder)
+    console.say(ahead.told(work))
+    ahead.check_disk(work, folder)
+
+
 def the_images(
     stack: Stack,
     mirrors: Mirrors,
@@ -107,16 +133,17 @@ def the_images(
     return images, layout
 
 
-def _answering(mirrors: Mirrors) -> tuple[str, str]:
-    stack, reason = choose(mirrors, silent=partial(silent, mirrors=mirrors))
+def _answering(mirrors: Mirrors, gpus: Sequence[str]) -> tuple[str, str]:
+    stack, reason = choose(mirrors, silent=partial(silent, mirrors=mirrors), unfit=partial(refusal, gpus=gpus))
     return stack.name, reason
 
 
-def _downloaded() -> tuple[str, str]:
+def _downloaded(gpus: Sequence[str]) -> tuple[str, str]:
     store = Store(paths.home() / "store")
     for name in preference():
-        path = load(name).lock_path
-        if path.exists() and not store.missing(read(path).files):
+        stack = load(name)
+        path = stack.lock_path
+        if path.exists() and not refusal(stack, gpus) and not store.missing(read(path).files):
             return name, "all its files have been downloaded"
     raise RigforgeError(
         "there is no stack of which all files have been downloaded",

@@ -31,18 +31,20 @@ def choose(
     loader: Callable[[str], Stack] = load,
     probe: Callable[[str], str] | None = None,
     silent: Callable[[Stack], str] = lambda stack: "",
+    unfit: Callable[[Stack], str] = lambda stack: "",
 ) -> tuple[Stack, str]:
     """Returns the first stack of the preference that can be built here, and why it is that one, in words.
 
     `loader` reads a stack by name. `probe` says why the URL of a Release file gives no answer, or
     nothing where it does. `silent` says the same of what a stack without a lock needs besides, to be locked.
+    `unfit` says why a stack is not for the cards that are asked for.
     Raises RigforgeError that says of every stack why it cannot be built here.
     """
     passed_over = []
     for name in preference():
         stack = loader(name)
         locked = stack.lock_path.exists()
-        if reason := _silent(stack, mirrors, probe or unanswered) or ("" if locked else silent(stack)):
+        if reason := unfit(stack) or _silent(stack, mirrors, probe or unanswered) or ("" if locked else silent(stack)):
             passed_over.append(f"{name}: {reason}")
         else:
             roles = ", ".join(dict.fromkeys(archive.role for archive in stack.archives))

@@ -8,6 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from rigforge.stack.section import Section
 from rigforge.stack.values import (
+    Card,
     DevicePath,
     FullName,
     Hostname,
@@ -43,6 +44,7 @@ class SiteValues(Section):
     locale: Locale = "en_US.UTF-8"
     keyboard: KeyboardLayout = KeyboardLayout()
     timezone: TimeZone = "Etc/UTC"
+    gpus: Several[Card] = ()
 
 
 class DiskMatch(Section):

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from invoke.context import Context
 
 from rigforge.cli import task
-from rigforge.tasks.parameters import CHECK, MIRROR, OFFLINE, SITE, STACK
+from rigforge.tasks.parameters import CHECK, GPU, MIRROR, OFFLINE, SITE, STACK
 
 
 @task(
-    iterable=["set_"],
+    iterable=["set_", "gpu"],
     help={
         "stack": STACK,
+        **GPU,
         **SITE,
         **MIRROR,
         **OFFLINE,
@@ -25,6 +26,7 @@ from rigforge.tasks.parameters import CHECK, MIRROR, OFFLINE, SITE, STACK
 def build_iso(
     context: Context,
     stack: str = "",
+    gpu: Sequence[str] | None = None,
     set_: Sequence[str] | None = None,
     site: str = "",
     offline: bool = False,
@@ -36,13 +38,15 @@ def build_iso(
     """
     Make the install ISO of a stack, and print where it is.
 
-    Example: invoke build-iso --stack debian-12 --set hostname=gpu1 --set ssh_key="$(cat ~/.ssh/id_ed25519.pub)"
+    Example: invoke build-iso --gpu "RTX 4090" --set hostname=gpu1 --set ssh_key="$(cat ~/.ssh/id_ed25519.pub)"
     """
     from rigforge import console
-    from rigforge.options import the_iso, the_mirrors, the_stack
+    from rigforge.compat.stacks import cards
+    from rigforge.options import announce_iso, the_iso, the_mirrors, the_stack
 
     mirrors = the_mirrors(mirror)
-    wanted = the_stack(stack, mirrors, set_ or (), site, offline=offline)
+    wanted = the_stack(stack, mirrors, set_ or (), site, cards(gpu or ()), offline=offline)
+    announce_iso(wanted, mirrors, base_iso=base_iso, offline=offline, out=out)
     iso = the_iso(wanted, mirrors, base_iso=base_iso, offline=offline, check=check, out=out)
     console.say(f"{iso.name} has {iso.stat().st_size / 1e9:.2f} GB. To write it to a USB stick (which this erases):")
     console.say(f"  sudo dd if={iso} of=/dev/sdX bs=4M status=progress conv=fsync")
