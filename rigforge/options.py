@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from rigforge import console, paths
+from rigforge import ahead, console, paths
 from rigforge.artifacts.artifact import Artifact, Build, Product
 from rigforge.build import make
 from rigforge.build_lock import exclusive
+from rigforge.compat.stacks import check as check_cards
+from rigforge.compat.stacks import refusal
 from rigforge.errors import RigforgeError
+from rigforge.lock.missing import silent
 from rigforge.lock.model import Lock, check, read
 from rigforge.sources.mirrors import Mirrors
 from rigforge.stack.choose import choose, preference
-from rigforge.stack.load import load
+from rigforge.stack.load import load, names
 from rigforge.stack.model import Stack
 from rigforge.store.store import Store
 
@@ -26,15 +31,26 @@ def the_mirrors(directory: str) -> Mirrors:
     return Mirrors.from_environment(Path(directory) if directory else None)
 
 
-def the_stack(name: str, mirrors: Mirrors, sets: Sequence[str] = (), site: str = "", *, offline: bool = False) -> Stack:
-    """Returns the stack `name`, or for "" the preferred one that can be had, with the site's values.
+def the_stack(
+    name: str,
+    mirrors: Mirrors,
+    sets: Sequence[str] = (),
+    site: str = "",
+    gpus: Sequence[str] = (),
+    *,
+    offline: bool = False,
+) -> Stack:
+    """Returns the stack `name`, or for "" the preferred one that can be had and drives `gpus`, with the site's values.
 
     Says which it is, and why. Raises RigforgeError where it cannot be had or what it says is wrong.
     """
     reason = "as asked"
     if not name:
-        name, reason = _downloaded() if offline else _answering(mirrors)
-    stack = load(name, sets=sets, site=Path(site) if site else None)
+        name, reason = _downloaded(gpus) if offline else _answering(mirrors, gpus)
+    chosen = [f"machine.gpus={json.dumps(list(gpus), ensure_ascii=False)}"] if gpus else []
+    stack = load(name, sets=[*sets, *chosen], site=Path(site) if site else None)
+    if stack.machine.gpus:
+        check_cards(stack, stack.machine.gpus, dict.fromkeys([*preference(), *names()]), load)
     console.say(f"Stack {stack.name} ({stack.description}): {reason}")
     return stack
 
@@ -68,22 +84,39 @@ def the_artifact(
     out: str = "",
 ) -> P:
     """Makes an artifact of a stack, one build at a time, in the folder `out` or its own below out/."""
-    folder = Path(out) if out else paths.PROJECT / "out" / artifact.folder
+    folder = _folder(artifact, out)
     # Where it is a folder, others may be made beside it.
     with exclusive(artifact.path(stack.name, folder) if artifact.index else folder):
+        ahead.check(ahead.of(artifact, stack, lock), mirrors, offline=offline)
         return make(artifact, Build(stack, lock, mirrors, folder, offline=offline, check=check))
 
 
-def _answering(mirrors: Mirrors) -> tuple[str, str]:
-    stack, reason = choose(mirrors)
+def announce(artifact: Artifact[Product], stack: Stack, lock: Lock, out: str = "") -> None:
+    """Says for which cards an artifact is, and what its making takes. Raises RigforgeError for too small a disk."""
+    folder = _folder(artifact, out)
+    if cards := stack.machine.gpus or stack.gpu.models:
+        whose = "" if stack.machine.gpus else " (those of the stack; --gpu names yours)"
+        console.say(f"Cards: {', '.join(cards)}{whose}")
+    work = ahead.of(artifact, stack, lock, folder)
+    console.say(ahead.summary(work))
+    ahead.check_disk(work, folder)
+
+
+def _folder(artifact: Artifact[Product], out: str) -> Path:
+    return Path(out) if out else paths.PROJECT / "out" / artifact.folder
+
+
+def _answering(mirrors: Mirrors, gpus: Sequence[str]) -> tuple[str, str]:
+    stack, reason = choose(mirrors, silent=partial(silent, mirrors=mirrors), unfit=partial(refusal, gpus=gpus))
     return stack.name, reason
 
 
-def _downloaded() -> tuple[str, str]:
+def _downloaded(gpus: Sequence[str]) -> tuple[str, str]:
     store = Store(paths.home() / "store")
     for name in preference():
-        path = load(name).lock_path
-        if path.exists() and not store.missing(read(path).files):
+        stack = load(name)
+        path = stack.lock_path
+        if path.exists() and not refusal(stack, gpus) and not store.missing(read(path).files):
             return name, "all its files have been downloaded"
     raise RigforgeError(
         "there is no stack of which all files have been downloaded",

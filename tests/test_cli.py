@@ -139,7 +139,7 @@ def completed(*words: str) -> list[str]:
 
 def test_tasks_and_options_are_completed() -> None:
     assert {"build-iso", "verify-iso"} <= set(completed("bu")) == set(completed()) == {name for name, _ in EVERY_TASK}
-    assert "--stack" in completed("build-iso", "--st") and "--gpu" not in completed("build-iso", "--")
+    assert "--stack" in completed("build-iso", "--st") and "--gpu" not in completed("build-images", "--")
 
 
 def test_stacks_and_cards_are_completed_by_name() -> None:

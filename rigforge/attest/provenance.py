@@ -42,6 +42,8 @@ def provenance(subjects: Mapping[str, str], stack: Stack, lock: Lock, layers: Se
     """
     files = {file.file: file.sha256 for layer in layers for file in layer.files}
     commit = revision()
+    # Without a choice nothing is said: the stack's own cards are meant.
+    cards = {"gpus": list(stack.machine.gpus)} if site and stack.machine.gpus else {}
     statement = {
         "_type": STATEMENT,
         "subject": [{"name": name, "digest": {"sha256": sha256}} for name, sha256 in sorted(subjects.items())],
@@ -49,7 +51,7 @@ def provenance(subjects: Mapping[str, str], stack: Stack, lock: Lock, layers: Se
         "predicate": {
             "buildDefinition": {
                 "buildType": BUILD_TYPE,
-                "externalParameters": {"stack": stack.name, **({"site": {"sha256": site}} if site else {})},
+                "externalParameters": {"stack": stack.name, **cards, **({"site": {"sha256": site}} if site else {})},
                 "internalParameters": {"rigforge": __version__, **({"revision": commit} if commit else {})},
                 "resolvedDependencies": [
                     {"name": "lock", "digest": {"sha256": digest(lock)}},
@@ -69,10 +71,12 @@ def site_sha256(stack: Stack) -> str:
     the disk's passphrase, the network (of Wi-Fi) and commands. The Machine Owner Key counts by its certificate, not by
     where this machine has it.
     """
+    # Where no cards are chosen, the digest is that of a site from before there was a choice.
+    unsaid = () if stack.machine.gpus else ("gpus",)
     values: dict[str, Any] = stack.model_dump(
         mode="json",
         include={
-            "machine": set(type(stack.machine).model_fields) - {"password_hash"},
+            "machine": set(type(stack.machine).model_fields) - {"password_hash", *unsaid},
             "storage": set(type(stack.storage).model_fields) - {"passphrase"},
             "install": {"shutdown"},
         },

@@ -120,7 +120,8 @@ def lay_out(
     values = {"stack": stack.name, "countdown": stack.medium.countdown, "disk": disk, "live": names[-1]}
     kind = "fsimage" if len(installed) == 1 else "fsimage-layered"
     source = _source(stack, kind, names[len(installed) - 1], sum(image.content_bytes for image in installed))
-    content = json.dumps([server.sha256, digests, document, _menu("", values), source], sort_keys=True)
+    cards = {"gpus": list(stack.machine.gpus)} if stack.machine.gpus else {}
+    content = json.dumps([server.sha256, digests, document, _menu("", values), source, *cards.values()], sort_keys=True)
     identity = hashlib.sha256(content.encode()).hexdigest()[:16]
     description = {
         "id": identity,
@@ -129,6 +130,7 @@ def lay_out(
         "rootfs_bytes": source["size"],
         "kernel": kernel,
         "base": server.sha256,
+        **cards,
     }
     texts = {
         "autoinstall.yaml": padded(document),

@@ -55,7 +55,8 @@ def lay_out(stack: Stack, kernel: str, images: tuple[Squashfs, ...], boot: Path,
     digests = {f"live/{image.layer}.squashfs": image.sha256 for image in images}
     digests |= {place: sha256(path) for place, path in large.items() if place not in digests}
     large_digests = digests | {name: sha256(boot / name) for name in BOOT_IMAGES}
-    content = json.dumps([large_digests, document, menu(stack, "")], sort_keys=True)
+    cards = {"gpus": list(stack.machine.gpus)} if stack.machine.gpus else {}
+    content = json.dumps([large_digests, document, menu(stack, ""), *cards.values()], sort_keys=True)
     identity = hashlib.sha256(content.encode()).hexdigest()[:16]
     description = {
         "id": identity,
@@ -63,6 +64,7 @@ def lay_out(stack: Stack, kernel: str, images: tuple[Squashfs, ...], boot: Path,
         "layers": [f"{image.layer}.squashfs" for image in installed],
         "rootfs_bytes": sum(image.content_bytes for image in installed),
         "kernel": kernel,
+        **cards,
     }
     texts = {
         ".disk/info": f"Rigforge {stack.name} {identity}\n",

@@ -25,7 +25,9 @@ from rigforge.process import run
 from rigforge.records.archive import LockedArchive
 from rigforge.records.form import check_file, said_by
 from rigforge.rules.nearest import nearest
+from rigforge.sources import apt_proxy
 from rigforge.sources.apt_errors import explain_update
+from rigforge.sources.apt_sources import list_name
 from rigforge.sources.mirrors import without_credentials
 
 #: What dpkg cannot do without, as apt patterns (apt-patterns(7)), and apt itself.
@@ -134,7 +136,9 @@ class Root:
         ):
             (path / directory).mkdir(parents=True)
         (path / "status").touch()
-        (path / "apt.conf").write_text(_CONFIGURATION.format(root=path, architecture=architecture))
+        (path / "apt.conf").write_text(
+            _CONFIGURATION.format(root=path, architecture=architecture) + apt_proxy.configuration()
+        )
         sources = [_source(archive, path / f"{n}{archive.keyring.suffix}") for n, archive in enumerate(archives)]
         (path / "etc/sources.list.d/stack.sources").write_text("\n".join(sources))
         # What the distribution has comes from it; a flat archive, which has no components, adds to that.
@@ -209,7 +213,7 @@ class Root:
         return run(words, env={"APT_CONFIG": str(self._path / "apt.conf")}, check=False)
 
     def _state(self, archive: Archive) -> LockedArchive:
-        prefix = self._path / "state/lists" / _list_name(archive.index)
+        prefix = self._path / "state/lists" / list_name(archive.index)
         # An old archive may have its signature apart, in Release.gpg.
         release = next(path for name in ("InRelease", "Release") if (path := Path(f"{prefix}{name}")).exists())
         content = release.read_bytes()
@@ -275,9 +279,3 @@ def _source(archive: Archive, keyring: Path) -> str:
         f"Types: deb\nURIs: {archive.url}\nSuites: {archive.suite}\n{components}"
         f"Signed-By: {keyring}\nCheck-Valid-Until: {'yes' if archive.check_valid_until else 'no'}\n"
     )
-
-
-def _list_name(url: str) -> str:
-    """Returns the name that apt gives to a downloaded index (URItoFileName in apt-pkg/contrib/strutl.cc)."""
-    place = re.sub("^[a-z]+:(//)?", "", without_credentials(url))
-    return re.sub(r"[\\|{}\[\]<>\"^~_=!@#$%&*]", lambda match: f"%{ord(match[0]):02x}", place).replace("/", "_")

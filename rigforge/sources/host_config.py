@@ -1,58 +1,18 @@
-"""What this machine's own apt, uv, pip and conda are configured to read from."""
+"""What this machine's own uv, pip and conda are configured to read from."""
 
 from __future__ import annotations
 
 import configparser
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from rigforge import foreign
 from rigforge.errors import RigforgeError
 from rigforge.foreign import boundary
-
-#: The apt methods that name a place where files can be had one by one (mirror+file:, cdrom: and the like do not).
-SCHEMES = ("http://", "https://", "file:", "copy:")
-
-#: apt's own words for "no" (StringToBool in apt-pkg/contrib/strutl.cc).
-NO = ("0", "no", "false", "without", "off", "disable")
-
-_ONE_LINE = re.compile(r"\s*deb\s+(?:\[[^\]]*\]\s*)?(\S+)\s")
-
-
-def apt_uris(directory: Path = Path("/etc/apt")) -> Iterator[str]:
-    """Yields the URIs of the binary archives that apt reads, in apt's own order, without a closing slash.
-
-    `directory` is laid out as sources.list(5) says: sources.list, sources.list.d/*.list (one line
-    an entry) and sources.list.d/*.sources (deb822). Disabled entries are left out.
-    """
-    files = [directory / "sources.list", *sorted((directory / "sources.list.d").glob("*"))]
-    for path in files:
-        if path.suffix not in (".list", ".sources") or not path.is_file():
-            continue
-        text = path.read_text(errors="replace")
-        with boundary(f"{path} is not a list of apt's sources"):
-            uris = list(_one_line_uris(text) if path.suffix == ".list" else _deb822_uris(text))
-        for uri in uris:
-            if uri.startswith(SCHEMES):
-                yield uri.rstrip("/")
-
-
-def _one_line_uris(text: str) -> Iterator[str]:
-    for line in text.splitlines():
-        if entry := _ONE_LINE.match(line):
-            yield entry[1]
-
-
-def _deb822_uris(text: str) -> Iterator[str]:
-    from debian.deb822 import Deb822
-
-    for stanza in Deb822.iter_paragraphs(text.splitlines(), use_apt_pkg=False):
-        if stanza.get("Enabled", "yes").strip().lower() in NO or "deb" not in stanza.get("Types", "").split():
-            continue
-        yield from stanza.get("URIs", "").split()
+from rigforge.sources import public_places
 
 
 def python_index(environment: Mapping[str, str] = os.environ, root: Path = Path("/")) -> str | None:
@@ -101,7 +61,8 @@ def conda_channel(name: str, environment: Mapping[str, str] = os.environ, root: 
     """Returns the URL of a channel as conda on this machine has it, without a closing slash.
 
     Read are custom_channels and channel_alias of the files that conda reads (docs.conda.io, "Using the .condarc conda
-    configuration file"), the user's before the machine's; without them it is where rattler has the channel.
+    configuration file"), the user's before the machine's; without them it is the channel's public place, or where
+    rattler has one that the table of those has not.
     `root` is where the machine's own configuration begins.
     """
     home = Path(environment.get("HOME") or Path.home())
@@ -114,6 +75,8 @@ def conda_channel(name: str, environment: Mapping[str, str] = os.environ, root: 
             return f"{str(custom).rstrip('/')}/{name}"
     alias = next((str(table["channel_alias"]) for table in known if table.get("channel_alias")), None)
     if alias is None:
+        if public := public_places.url(name):
+            return public
         from rattler import Channel
 
         return Channel(name).base_url.rstrip("/")

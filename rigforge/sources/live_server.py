@@ -44,7 +44,7 @@ def newest(mirrors: Mirrors, suite: str, keyring: Path) -> Iso:
     Raises RigforgeError where the list cannot be had, is not signed with that key, or names no such ISO.
     """
     folder = f"{mirrors.url(ROLE)}/{suite}"
-    with tempfile.TemporaryDirectory(prefix="rigforge-") as directory, web.session() as session:
+    with tempfile.TemporaryDirectory(prefix="rigforge-") as directory, web.session(mirrors.proxies()) as session:
         sums, signature = Path(directory) / "SHA256SUMS", Path(directory) / "SHA256SUMS.gpg"
         for file in (sums, signature):
             file.write_bytes(_content(f"{folder}/{file.name}", session))

@@ -16,10 +16,16 @@ from packaging.utils import canonicalize_name
 from rigforge import paths
 from rigforge.errors import RigforgeError
 from rigforge.records.file import LockedFile
-from rigforge.sources.host_config import SCHEMES, apt_uris, conda_channel, python_index, read_toml
+from rigforge.sources import apt_proxy, apt_sources, public_places, tool_defaults
+from rigforge.sources.apt_sources import SCHEMES
+from rigforge.sources.host_config import conda_channel, python_index, read_toml
 
 #: Seconds to wait for a connection, and for the next byte.
 TIMEOUT = (10.0, 30.0)
+
+
+def _nowhere(role: str) -> str:
+    return ""
 
 
 class FileGoneError(RigforgeError):
@@ -38,18 +44,23 @@ class Mirrors:
     """The base URL of every archive role that this machine knows, and a directory that is looked into first.
 
     `tools` has roles whose URL is asked for when it is needed: the libraries that know it take long to import.
+    `default` says where any other role is that nothing on this machine names, or "". `root` is where the machine's own
+    configuration begins.
     """
 
     urls: Mapping[str, str]
     directory: Path | None = None
     config: Path = field(default_factory=paths.config_file)
     tools: Mapping[str, Callable[[], str]] = field(default_factory=dict)
+    default: Callable[[str], str] = _nowhere
+    root: Path = Path("/")
 
     @classmethod
     def from_environment(cls, directory: Path | None = None, root: Path = Path("/")) -> Mirrors:
-        """Returns what the user's `[mirrors]` table says, else what apt, uv, pip and conda use on this machine.
+        """Returns what the user's `[mirrors]` says, else what apt, uv, pip and conda use here, else defaults.
 
-        An apt entry serves the role that its URI ends in (`…/debian-security`). `directory` holds
+        An apt entry serves the role that its URI ends in (`…/debian-security`). Defaults are public places
+        (`public_places.toml`), and for Debian's archive what mmdebstrap or python-apt has. `directory` holds
         single files by role, as DIR/debian/pool/… and DIR/pypi/NAME.whl. `root` is where the machine's
         own configuration begins.
         Raises RigforgeError for a directory that is not there and for a configuration of apt or the user that cannot
@@ -61,11 +72,9 @@ class Mirrors:
             "pypi": partial(_python_index, root),
             "conda-forge": partial(conda_channel, "conda-forge", root=root),
         }
-        urls: dict[str, str] = {}
-        for uri in apt_uris(root / "etc/apt"):
-            if (role := uri.rsplit("/", 1)[-1]) not in tools:
-                urls.setdefault(role, uri)
-        return cls({**urls, **_configured(paths.config_file())}, directory, tools=tools)
+        urls = {role: url for role, url in apt_sources.by_role(root).items() if role not in tools}
+        urls |= _configured(paths.config_file())
+        return cls(urls, directory, tools=tools, default=partial(_default, root=root), root=root)
 
     def url(self, role: str) -> str:
         """Returns the base URL of `role`, without a closing slash.
@@ -74,12 +83,23 @@ class Mirrors:
         """
         if role not in self.urls and role in self.tools:
             return self.tools[role]()
+        if role not in self.urls and (url := self.default(role)):
+            return url
         if role not in self.urls:
             raise RigforgeError(
                 f"nothing on this machine says where the archive `{role}` is",
                 f'name a mirror in {self.config}, in the table [mirrors]: {role} = "http://HOST/{role}"',
             )
         return self.urls[role]
+
+    def proxies(self) -> dict[str, str]:
+        """Returns the proxies that apt goes through to its archives, by scheme and host, as requests has them.
+
+        They are often caches of packages: what is no archive of apt's does not go through them.
+        """
+        others = {*self.tools, *(role for role in public_places.roles() if not public_places.origin(role))}
+        public = [public_places.url(role) for role in public_places.roles() if role not in others]
+        return apt_proxy.proxies([*(url for role, url in self.urls.items() if role not in others), *public], self.root)
 
 
 def locate(file: LockedFile, mirrors: Mirrors, session: requests.Session) -> Path | str:
@@ -105,7 +125,8 @@ def without_credentials(url: str) -> str:
         parts = urlsplit(url)
     except ValueError:  # such as "http://[::1"
         return re.sub(r"(?<=//)[^/]*@", "", url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    # Put together anew, file:/srv would become file:///srv, which apt never says.
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if "@" in parts.netloc else url
 
 
 def _wheel_url(file: LockedFile, name: str, index: str, session: requests.Session) -> str:
@@ -133,6 +154,12 @@ def _wheel_url(file: LockedFile, name: str, index: str, session: requests.Sessio
         if package.filename == name:
             return package.url
     raise FileGoneError(file, page_url)
+
+
+def _default(role: str, root: Path) -> str:
+    """Returns where a role is that no file of this machine names: by apt's lists on web servers, or by default."""
+    listed = apt_sources.by_role(root, remote=True).get(role, "")
+    return listed or public_places.url(role) or tool_defaults.url(role, root)
 
 
 def _python_index(root: Path) -> str:

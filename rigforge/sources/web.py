@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -18,13 +18,14 @@ LARGEST_PAGE = 32 << 20
 LEAST_BYTES, PATIENCE = 30 << 10, 30.0
 
 
-def session() -> requests.Session:
-    """Returns a session whose answers have limits.
+def session(proxies: Mapping[str, str] | None = None) -> requests.Session:
+    """Returns a session whose answers have limits; `proxies` go before those of the environment.
 
     Who reads an answer gets a RequestException or urllib3's ProtocolError for one that comes slower than `LEAST_BYTES`
     in `PATIENCE` seconds, and for one that is not streamed and larger than `LARGEST_PAGE`.
     """
     made = requests.Session()
+    made.proxies.update(proxies or {})
     for scheme in ("http://", "https://"):
         made.mount(scheme, _Limited())
     return made

@@ -27,21 +27,25 @@ class Roles(Protocol):
 
 
 def choose(
-    mirrors: Roles, loader: Callable[[str], Stack] = load, probe: Callable[[str], str] | None = None
+    mirrors: Roles,
+    loader: Callable[[str], Stack] = load,
+    probe: Callable[[str], str] | None = None,
+    silent: Callable[[Stack], str] = lambda stack: "",
+    unfit: Callable[[Stack], str] = lambda stack: "",
 ) -> tuple[Stack, str]:
     """Returns the first stack of the preference that can be built here, and why it is that one, in words.
 
     `loader` reads a stack by name. `probe` says why the URL of a Release file gives no answer, or
-    nothing where it does.
+    nothing where it does. `silent` says the same of what a stack without a lock needs besides, to be locked.
+    `unfit` says why a stack is not for the cards that are asked for.
     Raises RigforgeError that says of every stack why it cannot be built here.
     """
     passed_over = []
     for name in preference():
         stack = loader(name)
-        if not stack.lock_path.exists():
-            passed_over.append(f"{name}: it has no lock yet (invoke lock --stack {name})")
-        elif silent := _silent(stack, mirrors, probe or unanswered):
-            passed_over.append(f"{name}: {silent}")
+        locked = stack.lock_path.exists()
+        if reason := unfit(stack) or _silent(stack, mirrors, probe or unanswered) or ("" if locked else silent(stack)):
+            passed_over.append(f"{name}: {reason}")
         else:
             roles = ", ".join(dict.fromkeys(archive.role for archive in stack.archives))
             return stack, "; ".join([*passed_over, f"{name}: its archives answer ({roles})"])

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from rigforge.rules.disk_match import Size
 from rigforge.stack.section import Section
 from rigforge.stack.values import (
+    Card,
     DevicePath,
     FullName,
     Hostname,
@@ -44,6 +45,7 @@ class SiteValues(Section):
     locale: Locale = "en_US.UTF-8"
     keyboard: KeyboardLayout = KeyboardLayout()
     timezone: TimeZone = "Etc/UTC"
+    gpus: Several[Card] = ()
 
 
 class DiskChoice(Section):

@@ -136,6 +136,7 @@ PasswordHash = Annotated[
         "a password's hash as crypt(5) has it, never the password (`mkpasswd -m yescrypt` makes one)",
     ),
 ]
+Card = Annotated[str, _text(r"[^\x00-\x1f\x7f]{1,100}", 'the name of a card such as "RTX 5090"')]
 Locale = Annotated[
     str, _text(r"(C|POSIX|[a-z]{2,3}(_[A-Z]{2})?)(\.[A-Za-z0-9-]+)?(@[a-z]+)?", 'a locale such as "en_US.UTF-8"')
 ]

@@ -188,7 +188,7 @@ class _Fetch:
 
     def _work(self) -> None:
         try:
-            with web.session() as session:
+            with web.session(self._mirrors.proxies()) as session:
                 session.headers["User-Agent"] = f"rigforge/{__version__}"
                 by = Transport(self._mirrors, session, self._transfer.advance, self._stop)
                 while not self._stop.is_set():

@@ -8,13 +8,14 @@ from pathlib import Path
 from invoke.context import Context
 
 from rigforge.cli import task
-from rigforge.tasks.parameters import CHECK, MIRROR, OFFLINE, SITE, STACK
+from rigforge.tasks.parameters import CHECK, GPU, MIRROR, OFFLINE, SITE, STACK
 
 
 @task(
-    iterable=["set_"],
+    iterable=["set_", "gpu"],
     help={
         "stack": STACK,
+        **GPU,
         **SITE,
         **MIRROR,
         **OFFLINE,
@@ -26,6 +27,7 @@ from rigforge.tasks.parameters import CHECK, MIRROR, OFFLINE, SITE, STACK
 def build_iso(
     context: Context,
     stack: str = "",
+    gpu: Sequence[str] | None = None,
     set_: Sequence[str] | None = None,
     site: str = "",
     offline: bool = False,
@@ -37,16 +39,19 @@ def build_iso(
     """
     Make the install ISO of a stack, and print where it is.
 
-    Example: invoke build-iso --stack debian-12 --set hostname=gpu1 --set ssh_key="$(cat ~/.ssh/id_ed25519.pub)"
+    Example: invoke build-iso --gpu "RTX 4090" --set hostname=gpu1 --set ssh_key="$(cat ~/.ssh/id_ed25519.pub)"
     """
     from rigforge import console
     from rigforge.artifacts import install_iso
-    from rigforge.options import the_artifact, the_lock, the_mirrors, the_stack
+    from rigforge.compat.stacks import cards
+    from rigforge.lock.missing import lock_of
+    from rigforge.options import announce, the_artifact, the_mirrors, the_stack
 
     mirrors = the_mirrors(mirror)
-    definition = the_stack(stack, mirrors, set_ or (), site, offline=offline)
-    lock = the_lock(definition)
+    definition = the_stack(stack, mirrors, set_ or (), site, cards(gpu or ()), offline=offline)
+    lock = lock_of(definition, mirrors, offline=offline)
     artifact = install_iso(lock, Path(base_iso) if base_iso else None)
+    announce(artifact, definition, lock, out)
     iso = the_artifact(artifact, definition, lock, mirrors, offline=offline, check=check, out=out).path
     console.say(f"{iso.name} has {iso.stat().st_size / 1e9:.2f} GB. To write it to a USB stick (which this erases):")
     console.say(f"  sudo dd if={iso} of=/dev/sdX bs=4M status=progress conv=fsync")
@@ -92,13 +97,14 @@ def build_images(
     from rigforge.engine.image import reference, repository
     from rigforge.engine.load import load as load_into
     from rigforge.engine.load import push as push_to
-    from rigforge.options import the_artifact, the_lock, the_mirrors, the_stack
+    from rigforge.lock.missing import lock_of
+    from rigforge.options import the_artifact, the_mirrors, the_stack
 
     target = repository(push) if push else ""
     loader = find(engine) if load else None
     mirrors = the_mirrors(mirror)
     definition = the_stack(stack, mirrors, offline=offline)
-    artifact, lock = OciImages(image, compression), the_lock(definition)
+    artifact, lock = OciImages(image, compression), lock_of(definition, mirrors, offline=offline)
     layout = the_artifact(artifact, definition, lock, mirrors, offline=offline, check=check, out=out)
     if "dev" in layout.images:
         folder = layout.path.with_name(f"{definition.name}-dev")

@@ -34,11 +34,13 @@ def build_disk(
     """
     from rigforge import console
     from rigforge.artifacts.vm_disk import VmDisk
-    from rigforge.options import the_artifact, the_lock, the_mirrors, the_stack
+    from rigforge.lock.missing import lock_of
+    from rigforge.options import the_artifact, the_mirrors, the_stack
 
     mirrors = the_mirrors(mirror)
-    wanted = the_stack(stack, mirrors, offline=offline)
-    disk = the_artifact(VmDisk(), wanted, the_lock(wanted), mirrors, offline=offline, check=check, out=out).path
+    definition = the_stack(stack, mirrors, offline=offline)
+    lock = lock_of(definition, mirrors, offline=offline)
+    disk = the_artifact(VmDisk(), definition, lock, mirrors, offline=offline, check=check, out=out).path
     console.say(f"{disk.name} has {disk.stat().st_size / 1e9:.2f} GB. Each machine has a copy, as large as it needs:")
     console.say(f"  cp {disk} gpu07.qcow2 && qemu-img resize gpu07.qcow2 200G")
     console.say("and beside it a volume with its answers: invoke seed --host gpu07")

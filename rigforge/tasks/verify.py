@@ -55,7 +55,8 @@ def verify_iso(
     from rigforge.artifacts import install_iso
     from rigforge.artifacts.iso import FIRMWARES
     from rigforge.images.base_iso import check
-    from rigforge.options import the_artifact, the_lock, the_mirrors, the_stack
+    from rigforge.lock.missing import lock_of
+    from rigforge.options import the_artifact, the_mirrors, the_stack
     from rigforge.store.store import Store
     from rigforge.verify import iso as verify
     from rigforge.verify import live_server
@@ -66,7 +67,7 @@ def verify_iso(
     mirrors = the_mirrors(mirror)
     of_medium = verify.read_medium(Path(iso))["stack"] if iso else ""
     definition = the_stack(stack or of_medium, mirrors, set_ or (), site)
-    lock = the_lock(definition)
+    lock = lock_of(definition, mirrors)
     own = install_iso(lock, Path(base_iso) if base_iso else None)
     path = Path(iso) if iso else the_artifact(own, definition, lock, mirrors).path
     about = verify.read_medium(path)
@@ -107,14 +108,15 @@ def verify_images(
     from rigforge.engine.find import find
     from rigforge.engine.image import reference
     from rigforge.engine.load import load
-    from rigforge.options import the_artifact, the_lock, the_mirrors, the_stack
+    from rigforge.lock.missing import lock_of
+    from rigforge.options import the_artifact, the_mirrors, the_stack
     from rigforge.store.store import Store
     from rigforge.verify.image import injection, verify_image
 
     mirrors = the_mirrors(mirror)
     docker = find("docker")
     definition = the_stack(stack, mirrors)
-    lock = the_lock(definition)
+    lock = lock_of(definition, mirrors)
     layout = the_artifact(OciImages(image), definition, lock, mirrors, out=out)
     with injection(docker, definition, lock, mirrors, Store(home() / "store")) as injected:
 

@@ -154,3 +154,21 @@ def test_a_folder_inside_somebody_elses_checkout_has_no_revision(tmp_path: Path)
     subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
     (tmp_path / "inside").mkdir()
     assert git_revision(tmp_path / "inside") == ""
+
+
+def test_the_chosen_cards_are_a_parameter_of_the_build() -> None:
+    chosen = definition('machine.gpus=["GeForce RTX 4090"]')["externalParameters"]
+    assert chosen["gpus"] == ["GeForce RTX 4090"]
+    without = definition()["externalParameters"]
+    assert "gpus" not in without
+    assert chosen["site"] != without["site"]
+
+
+def test_images_are_of_no_site_and_of_no_cards() -> None:
+    asked = stack('machine.gpus=["GeForce RTX 4090"]')
+    assert "gpus" not in provenance(SUBJECTS, asked, LOCK, plan(asked, LOCK))
+
+
+def test_no_layer_is_built_anew_for_other_cards() -> None:
+    plans = [plan(asked, LOCK) for asked in (stack(), stack('machine.gpus=["GeForce RTX 4090"]'))]
+    assert [layer.key for layer in plans[0]] == [layer.key for layer in plans[1]]

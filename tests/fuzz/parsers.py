@@ -31,7 +31,7 @@ from rigforge.records import checksums
 from rigforge.redact import redacted
 from rigforge.report import measure, verification
 from rigforge.reproduce import record
-from rigforge.sources import host_config, mirrors
+from rigforge.sources import apt_sources, host_config, mirrors
 from rigforge.stack.load import load
 from rigforge.verify import suite
 
@@ -179,11 +179,11 @@ PARSERS = {
         ],
     ),
     "sources.list": Parser(
-        of_file("sources.list", lambda folder: list(host_config.apt_uris(folder))),
+        of_file("sources.list", lambda folder: list(apt_sources.read(folder))),
         [b"deb [signed-by=/x] http://h/debian bookworm main\n"],
     ),
     "deb822 sources": Parser(
-        of_file("sources.list.d/a.sources", lambda folder: list(host_config.apt_uris(folder))),
+        of_file("sources.list.d/a.sources", lambda folder: list(apt_sources.read(folder))),
         [b"Types: deb\nURIs: http://h/debian\nSuites: bookworm\nComponents: main\nEnabled: yes\n"],
     ),
     "uv.toml": Parser(

@@ -58,6 +58,21 @@ def test_the_live_systems_own_layer_is_not_installed(medium: Medium) -> None:
     assert medium.texts["live/filesystem.module"].split()[-1] == "medium.squashfs"
 
 
+def test_the_chosen_cards_are_on_the_medium_and_make_another_one_of_it(
+    medium: Medium, images: tuple[Squashfs, ...], boot: Path
+) -> None:
+    def with_cards(*cards: str) -> Medium:
+        stack = load("smoke", sets=[f"machine.gpus={json.dumps(cards)}"] if cards else [])
+        return lay_out(stack, "6.1.0-56-amd64", images, boot, "version: 1\n", EPOCH)
+
+    assert "gpus" not in json.loads(medium.texts["rigforge/medium.json"])
+    assert with_cards() == medium
+    two = with_cards("GeForce RTX 5090", "GeForce RTX 5090")
+    assert json.loads(two.texts["rigforge/medium.json"])["gpus"] == ["GeForce RTX 5090", "GeForce RTX 5090"]
+    assert two == with_cards("GeForce RTX 5090", "GeForce RTX 5090")
+    assert len({medium.id, two.id, with_cards("GeForce RTX 5080", "GeForce RTX 5080").id}) == 3
+
+
 def test_another_document_is_another_medium(medium: Medium, images: tuple[Squashfs, ...], boot: Path) -> None:
     assert lay_out(load("smoke"), "6.1.0-56-amd64", images, boot, "version: 1 \n", EPOCH).id != medium.id
 

@@ -13,7 +13,8 @@ from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
 from rigforge.errors import RigforgeError
 from rigforge.records.file import LockedFile
-from rigforge.sources.host_config import apt_uris, python_index
+from rigforge.sources.apt_sources import places, read
+from rigforge.sources.host_config import python_index
 from rigforge.sources.mirrors import FileGoneError, Mirrors, locate, without_credentials
 
 WHEEL = LockedFile("python", "wheel", "demo-pkg", "1.0", "pypi:Demo_Pkg-1.0-py3-none-any.whl", 3, "0" * 64)
@@ -27,6 +28,10 @@ def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home/.config"))
+
+
+def apt_uris(directory: Path) -> list[str]:
+    return [url for source in read(directory) for url in places(source)]
 
 
 def write(path: Path, text: str) -> Path:
@@ -160,10 +165,10 @@ def test_without_any_configuration_the_default_index_is_used(tmp_path):
 
 
 def test_an_unknown_role_is_named_with_the_file_and_key_that_cure_it(tmp_path, config):
-    with pytest.raises(RigforgeError, match="`ubuntu`") as failure:
-        Mirrors.from_environment(root=tmp_path).url("ubuntu")
+    with pytest.raises(RigforgeError, match="`debian`") as failure:
+        Mirrors.from_environment(root=tmp_path).url("debian")
     assert str(config) in failure.value.hint
-    assert 'ubuntu = "http' in failure.value.hint
+    assert 'debian = "http' in failure.value.hint
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def test_a_stack_without_a_road_is_passed_over_and_that_is_said(archive: str) ->
     stack, reason = choose(Roles(archive))
     assert stack.name == "debian-12"
     assert reason == (
-        "ubuntu-24.04: it has no lock yet (invoke lock --stack ubuntu-24.04); "
+        "ubuntu-24.04: the archive ubuntu (noble) does not answer: HTTP status 404; "
         "debian-12: its archives answer (debian, debian-security)"
     )
 
@@ -78,6 +78,17 @@ def test_a_preferred_stack_that_is_locked_and_answers_comes_first(archive: str, 
     assert reason == "ubuntu-24.04: its archives answer (ubuntu)"
 
 
+def test_a_stack_without_a_lock_is_taken_where_all_answers_that_it_is_locked_from(archive: str) -> None:
+    def silent(stack: Stack) -> str:
+        return "the archive pypi does not answer: no network" if stack.name == "ubuntu-24.04" else ""
+
+    stack, reason = choose(Roles(archive), probe=lambda url: "")
+    assert (stack.name, reason) == ("ubuntu-24.04", "ubuntu-24.04: its archives answer (ubuntu)")
+    stack, reason = choose(Roles(archive), probe=lambda url: "", silent=silent)
+    assert stack.name == "debian-12"
+    assert reason.startswith("ubuntu-24.04: the archive pypi does not answer: no network; debian-12: ")
+
+
 def test_an_archive_that_lacks_a_suite_does_not_answer(archive: str, tmp_path: Path) -> None:
     (tmp_path / "debian-security/dists/bookworm-security/InRelease").unlink()
     with pytest.raises(RigforgeError) as caught:
@@ -85,7 +96,7 @@ def test_an_archive_that_lacks_a_suite_does_not_answer(archive: str, tmp_path: P
     assert "debian-12: the archive debian-security (bookworm-security) does not answer: HTTP status 404" in (
         caught.value.message
     )
-    assert "ubuntu-24.04: it has no lock yet" in caught.value.message
+    assert "ubuntu-24.04: the archive ubuntu (noble) does not answer: HTTP status 404" in caught.value.message
 
 
 def test_a_role_that_nobody_serves_is_a_reason_too(archive: str) -> None:
