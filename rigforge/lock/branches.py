@@ -81,8 +81,8 @@ def there_are(stack: Stack, root: Root, kernel: str) -> str:
         if not (found := modules_of(name)) or found.kernel != kernel:
             continue
         parts = [name, f"nvidia-utils-{found.branch.removesuffix('-open')}"]
-        there = newest(root, parts)
-        if len(there) == len(parts) and not any(map(later_branch, there.values())):
+        packages = newest(root, parts)
+        if len(packages) == len(parts) and not any(map(later_branch, packages.values())):
             branches.append(found.branch)
     if not branches:
         return f"there is no branch with modules for the kernel {kernel}"

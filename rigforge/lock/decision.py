@@ -27,13 +27,13 @@ def settle(stack: Stack) -> Stack:
     """
     if "auto" not in (stack.pytorch.version, stack.cuda.version):
         return stack
-    found = find_solution(build_request((), {}, stack))
-    if not found.combination:
+    solution = find_solution(build_request((), {}, stack))
+    if not solution.combination:
         raise RigforgeError(
-            "\n".join([f"stack {stack.name}: there is nothing to choose:", *conflict(found)]),
-            f"change one of these wishes; {_instead(found.request)}",
+            "\n".join([f"stack {stack.name}: there is nothing to choose:", *conflict(solution)]),
+            f"change one of these wishes; {_instead(solution.request)}",
         )
-    wheel = found.combination.wheel
+    wheel = solution.combination.wheel
     chosen = {"pytorch": str(wheel.version), "cuda": ".".join(map(str, wheel.build.cuda.release[:2]))}
     return stack.model_copy(
         update={
@@ -104,10 +104,10 @@ def _build(pytorch: Version) -> Build | None:
 
 def _instead(request: Request) -> str:
     """Returns, in words, the nearest request that works."""
-    found = find_solution(request)
-    if found.combination:
+    solution = find_solution(request)
+    if solution.combination:
         return "the archives have other versions than the tables know of"
-    for each in found.alternatives:
+    for each in solution.alternatives:
         if chosen := each.combination:
             without = " and ".join(left_out(request, each.request))
             return f"without {without} it would be driver {chosen.driver.version} and PyTorch {chosen.wheel.shown}"

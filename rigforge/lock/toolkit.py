@@ -22,14 +22,14 @@ def check_toolkit(stack: Stack, files: Iterable[LockedFile]) -> None:
         return
     release = stack.cuda.version.split(".")[:2]
     for file in files:
-        found = _OF_A_RELEASE.fullmatch(file.name)
-        if found and file.layer != "devel":
+        release_match = _OF_A_RELEASE.fullmatch(file.name)
+        if release_match and file.layer != "devel":
             raise RigforgeError(
                 f"stack {stack.name}: {file.name} in the layer {file.layer} would be a second CUDA",
                 "name it in packages.devel, where it becomes a part of the one in /usr/local/cuda",
             )
-        if found and [found[1], found[2]] != release:
-            fitting = file.name.replace(f"{found[1]}-{found[2]}", "-".join(release))
+        if release_match and [release_match[1], release_match[2]] != release:
+            fitting = file.name.replace(f"{release_match[1]}-{release_match[2]}", "-".join(release))
             raise RigforgeError(
                 f"stack {stack.name}: {file.name} is not of the CUDA in cuda.version, {'.'.join(release)}",
                 f"name {fitting} in packages.devel, or what asks for it",
