@@ -18,6 +18,12 @@ def origin(role: str) -> str:
     return _table().get(role, {}).get("origin", "")
 
 
+def template(role: str) -> tuple[str, str]:
+    """Returns the file among python-apt's templates that has the role's archive, and its suite there; "" for none."""
+    row = _table().get(role, {})
+    return row.get("template", ""), row.get("stanza", "")
+
+
 def roles() -> tuple[str, ...]:
     """Returns the roles that the table has."""
     return tuple(_table())

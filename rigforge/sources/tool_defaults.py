@@ -5,16 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-#: Of a template, the archive whose suite is the release itself; of mmdebstrap, `my $mirror = '…'` and those like it.
+from rigforge.sources import public_places
+
 _TEMPLATES = Path("usr/share/python-apt/templates")
 _MMDEBSTRAP = Path("usr/bin/mmdebstrap")
+#: In mmdebstrap: `my $mirror = '…'` and those like it.
 _ASSIGNED = re.compile(r"\$(?:sec)?mirror\s*=\s*'(?P<url>https?://[^'\s]+)'")
-
-#: The template of a role, and the suite of its stanza in it.
-_STANZAS = {
-    "debian": ("Debian.info", "{series}"),
-    "debian-security": ("Debian.info", "{series}-security"),
-}
 
 
 def url(role: str, root: Path = Path("/")) -> str:
@@ -35,7 +31,7 @@ def _of_mmdebstrap(role: str, program: Path) -> str:
 
 
 def _of_template(role: str, templates: Path) -> str:
-    name, suite = _STANZAS.get(role, ("", ""))
+    name, suite = public_places.template(role)
     try:
         text = (templates / name).read_text(encoding="utf-8", errors="replace") if name else ""
     except OSError:
