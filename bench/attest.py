@@ -92,8 +92,8 @@ def of_size(size: int, folder: Path) -> Callable[[Path], object]:
     return lambda out: iso.write(medium, folder / "boot", "BENCH", 1_700_000_000, out / "bench.iso")
 
 
-def unhashed(command: Sequence[str | Path], output: Path, env: Mapping[str, str]) -> str:
-    """Stands in for `hashed.write`: the program writes into the file itself."""
+def unhashed(command: Sequence[str | Path], output: Path, env: Mapping[str, str], *, private: bool = False) -> str:
+    """Stands in for `hashed_output.write`: the program writes into the file itself."""
     output.parent.mkdir(parents=True, exist_ok=True)
     with output.open("wb") as file:
         subprocess.run(command, stdout=file, stderr=subprocess.DEVNULL, env=minimal_environment(env), check=True)

@@ -12,6 +12,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from rigforge import closure
+from rigforge.artifacts import ARTIFACTS
 from rigforge.paths import PROJECT
 
 PACKAGE = closure.PACKAGE
@@ -188,6 +189,18 @@ def test_what_runs_in_a_namespace_is_a_function_of_its_module() -> None:
     for entry in named:
         module, _, function = entry.partition(":")
         assert callable(getattr(importlib.import_module(module), function)), entry
+
+
+def test_artifacts_are_told_apart_by_their_list_alone() -> None:
+    names = {name for artifact in ARTIFACTS for name in (artifact.suffix, artifact.task) if name}
+    elsewhere = {
+        f"{path.relative_to(PACKAGE)}:{node.lineno}"
+        for path in sources()
+        if path.relative_to(PACKAGE).parts[0] not in ("artifacts", "tasks")
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Constant) and node.value in names
+    }
+    assert elsewhere == set()
 
 
 def test_every_invariant_names_a_test_that_there_is() -> None:

@@ -15,10 +15,11 @@ from rigforge.artifacts import recheck
 from rigforge.artifacts.stamp import Stamp
 from rigforge.foreign import leaving_out
 from rigforge.layers.build import Cache
-from rigforge.layers.plan import Layer
+from rigforge.layers.plan import Layer, plan
 from rigforge.lock.model import Lock
 from rigforge.paths import home
 from rigforge.records.checksums import parse
+from rigforge.records.file import LockedFile
 from rigforge.sources.mirrors import Mirrors
 from rigforge.stack.model import Stack
 from rigforge.store.comparison import Expected
@@ -170,6 +171,14 @@ class Artifact(ABC, Generic[P_co]):
     def fits(self, lock: Lock) -> bool:
         """Returns whether the stack of a lock has it."""
         return True
+
+    def layers(self, stack: Stack, lock: Lock) -> tuple[Layer, ...]:
+        """Returns the layers that it takes, bottom first, with the ones that only serve to build others."""
+        return plan(stack, lock)
+
+    def files(self, lock: Lock) -> tuple[LockedFile, ...]:
+        """Returns the locked files that it takes besides those of its layers."""
+        return ()
 
     @abstractmethod
     def make(self, build: Build) -> P_co:

@@ -17,7 +17,7 @@ from rigforge.images import iso
 from rigforge.images.medium import Medium, lay_out
 from rigforge.layers.build import Cache, Squashfs, confirm, squash
 from rigforge.layers.pipeline import make_layers
-from rigforge.layers.plan import Layer, plan
+from rigforge.layers.plan import Layer
 from rigforge.lock.model import Lock
 from rigforge.records import checksums
 from rigforge.stack.secrets import caution
@@ -59,7 +59,7 @@ class Iso(Artifact[Product]):
         if stack.medium.source == "fsimage":
             raise UsageError(f"stack {stack.name}: medium.source is for Canonical's installer", "leave it out")
         document = rendered(stack, build.lock)
-        layers = plan(stack, build.lock)
+        layers = self.layers(stack, build.lock)
         if build.check:
             self.read_again(build, layers)
         images = squashed(build, layers)

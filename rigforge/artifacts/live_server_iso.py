@@ -13,7 +13,7 @@ from rigforge.images import live_server, remaster
 from rigforge.images.base_iso import check
 from rigforge.layers.build import Squashfs, confirm, squash, squash_whole
 from rigforge.layers.pipeline import make_layers
-from rigforge.layers.plan import Layer, plan, with_pool
+from rigforge.layers.plan import Layer, with_pool
 from rigforge.lock.model import Lock
 from rigforge.records.file import LockedFile
 
@@ -26,13 +26,17 @@ class LiveServerIso(Iso):
         """Returns whether the stack of a lock has a medium of others."""
         return bool(lock.part("medium"))
 
+    def files(self, lock: Lock) -> tuple[LockedFile, ...]:
+        """Returns Canonical's ISO, unless the user has it."""
+        return () if self.base_iso else lock.part("medium")
+
     def make(self, build: Build) -> Product:
         """Writes the ISO, or only its texts where nothing else has changed."""
         stack, cache, epoch = build.stack, build.cache, build.lock.source_date_epoch
         locked = next(iter(build.lock.part("medium")))
         document = rendered(stack, build.lock)
         server = self._server(locked, build)
-        layers = plan(stack, build.lock)
+        layers = self.layers(stack, build.lock)
         if build.check:
             self.read_again(build, layers)
         if server.pool_source:

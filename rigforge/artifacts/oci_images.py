@@ -21,8 +21,10 @@ from rigforge.images.blob import MEDIA_TYPES
 from rigforge.images.container import Container
 from rigforge.layers.build import Cache
 from rigforge.layers.pipeline import make_layers
-from rigforge.layers.plan import plan
+from rigforge.layers.plan import Layer, plan
+from rigforge.lock.model import Lock
 from rigforge.records.checksums import sha256
+from rigforge.stack.model import Stack
 from rigforge.store.comparison import Expected
 
 
@@ -58,22 +60,22 @@ class OciImages(Artifact[Layout]):
         if self.compression not in MEDIA_TYPES:
             raise UsageError(f"unknown compression: {self.compression}", f"it is one of: {', '.join(MEDIA_TYPES)}")
 
+    def layers(self, stack: Stack, lock: Lock) -> tuple[Layer, ...]:
+        """Returns the layers of the images that are asked for. Raises UsageError where the stack has no such image."""
+        layers = plan(stack, lock)
+        return description.needed(layers, self._names(stack, layers))
+
     def make(self, build: Build) -> Layout:
         """Writes the images into their layout, in which others stay, and the definitions of the dev image."""
         stack, lock, cache, compression = build.stack, build.lock, build.cache, self.compression
-        layers = plan(stack, lock)
-        offered = description.offered(layers)
-        names = [name for name in offered if self.image in ("", name)]
-        if not names:
-            raise UsageError(f"stack {stack.name} has no image {self.image!r}", f"it has: {', '.join(offered)}")
-        needed = description.needed(layers, names)
+        layers, needed = plan(stack, lock), self.layers(stack, lock)
         if build.check:
             self.read_again(build, needed)
         packed = partial(container.pack, cache=cache, compression=compression)
         parts = make_layers(needed, cache, build.mirrors, packed, offline=build.offline)
         doctor = next((container.pack_doctor(one, cache, compression) for one in layers if one.name == "doctor"), None)
         images = {}
-        for name in names:
+        for name in self._names(stack, layers):
             own = [(layer, tar) for layer, tar in parts if layer.name in description.IMAGES[name]]
             images[name] = container.put_together(stack, lock, name, own, doctor, cache, compression)
         layout = self.path(stack.name, build.out)
@@ -99,6 +101,13 @@ class OciImages(Artifact[Layout]):
             subjects={f"{stack.name}:{name}": _hex(image.image.digest) for name, image in images.items()},
             images=images,
         )
+
+    def _names(self, stack: Stack, layers: Sequence[Layer]) -> list[str]:
+        offered = description.offered(layers)
+        names = [name for name in offered if self.image in ("", name)]
+        if not names:
+            raise UsageError(f"stack {stack.name} has no image {self.image!r}", f"it has: {', '.join(offered)}")
+        return names
 
     def forget_damaged(self, path: Path) -> None:
         """Reads the blobs of a layout and removes those that are damaged, and with them its index."""

@@ -10,9 +10,10 @@ from rigforge.store.seal import seal
 
 @dataclass(frozen=True)
 class Stamp:
-    """What an ISO was made of: the id and the layout of its medium; kept in a hidden file beside it.
+    """What a file was made of, kept in a hidden file beside it: the id of its content, and what decides its layout.
 
-    `seconds` is how long the writing took, None where nobody kept that.
+    Files of one layout differ in texts of the same length (`rigforge.images.medium.Medium`). `seconds` is how long the
+    writing took, None where nobody kept that.
     """
 
     id: str
@@ -21,7 +22,7 @@ class Stamp:
 
     @classmethod
     def of(cls, output: Path) -> Stamp | None:
-        """Returns the stamp of an ISO, or None where there is none or the ISO is not as it was left."""
+        """Returns the stamp of a file, or None where there is none or the file is not as it was left."""
         file = _stamp_file(output)
         if not (output.exists() and file.exists()):
             return None
@@ -31,11 +32,11 @@ class Stamp:
 
     @staticmethod
     def forget(output: Path) -> None:
-        """Has the next build write the ISO anew."""
+        """Has the next build write the file anew."""
         _stamp_file(output).unlink(missing_ok=True)
 
     def put(self, output: Path) -> None:
-        """Stamps a finished ISO."""
+        """Stamps a finished file."""
         seconds = [] if self.seconds is None else [str(self.seconds)]
         _stamp_file(output).write_text(" ".join([self.id, self.layout, seal(output), *seconds]))
 

@@ -10,8 +10,9 @@ from rigforge.console import step
 from rigforge.errors import UsageError
 from rigforge.images import disk
 from rigforge.layers.pipeline import make_layers
-from rigforge.layers.plan import plan
+from rigforge.layers.plan import Layer, plan
 from rigforge.lock.model import Lock
+from rigforge.stack.model import Stack
 
 #: Layers that only a medium has.
 _OF_MEDIUM = ("boot", "medium")
@@ -33,6 +34,10 @@ class VmDisk(Artifact[Product]):
         """Returns whether the layers have a boot loader, which Canonical's installer brings by itself."""
         return not lock.part("medium")
 
+    def layers(self, stack: Stack, lock: Lock) -> tuple[Layer, ...]:
+        """Returns the layers up to the machine's, which is the last that a disk has."""
+        return tuple(layer for layer in plan(stack, lock) if layer.name not in _OF_MEDIUM)
+
     def make(self, build: Build) -> Product:
         """Writes the disk."""
         if not self.fits(build.lock):
@@ -40,7 +45,7 @@ class VmDisk(Artifact[Product]):
                 f"stack {build.stack.name}: its boot loader comes with Canonical's installer, and is in no layer",
                 "make its ISO, and install a machine from that: build-iso",
             )
-        layers = tuple(layer for layer in plan(build.stack, build.lock) if layer.name not in _OF_MEDIUM)
+        layers = self.layers(build.stack, build.lock)
         if build.check:
             self.read_again(build, layers)
         make_layers(layers, build.cache, build.mirrors, lambda _: None, offline=build.offline)

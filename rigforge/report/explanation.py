@@ -24,8 +24,8 @@ def write(answer: Solution, output: Path) -> None:
 
 def render(answer: Solution) -> str:
     """Returns the page on an answer, as HTML."""
-    shown = [("What was chosen", answer)] if answer.combination else []
-    shown += [(f"Without {' and '.join(left_out(answer.request, each.request))}", each) for each in answer.alternatives]
+    sets = [("What was chosen", answer)] if answer.combination else []
+    sets += [(f"Without {' and '.join(left_out(answer.request, each.request))}", each) for each in answer.alternatives]
     return (
         environment()
         .get_template("explain.html.j2")
@@ -36,7 +36,7 @@ def render(answer: Solution) -> str:
             cards=cards(answer),
             verdict=answer.verdict,
             conflict=conflict(answer),
-            sets=[(title, graph(each), reasons(each)) for title, each in shown],
+            sets=[(title, graph(each), reasons(each)) for title, each in sets],
             as_of=tables().as_of,
         )
     )

@@ -18,7 +18,7 @@ from rigforge.lock.model import Lock
 from rigforge.options import the_artifact
 from rigforge.paths import PROJECT, home
 from rigforge.process import run
-from rigforge.reproduce import parts, varied_build
+from rigforge.reproduce import contents, varied_build
 from rigforge.sources.mirrors import Mirrors
 from rigforge.stack.model import Stack
 from rigforge.store.store import Store
@@ -41,7 +41,7 @@ class Comparison:
     @property
     def differing(self) -> list[str]:
         """The artifacts that are not the same."""
-        return parts.differing(self.first, self.second)
+        return contents.differing(self.first, self.second)
 
     def table(self) -> dict[str, dict[str, str | bool | None]]:
         """Returns {artifact: {first, second, same}}; None is an artifact that one build has not."""
@@ -73,7 +73,7 @@ def compare(stack: Stack, lock: Lock, mirrors: Mirrors, out: Path, *, offline: b
     try:
         built = varied_build.build(commands, stack, lock, store, trial, Cache(home()).log("elsewhere"))
         with step("comparing"):
-            comparison = Comparison(parts.digests(first), parts.digests(built), reports)
+            comparison = Comparison(contents.digests(first), contents.digests(built), reports)
         if comparison.differing:
             shutil.copytree(built, second)
     except RigforgeError:
@@ -104,10 +104,10 @@ def _explain(comparison: Comparison, first: Path, second: Path) -> None:
         console.warn("diffoscope is not installed: nothing says what differs within the artifacts")
         return
     comparison.reports.mkdir()
-    for name in parts.innermost(comparison.differing):
+    for name in contents.innermost(comparison.differing):
         plain = name.replace("/", "_").replace(":", "_")
         with step(f"what differs in {name}"):
-            pair = [parts.extract(one, name, one / f".{plain}") for one in (first, second)]
+            pair = [contents.extract(one, name, one / f".{plain}") for one in (first, second)]
             if all(pair):
                 report = comparison.reports / f"{plain}.txt"
                 limit = str(_LONGEST)

@@ -44,10 +44,10 @@ def build_iso(
     from rigforge.options import the_artifact, the_lock, the_mirrors, the_stack
 
     mirrors = the_mirrors(mirror)
-    wanted = the_stack(stack, mirrors, set_ or (), site, offline=offline)
-    lock = the_lock(wanted)
+    definition = the_stack(stack, mirrors, set_ or (), site, offline=offline)
+    lock = the_lock(definition)
     artifact = install_iso(lock, Path(base_iso) if base_iso else None)
-    iso = the_artifact(artifact, wanted, lock, mirrors, offline=offline, check=check, out=out).path
+    iso = the_artifact(artifact, definition, lock, mirrors, offline=offline, check=check, out=out).path
     console.say(f"{iso.name} has {iso.stat().st_size / 1e9:.2f} GB. To write it to a USB stick (which this erases):")
     console.say(f"  sudo dd if={iso} of=/dev/sdX bs=4M status=progress conv=fsync")
     console.say("or with a program such as balenaEtcher or usb-creator; a DVD is burnt from it as an image.")
@@ -97,15 +97,15 @@ def build_images(
     target = repository(push) if push else ""
     loader = find(engine) if load else None
     mirrors = the_mirrors(mirror)
-    wanted = the_stack(stack, mirrors, offline=offline)
-    artifact, lock = OciImages(image, compression), the_lock(wanted)
-    layout = the_artifact(artifact, wanted, lock, mirrors, offline=offline, check=check, out=out)
+    definition = the_stack(stack, mirrors, offline=offline)
+    artifact, lock = OciImages(image, compression), the_lock(definition)
+    layout = the_artifact(artifact, definition, lock, mirrors, offline=offline, check=check, out=out)
     if "dev" in layout.images:
-        folder = layout.path.with_name(f"{wanted.name}-dev")
+        folder = layout.path.with_name(f"{definition.name}-dev")
         console.say(f"For compose and for editors: {folder}/compose.yaml and {folder}/.devcontainer")
     for name, container in layout.images.items():
         if loader:
-            load_into(loader, container.image, layout.path, name, reference(wanted.name, name))
+            load_into(loader, container.image, layout.path, name, reference(definition.name, name))
         if target:
             push_to(layout.path, name, f"{target}:{name}")
-        print(f"image: {reference(wanted.name, name)} {container.image.digest} {layout.path}")
+        print(f"image: {reference(definition.name, name)} {container.image.digest} {layout.path}")

@@ -34,9 +34,9 @@ def report(context: Context, stack: str = "", set_: Sequence[str] | None = None,
     from rigforge.stack.load import load
 
     cache = Cache(home())
-    wanted = load(stack, sets=set_ or (), site=Path(site) if site else None) if stack else built_stack(cache)
+    definition = load(stack, sets=set_ or (), site=Path(site) if site else None) if stack else built_stack(cache)
     output = Path(out) if out else PROJECT / "out"
     if not out or output.is_dir():
-        output /= f"rigforge-{wanted.name}-report.html"
-    write(gather(wanted, the_lock(wanted), cache, output.parent), output)
+        output /= f"rigforge-{definition.name}-report.html"
+    write(gather(definition, the_lock(definition), cache, output.parent), output)
     print(f"report: {output}")

@@ -39,15 +39,15 @@ def reproduce(
     """
     from rigforge import console
     from rigforge.options import the_lock, the_mirrors, the_stack
-    from rigforge.reproduce import parts
+    from rigforge.reproduce import contents
     from rigforge.reproduce import record as records
     from rigforge.reproduce.rebuild import SITE, compare
 
     mirrors = the_mirrors(mirror)
-    wanted = the_stack(stack, mirrors, site=str(SITE), offline=offline)
-    file = records.path(wanted.lock_path)
+    definition = the_stack(stack, mirrors, site=str(SITE), offline=offline)
+    file = records.path(definition.lock_path)
     folder = Path(out or PROJECT / "out" / "reproduce").absolute()
-    comparison = compare(wanted, the_lock(wanted), mirrors, folder / wanted.name, offline=offline)
+    comparison = compare(definition, the_lock(definition), mirrors, folder / definition.name, offline=offline)
     if json:
         print(to_json.dumps(comparison.table(), indent=2))
     else:
@@ -60,5 +60,5 @@ def reproduce(
         )
     if record:
         records.write(file, records.recorded(comparison.first))
-    elif file.exists() and (others := parts.differing(records.read(file), records.recorded(comparison.first))):
+    elif file.exists() and (others := contents.differing(records.read(file), records.recorded(comparison.first))):
         console.warn(f"not as {file} has it: {', '.join(others)}")

@@ -65,10 +65,10 @@ def verify_iso(
         raise UsageError(f"unknown firmware: {firmware}", f"it is one of: {', '.join(FIRMWARES)}, all, none")
     mirrors = the_mirrors(mirror)
     of_medium = verify.read_medium(Path(iso))["stack"] if iso else ""
-    wanted = the_stack(stack or of_medium, mirrors, set_ or (), site)
-    lock = the_lock(wanted)
+    definition = the_stack(stack or of_medium, mirrors, set_ or (), site)
+    lock = the_lock(definition)
     own = install_iso(lock, Path(base_iso) if base_iso else None)
-    path = Path(iso) if iso else the_artifact(own, wanted, lock, mirrors).path
+    path = Path(iso) if iso else the_artifact(own, definition, lock, mirrors).path
     about = verify.read_medium(path)
     base = next(iter(lock.part("medium")), None)
     if firmware == "none" and not base:
@@ -76,12 +76,12 @@ def verify_iso(
     folder = Path(out or PROJECT / "out" / "verify")
 
     def attempt(firmware: Firmware) -> Report:
-        return verify.verify_iso(path, wanted, lock, firmware, folder / f"{wanted.name}-{firmware}")
+        return verify.verify_iso(path, definition, lock, firmware, folder / f"{definition.name}-{firmware}")
 
     attempts: list[Callable[[], Report | MediumReport]] = [partial(attempt, name) for name in firmwares]
     if base:
-        kept = Store(home() / "store").path(base.sha256)
-        stock = check(Path(base_iso), base) if base_iso else kept if kept.exists() else None
+        stored = Store(home() / "store").path(base.sha256)
+        stock = check(Path(base_iso), base) if base_iso else stored if stored.exists() else None
         attempts.insert(0, partial(live_server.examine, path, about, stock, folder))
     _verify(attempts, json)
 
@@ -113,15 +113,15 @@ def verify_images(
 
     mirrors = the_mirrors(mirror)
     docker = find("docker")
-    wanted = the_stack(stack, mirrors)
-    lock = the_lock(wanted)
-    layout = the_artifact(OciImages(image), wanted, lock, mirrors, out=out)
-    with injection(docker, wanted, lock, mirrors, Store(home() / "store")) as injected:
+    definition = the_stack(stack, mirrors)
+    lock = the_lock(definition)
+    layout = the_artifact(OciImages(image), definition, lock, mirrors, out=out)
+    with injection(docker, definition, lock, mirrors, Store(home() / "store")) as injected:
 
         def attempt(name: str) -> ImageReport:
-            load(docker, layout.images[name].image, layout.path, name, reference(wanted.name, name))
-            logs = layout.path.with_name(f"{wanted.name}-{name}-tests")
-            return verify_image(reference(wanted.name, name), layout.images[name].description, lock, injected, logs)
+            load(docker, layout.images[name].image, layout.path, name, reference(definition.name, name))
+            logs = layout.path.with_name(f"{definition.name}-{name}-tests")
+            return verify_image(reference(definition.name, name), layout.images[name].description, lock, injected, logs)
 
         _verify((partial(attempt, name) for name in layout.images), json)
 

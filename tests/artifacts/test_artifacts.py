@@ -13,8 +13,9 @@ from rigforge.artifacts.iso import Iso
 from rigforge.artifacts.live_server_iso import LiveServerIso
 from rigforge.artifacts.oci_images import OciImages
 from rigforge.errors import UsageError
-from rigforge.lock.model import Lock
+from rigforge.lock.model import Lock, read
 from rigforge.records.file import LockedFile
+from rigforge.stack.load import load
 
 MEDIUM = LockedFile("medium", "iso", "live-server", "24.04.4", "ubuntu-releases:noble/u.iso", 1, "ab" * 32)
 OURS = Lock("smoke", "", 0, {}, (), ())
@@ -56,6 +57,15 @@ def test_a_path_is_known_by_its_end_or_its_index(tmp_path: Path) -> None:
     assert isinstance(kinds.pop("a.iso"), Iso)
     assert isinstance(kinds.pop("layout"), OciImages)
     assert set(kinds.values()) == {None}
+
+
+def test_each_says_which_layers_and_files_it_takes() -> None:
+    stack = load("debian-12")
+    lock = read(stack.lock_path)
+    assert {"boot", "medium"} <= {layer.name for layer in Iso().layers(stack, lock)}
+    assert [layer.name for layer in OciImages("base").layers(stack, lock)] == ["base", "cuda", "doctor"]
+    assert (Iso().files(lock), LiveServerIso().files(CANONICALS)) == ((), (MEDIUM,))
+    assert LiveServerIso(Path("ubuntu.iso")).files(CANONICALS) == ()
 
 
 def test_a_compression_that_is_unknown_is_refused() -> None:

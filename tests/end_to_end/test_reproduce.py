@@ -11,7 +11,7 @@ from chain import OUT, rigforge, usable
 
 from rigforge import artifacts, console
 from rigforge.lock.model import read
-from rigforge.reproduce import parts, record
+from rigforge.reproduce import contents, record
 from rigforge.reproduce.rebuild import SITE
 from rigforge.stack.load import load
 from rigforge.stack.model import Stack
@@ -30,7 +30,7 @@ def test_a_build_gives_the_bytes_on_record(tmp_path: Path) -> None:
     for artifact in artifacts.of(read(stack.lock_path)):
         site = ("--site", SITE) if artifact.of_site else ()
         rigforge(artifact.task, "--stack", found, *site, "--out", out / artifact.folder)
-    assert record.recorded(parts.digests(out)) == record.read(record.path(stack.lock_path))
+    assert record.recorded(contents.digests(out)) == record.read(record.path(stack.lock_path))
 
 
 @pytest.mark.full

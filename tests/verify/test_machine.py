@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from stand_ins import a_machine, guest
 
+from rigforge.artifacts.iso import FIRMWARES, Firmware
 from rigforge.verify import qemu
 
 
@@ -20,8 +21,8 @@ def values(machine: qemu.VirtualMachine, option: str) -> list[str]:
     return [row[1] for row in qemu.arguments(machine) if row[0] == option]
 
 
-@pytest.mark.parametrize("kind", qemu.FIRMWARES)
-def test_qemu_takes_the_arguments(tmp_path: Path, kind: qemu.Firmware) -> None:
+@pytest.mark.parametrize("kind", FIRMWARES)
+def test_qemu_takes_the_arguments(tmp_path: Path, kind: Firmware) -> None:
     """QEMU itself builds the machine, says over its monitor that it is there, and quits."""
     machine = a_machine(tmp_path, kind)
     for file in (machine.iso, machine.cidata):
@@ -60,7 +61,7 @@ def test_bios_boots_a_dvd_and_uefi_a_stick(tmp_path: Path) -> None:
 def test_uefi_leaves_the_stick_first_in_the_boot_order(tmp_path: Path) -> None:
     """So the medium has to see by itself that the machine is installed."""
 
-    def order(kind: qemu.Firmware) -> list[str]:
+    def order(kind: Firmware) -> list[str]:
         bootable = [device for device in values(a_machine(tmp_path, kind), "-device") if "bootindex=" in device]
         ordered = sorted(bootable, key=lambda device: int(device.split("bootindex=")[1]))
         return [device.split("drive=")[1].split(",")[0] for device in ordered]

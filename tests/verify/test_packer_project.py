@@ -13,6 +13,7 @@ import pytest
 from packaging.version import Version
 from stand_ins import a_machine
 
+from rigforge.artifacts.iso import FIRMWARES, Firmware
 from rigforge.errors import RigforgeError
 from rigforge.process import CommandFailed
 from rigforge.verify import packer, qemu
@@ -111,8 +112,8 @@ def test_a_rendered_project_is_as_packer_formats_it(tmp_path: Path, template: st
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
-@pytest.mark.parametrize("kind", qemu.FIRMWARES)
-def test_packer_accepts_the_project(tmp_path: Path, variables: packer.Variables, kind: qemu.Firmware) -> None:
+@pytest.mark.parametrize("kind", FIRMWARES)
+def test_packer_accepts_the_project(tmp_path: Path, variables: packer.Variables, kind: Firmware) -> None:
     version = packer.version()
     of_this_firmware = replace(variables, qemuargs=qemu.arguments(a_machine(tmp_path, kind)))
     project = packer.render(tmp_path / "project", "machine", asdict(of_this_firmware), version)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rigforge.images import blob, oci
-from rigforge.reproduce import parts
+from rigforge.reproduce import contents
 
 
 def sha256(content: bytes) -> str:
@@ -45,7 +45,7 @@ def results(tmp_path: Path) -> Path:
 
 
 def test_every_part_has_a_name_and_a_digest(results: Path) -> None:
-    found = parts.digests(results)
+    found = contents.digests(results)
     assert [*found] == [
         "images/smoke:dev",
         "images/smoke:dev/config",
@@ -60,17 +60,17 @@ def test_every_part_has_a_name_and_a_digest(results: Path) -> None:
 
 @pytest.mark.parametrize("name", ["rigforge-smoke.iso:live/base.squashfs", "images/smoke:dev/layer-2"])
 def test_a_part_can_be_taken_out(results: Path, tmp_path: Path, name: str) -> None:
-    target = parts.extract(results, name, tmp_path / "part")
+    target = contents.extract(results, name, tmp_path / "part")
     assert target is not None
-    assert sha256(target.read_bytes()) == parts.digests(results)[name]
+    assert sha256(target.read_bytes()) == contents.digests(results)[name]
 
 
 def test_a_part_that_only_the_other_build_has_cannot(results: Path, tmp_path: Path) -> None:
-    assert parts.extract(results, "images/smoke:dev/layer-3", tmp_path / "part") is None
-    assert parts.extract(results, "rigforge-smoke.cdx.json", tmp_path / "part") is None
+    assert contents.extract(results, "images/smoke:dev/layer-3", tmp_path / "part") is None
+    assert contents.extract(results, "rigforge-smoke.cdx.json", tmp_path / "part") is None
 
 
 def test_what_differs_or_is_missing_is_named() -> None:
     first = {"same": "1", "other": "2", "gone": "3"}
-    assert parts.differing(first, {"same": "1", "other": "4", "new": "5"}) == ["gone", "new", "other"]
-    assert parts.differing(first, dict(first)) == []
+    assert contents.differing(first, {"same": "1", "other": "4", "new": "5"}) == ["gone", "new", "other"]
+    assert contents.differing(first, dict(first)) == []
