@@ -38,6 +38,10 @@ class VmDisk(Artifact[Product]):
         """Returns those of an installed machine."""
         return tuple(layer for layer in plan(stack, lock) if layer.name not in _OF_MEDIUM)
 
+    def layers(self, stack: Stack, lock: Lock) -> tuple[Layer, ...]:
+        """Returns the layers up to the machine's, which is the last that a disk has."""
+        return tuple(layer for layer in plan(stack, lock) if layer.name not in _OF_MEDIUM)
+
     def make(self, build: Build) -> Product:
         """Writes the disk."""
         if not self.fits(build.lock):
