@@ -32,6 +32,10 @@ _running: set[subprocess.Popen[Any]] = set()
 KEPT = ("PATH", "HOME", "TMPDIR", "SSL_CERT_FILE", "http_proxy", "https_proxy", "no_proxy")
 
 
+#: Of libfaketime: what `rigforge.reproduce` shifts the clock by.
+CLOCK = ("FAKETIME", "FAKETIME_DONT_FAKE_MONOTONIC", "LD_PRELOAD", "NO_FAKE_STAT")
+
+
 class CommandFailed(RigforgeError):
     """A program ended with a code other than 0; the message can be pasted into a shell."""
 
@@ -51,6 +55,12 @@ def minimal_environment(extra: Mapping[str, str] | None = None) -> dict[str, str
     # Debian keeps mkfs, losetup and chroot in sbin, which an ordinary user's PATH lacks.
     environment["PATH"] = ":".join(filter(None, [path, "/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"]))
     return {**environment, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TZ": "UTC", **(extra or {})}
+
+
+def clock() -> dict[str, str]:
+    """Returns the variables that shift the clock, where RIGFORGE_KEEP names them; programs in roots have them too."""
+    names = set(os.environ.get("RIGFORGE_KEEP", "").split()).intersection(CLOCK)
+    return {name: os.environ[name] for name in sorted(names) if name in os.environ}
 
 
 def run(

@@ -35,10 +35,6 @@ class VmDisk(Artifact[Product]):
         return not lock.base_iso
 
     def layers(self, stack: Stack, lock: Lock) -> tuple[Layer, ...]:
-        """Returns those of an installed machine."""
-        return tuple(layer for layer in plan(stack, lock) if layer.name not in _OF_MEDIUM)
-
-    def layers(self, stack: Stack, lock: Lock) -> tuple[Layer, ...]:
         """Returns the layers up to the machine's, which is the last that a disk has."""
         return tuple(layer for layer in plan(stack, lock) if layer.name not in _OF_MEDIUM)
 

@@ -30,17 +30,18 @@ def programs(root: Root) -> Iterator[Root]:
     place = root.path.with_name("programs")
     place.mkdir()
     run(["mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", place])
+    (root.path / "dev").mkdir()
+    mount_devices(root.path / "dev")
     try:
         _fill(place)
-        (root.path / "dev").mkdir()
-        mount_devices(root.path / "dev")
         with interfaces(place, root.files):
             run(["mount", "--rbind", root.path, place / TARGET.lstrip("/")])
             yield Root(place, root.files, {}, root.epoch)
     finally:
+        # All of it, or what fails in the end is the unmounting of the root, and nobody sees why.
         run(["umount", "--recursive", place])
         place.rmdir()
-    run(["umount", "--recursive", root.path / "dev"])
+        run(["umount", "--recursive", root.path / "dev"])
 
 
 def _fill(place: Path) -> None:

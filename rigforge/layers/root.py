@@ -12,7 +12,7 @@ from pathlib import Path, PurePath
 
 from rigforge import guest
 from rigforge.layers import confine, dpkg
-from rigforge.process import Argument, CommandFailed, run
+from rigforge.process import Argument, CommandFailed, clock, run
 
 #: Devices that a program in the root may need; bound from the machine's own, as nobody but root can make them.
 DEVICES = ("full", "null", "random", "tty", "urandom", "zero")
@@ -88,6 +88,7 @@ class Root:
             "SOURCE_DATE_EPOCH": str(self.epoch),
             "TMPDIR": "/tmp",
             "TZ": "UTC",
+            **clock(),
             **env,
         }
 

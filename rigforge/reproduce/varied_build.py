@@ -12,7 +12,7 @@ from pathlib import Path
 
 import uv
 
-from rigforge import namespace
+from rigforge import namespace, process
 from rigforge.attest.provenance import REVISION, revision
 from rigforge.console import step
 from rigforge.errors import RigforgeError
@@ -75,7 +75,7 @@ def build(tasks: Sequence[Sequence[str]], stack: Stack, lock: Lock, store: Store
         **_CLOCK,
         REVISION: revision(),
         perturbation.VARIABLE: "/mnt/trial/ground",
-        "RIGFORGE_KEEP": " ".join([*_CLOCK, "LD_PRELOAD", "PYTHONPATH", perturbation.VARIABLE]),
+        "RIGFORGE_KEEP": " ".join([*process.CLOCK, "PYTHONPATH", perturbation.VARIABLE]),
         "RIGFORGE_HOME": "/mnt/trial/home",
         "HOME": "/mnt/trial",
         "TMPDIR": "/mnt/trial/tmp",

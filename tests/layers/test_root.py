@@ -12,7 +12,7 @@ import pytest
 
 from rigforge import namespace
 from rigforge.errors import RigforgeError
-from rigforge.layers.root import clean, overlay, settle
+from rigforge.layers.root import Root, clean, overlay, settle
 from rigforge.layers.squashfs import content_bytes
 
 EPOCH = 1_700_000_000
@@ -123,3 +123,15 @@ def test_inside_there_is_no_network(tmp_path: Path) -> None:
     namespace.call(f"{__name__}:see_network", {"result": str(tmp_path / "result")}, log=tmp_path / "log")
     interfaces = [line.split(":")[0].strip() for line in (tmp_path / "result").read_text().splitlines()[2:]]
     assert interfaces == ["lo"]
+
+
+def test_programs_in_a_root_see_the_callers_clock_and_no_other_variable_of_the_callers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = Root(tmp_path, tmp_path, {}, 1)
+    plain = root.environment()
+    monkeypatch.setenv("FAKETIME", "+400d")
+    assert root.environment() == plain
+    monkeypatch.setenv("SECRET", "of the caller")
+    monkeypatch.setenv("RIGFORGE_KEEP", "FAKETIME LD_PRELOAD SECRET")
+    assert root.environment() == {**plain, "FAKETIME": "+400d"}
