@@ -52,7 +52,7 @@ class VmDisk(Artifact[Product]):
         contents, epoch = disk.on_disk(layers), build.lock.source_date_epoch
         identity = disk.identity(contents, epoch)
         output = self.path(build.stack.name, build.out)
-        stamp, stamped = Stamp(identity.id, identity.id), Stamp.of(output)
+        stamp, stamped = Stamp(identity.id, disk.making(contents)), Stamp.of(output)
         if stamped != stamp:
             with step(f"writing {output.name}") as elapsed:
                 disk.write(contents, build.cache, identity, epoch, output)

@@ -32,13 +32,21 @@ def on_disk(layers: Sequence[Layer]) -> tuple[Layer, ...]:
 
 
 def identity(layers: Sequence[Layer], epoch: int) -> Identity:
-    """Returns what the disk is known by that is made of `layers`, bottom first, at `epoch` (seconds since 1970)."""
-    sources = {str(file.relative_to(closure.PACKAGE)): sha256(file) for file in sources_of_disks()}
-    content = json.dumps([[layer.key for layer in layers], epoch, sources], sort_keys=True)
-    name = hashlib.sha256(content.encode()).hexdigest()[:16]
+    """Returns what the disk is known by that has the files of `layers`, bottom first, at `epoch` (seconds since 1970).
+
+    It is of what is on the disk, and not of the words that make it: the same disk is known by the same for ever.
+    """
+    files = [[layer.name, layer.epoch, layer.told, [file.sha256 for file in layer.files]] for layer in layers]
+    name = _digest([files, epoch])[:16]
     parts = ("table", "bios", "esp", "root", "root_filesystem", "root_hashes")
     uuids = {part: str(uuid.uuid5(UUIDS, f"{name} {part}")) for part in parts}
     return Identity(id=name, **uuids, volume=uuid.uuid5(UUIDS, f"{name} volume").hex[:8].upper())
+
+
+def making(layers: Sequence[Layer]) -> str:
+    """Returns the hash (hex) of all that decides what becomes of `layers` on a disk."""
+    sources = {str(file.relative_to(closure.PACKAGE)): sha256(file) for file in sources_of_disks()}
+    return _digest([[layer.key for layer in layers], sources])
 
 
 def sources_of_disks() -> tuple[Path, ...]:
@@ -66,3 +74,7 @@ def write(layers: Sequence[Layer], cache: Cache, identity: Identity, epoch: int,
             run(["qemu-img", "convert", "-f", "raw", *options, folder / RAW, new])
     finally:
         namespace.remove_tree(folder)
+
+
+def _digest(content: object) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

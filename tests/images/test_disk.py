@@ -43,16 +43,17 @@ def test_the_same_disk_is_known_by_the_same_and_no_two_by_one(layers: tuple[Laye
     assert len(values) == len(set(values))
 
 
-def test_what_makes_it_is_part_of_what_it_is_known_by(
+def test_what_makes_it_decides_whether_it_is_made_anew_and_not_what_it_is_known_by(
     layers: tuple[Layer, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names = {disk.identity(layers, EPOCH).id}
+    known, makings = disk.identity(layers, EPOCH), {disk.making(layers)}
     sources = disk.sources_of_disks()
     for end in ("disk_boot.py", "first_start.py", "rigforge-first-start.service", "partition.py"):
         (file,) = [source for source in sources if source.name == end]
         monkeypatch.setattr(disk, "sha256", lambda path, file=file: "changed" if path == file else "same")
-        names.add(disk.identity(layers, EPOCH).id)
-    assert len(names) == 5
+        makings.add(disk.making(layers))
+        assert disk.identity(layers, EPOCH) == known
+    assert len(makings) == 5
 
 
 def test_the_table_is_the_installers_with_uuids_of_its_own(identity: Identity, tmp_path: Path) -> None:
