@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from rigforge.artifacts.iso import Iso
 from rigforge.errors import RigforgeError
-from rigforge.options import announce_iso, the_stack
+from rigforge.options import announce, the_lock, the_stack
 from rigforge.sources.mirrors import Mirrors
 
 Usage = namedtuple("Usage", "total used free")
@@ -50,11 +51,13 @@ def test_it_is_said_for_which_cards_an_iso_is_and_what_it_takes(
     mirrors: Mirrors, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda place: Usage(10**12, 0, 10**12))
-    announce_iso(the_stack("debian-12", mirrors), mirrors, out=str(tmp_path / "out"))
+    stack = the_stack("debian-12", mirrors)
+    announce(Iso(), stack, the_lock(stack), str(tmp_path / "out"))
     said = capsys.readouterr().err
     assert "L40S" in said and "(those of the stack; --gpu names yours)" in said
     assert "To download: 4.8 GB; on the disk: about 24.2 GB" in said
-    announce_iso(the_stack("debian-12", mirrors, gpus=["GeForce RTX 4090"]), mirrors, out=str(tmp_path / "out"))
+    stack = the_stack("debian-12", mirrors, gpus=["GeForce RTX 4090"])
+    announce(Iso(), stack, the_lock(stack), str(tmp_path / "out"))
     assert "Cards: GeForce RTX 4090\n" in capsys.readouterr().err
 
 
@@ -62,5 +65,6 @@ def test_too_little_disk_is_refused_before_anything_is_fetched(
     mirrors: Mirrors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda place: Usage(10**10, 0, 10**9))
+    stack = the_stack("debian-12", mirrors)
     with pytest.raises(RigforgeError, match="too little disk"):
-        announce_iso(the_stack("debian-12", mirrors), mirrors, out=str(tmp_path / "out"))
+        announce(Iso(), stack, the_lock(stack), str(tmp_path / "out"))

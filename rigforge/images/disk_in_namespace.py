@@ -164,7 +164,8 @@ def write_table(disk: Path, identity: Identity, root_bytes: int) -> dict[str, tu
 def write_esp(disk: Path, place: tuple[int, int], files: Mapping[str, Path], volume: str, epoch: int) -> None:
     """Makes the file system that firmware reads, with `files` (and folders) by their paths, parents first."""
     start, size = place
-    made = ["--invariant", "-F", "32", "-n", "EFI", "-i", volume, "--offset", str(start // SECTOR)]
+    # Sectors a cluster: by itself it takes more for a large disk, and this file system would have too few for FAT32.
+    made = ["--invariant", "-F", "32", "-s", "8", "-n", "EFI", "-i", volume, "--offset", str(start // SECTOR)]
     run(["mkfs.vfat", *made, disk, str(size // 1024)])
     dated = {"SOURCE_DATE_EPOCH": str(epoch)}
     for path, source in files.items():
