@@ -17,6 +17,7 @@ from rigforge.autoinstall import seed_image
 from rigforge.autoinstall.render import rendered
 from rigforge.errors import RigforgeError
 from rigforge.images.iso import extents, extract
+from rigforge.installers import of_medium
 from rigforge.lock.model import Lock
 from rigforge.stack.model import Stack
 from rigforge.verify import firmware as uefi
@@ -70,7 +71,7 @@ def verify_iso(
         )
     files = Files(out.absolute())
     installed = stand_in(stack, files.prepare())
-    pool = extents(iso, "/pool") if "base" in medium else {}
+    pool = extents(iso, "/pool") if of_medium(medium) == "subiquity" else {}
     files.expectations.write_text(expectations(installed, lock, firmware, medium, pool).model_dump_json(indent=2))
     seed = seed_image.nocloud(rendered(installed, lock), TEST_HOSTNAME)
     seed_image.write_volume(seed, files.cidata, _SEED_KIB)
