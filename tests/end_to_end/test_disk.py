@@ -81,9 +81,8 @@ def test_it_is_nobodys_disk_yet(disk: VmDisk, tmp_path: Path) -> None:
     assert [path for path in IDENTITY if ask(f"stat {path}")] == []
 
 
-@pytest.mark.parametrize(
-    "firmware", ["uefi", *(pytest.param(name, marks=pytest.mark.full) for name in ("bios", "secureboot"))]
-)
+@pytest.mark.full
+@pytest.mark.parametrize("firmware", ["uefi", "bios", "secureboot"])
 def test_it_starts_takes_its_answers_grows_and_passes_the_image_tests(
     disk: VmDisk, firmware: Firmware, tmp_path: Path, record_property: Figure
 ) -> None:
