@@ -56,8 +56,8 @@ def main() -> None:
             whole.append(timed(make, folder / "whole"))
             print(f"bare {bare[-1]}, with SBOM, provenance and checksums {whole[-1]}", flush=True)
         seconds, processor = (
-            statistics.median(getattr(one, name) for one in whole)
-            - statistics.median(getattr(one, name) for one in bare)
+            statistics.median(getattr(cost, name) for cost in whole)
+            - statistics.median(getattr(cost, name) for cost in bare)
             for name in ("seconds", "processor")
         )
         print(f"overhead {Spent(seconds, processor)} (medians of {options.rounds})")
@@ -108,9 +108,9 @@ def timed(make: Callable[[Path], object], out: Path) -> Spent:
     process.join()
     if process.exitcode:
         sys.exit("the build failed")
-    spent = Spent(time.monotonic() - start, sum(os.times()[:4]) - processors)
+    outlay = Spent(time.monotonic() - start, sum(os.times()[:4]) - processors)
     shutil.rmtree(out)
-    return spent
+    return outlay
 
 
 if __name__ == "__main__":

@@ -46,14 +46,14 @@ def main() -> None:
 
     mirrors = Mirrors.from_environment()
     session = requests.Session()
-    listed = "".join(f"{locate(file, mirrors, session)}\n  out={file.sha256}\n" for file in files)
+    inputs = "".join(f"{locate(file, mirrors, session)}\n  out={file.sha256}\n" for file in files)
 
     def ours(directory: Path) -> None:
         Store(directory).fetch(files, mirrors)
 
     def aria2c(directory: Path) -> None:
         command = ["aria2c", "-x8", "--file-allocation=none", "--quiet", f"--dir={directory}", "--input-file=-"]
-        run(command, stdin=listed)
+        run(command, stdin=inputs)
 
     ratios = []
     for number in range(arguments.rounds):
@@ -69,12 +69,12 @@ def main() -> None:
 
 def chosen(files: Sequence[LockedFile], kind: str | None, most: float) -> list[LockedFile]:
     """Returns the files of `kind`, each content once, as long as they are at most `most` bytes together."""
-    taken: dict[str, LockedFile] = {}
+    by_digest: dict[str, LockedFile] = {}
     for file in files:
-        most -= file.size if kind in (None, file.kind) and file.sha256 not in taken else 0
+        most -= file.size if kind in (None, file.kind) and file.sha256 not in by_digest else 0
         if kind in (None, file.kind) and most >= 0:
-            taken[file.sha256] = file
-    return list(taken.values())
+            by_digest[file.sha256] = file
+    return list(by_digest.values())
 
 
 def seconds(fetch: Callable[[Path], None], parent: Path | None) -> float:

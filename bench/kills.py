@@ -80,8 +80,8 @@ class Builds:
         for command in self._commands:
             if self._start(command).wait() != 0:
                 return ""
-        made = sorted((*self._out.glob("*.iso"), *self._out.glob("images/*/blobs/sha256/*")))
-        return "".join(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n" for path in made)
+        outputs = sorted((*self._out.glob("*.iso"), *self._out.glob("images/*/blobs/sha256/*")))
+        return "".join(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n" for path in outputs)
 
     def _clear(self) -> None:
         shutil.rmtree(self._out, ignore_errors=True)
@@ -120,17 +120,17 @@ def main() -> int:
     options = parser.parse_args()
     moments = random.Random(options.seed)
     with tempfile.TemporaryDirectory(prefix="rigforge-kills-", dir="/var/tmp") as place:
-        tried = builds(options.stack, Path(place))
-        print(f"{options.stack} cold: {tried.seconds:.1f} s", flush=True)
-        wrong = 0
+        target = builds(options.stack, Path(place))
+        print(f"{options.stack} cold: {target.seconds:.1f} s", flush=True)
+        failures = 0
         for number in range(options.kills):
-            kill = tried.kill(moments.uniform(0, tried.seconds), group=number % 2 == 0)
-            wrong += not kill.right or bool(kill.left)
+            kill = target.kill(moments.uniform(0, target.seconds), group=number % 2 == 0)
+            failures += not kill.right or bool(kill.left)
             what = "the group" if kill.group else "the main process"
             verdict = "right" if kill.right else "WRONG"
             print(f"{number + 1}: {what} after {kill.seconds:.1f} s: {verdict}", *kill.left, flush=True)
-        print(f"{options.kills - wrong} of {options.kills} survived")
-    return 1 if wrong else 0
+        print(f"{options.kills - failures} of {options.kills} survived")
+    return 1 if failures else 0
 
 
 if __name__ == "__main__":

@@ -100,21 +100,21 @@ def _closure(files: Iterable[LockedFile], store: Store) -> Iterator[LockedFile]:
     """Yields the packages of `GROUND` and what they depend on, but for `UNNEEDED`."""
     by_name = {file.name: file for file in files}
     controls = {name: Packages(DebFile(store.path(file.sha256)).debcontrol()) for name, file in by_name.items()}
-    provided = {one["name"]: name for name, text in controls.items() for (one,) in text.relations["provides"]}
+    provided = {relation["name"]: name for name, text in controls.items() for (relation,) in text.relations["provides"]}
     provided |= {name: name for name in by_name}
-    wanted, found = list(GROUND), set(UNNEEDED)
-    while wanted:
-        name = wanted.pop()
-        if name not in found:
-            found.add(name)
+    queue, names = list(GROUND), set(UNNEEDED)
+    while queue:
+        name = queue.pop()
+        if name not in names:
+            names.add(name)
             yield by_name[name]
-            wanted += _needed(controls[name], provided)
+            queue += _needed(controls[name], provided)
 
 
 def _needed(control: Packages, provided: Mapping[str, str]) -> Iterator[str]:
     for kind in ("pre-depends", "depends"):
         for alternatives in control.relations[kind]:
-            yield next(provided[one["name"]] for one in alternatives if one["name"] in provided)
+            yield next(provided[relation["name"]] for relation in alternatives if relation["name"] in provided)
 
 
 def _unpack(files: Iterable[LockedFile], store: Store, root: Path) -> None:

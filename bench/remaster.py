@@ -61,8 +61,8 @@ def measure(folder: Path, options: argparse.Namespace) -> None:
     stack, output = load("ubuntu-24.04"), folder / "rigforge.iso"
 
     def medium(document: str) -> Medium:
-        own = live_server.read(stock, server.sha256)
-        return live_server.lay_out(stack, own, images, boot, document, "6.8.0-88-generic", EPOCH)
+        installer = live_server.read(stock, server.sha256)
+        return live_server.lay_out(stack, installer, images, boot, document, "6.8.0-88-generic", EPOCH)
 
     def anew() -> None:
         remaster.write(stock, medium("version: 1\n"), "RIGFORGE", EPOCH, output)
@@ -83,16 +83,16 @@ def measure(folder: Path, options: argparse.Namespace) -> None:
         copy = seconds(copied, [output], options.sync)
         (folder / "copy.iso").unlink()
         output.unlink()
-        told = [f"cp {copy:.1f} s"]
+        figures = [f"cp {copy:.1f} s"]
         for title, work in {"remaster": anew, "another document": another_document}.items():
             took = seconds(work, inputs if work is anew else [output], options.sync)
             ratios[title].append(took / copy)
-            told.append(f"{title} {took:.1f} s ({took / copy:.2f} x)")
-        print(f"round {number + 1}: {', '.join(told)}", flush=True)
-    for title, found in ratios.items():
-        print(f"{title}: least {min(found):.2f} x cp, median {statistics.median(found):.2f} x")
-    own = int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1])  # type: ignore[index]
-    peak = max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+            figures.append(f"{title} {took:.1f} s ({took / copy:.2f} x)")
+        print(f"round {number + 1}: {', '.join(figures)}", flush=True)
+    for title, quotients in ratios.items():
+        print(f"{title}: least {min(quotients):.2f} x cp, median {statistics.median(quotients):.2f} x")
+    resident = int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1])  # type: ignore[index]
+    peak = max(resident, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
     print(f"largest process: {peak / 1024:.0f} MiB")
 
 
@@ -117,9 +117,9 @@ def stock_iso(folder: Path, boot: Path, size: int) -> Path:
         write(folder / f"tree/casper/ubuntu-server-minimal.ubuntu-server.part{number}.squashfs", size // 5)
     for number in range(50):
         write(folder / f"tree/pool/main/p/part{number}/part{number}_1_amd64.deb", size // 250)
-    made = make(folder, boot)
+    stock = make(folder, boot)
     subprocess.run(["rm", "-r", folder / "tree"], check=True)
-    return made
+    return stock
 
 
 def layers(folder: Path, size: int) -> Iterable[Squashfs]:

@@ -40,18 +40,18 @@ def main() -> None:
             peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
             print(f"largest process: {peak:.0f} MiB", flush=True)
             print(f"build-iso again: {ours(options.stack, home):.2f} s", flush=True)
-            changed = ours(options.stack, home, "--set", "hostname=other")
+            rebuild = ours(options.stack, home, "--set", "hostname=other")
             iso = next((home / "out").glob("*.iso"))
-            copied = timed(["cp", str(iso), str(home / "copy.iso")])
+            copy = timed(["cp", str(iso), str(home / "copy.iso")])
             print(
-                f"changed hostname: {changed:.2f} s, cp of the ISO: {copied:.2f} s ({changed / copied:.2f} x)",
+                f"changed hostname: {rebuild:.2f} s, cp of the ISO: {copy:.2f} s ({rebuild / copy:.2f} x)",
                 flush=True,
             )
         if not options.skip_live_build:
             with tempfile.TemporaryDirectory(prefix="live-build-", dir="/var/tmp") as directory:
-                theirs = live_build(options.stack, Path(directory))
+                rival = live_build(options.stack, Path(directory))
                 print(
-                    f"live-build: {theirs:.1f} s, {megabytes(Path(directory))} MB, ratio {cold / theirs:.2f}",
+                    f"live-build: {rival:.1f} s, {megabytes(Path(directory))} MB, ratio {cold / rival:.2f}",
                     flush=True,
                 )
 

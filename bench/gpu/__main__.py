@@ -42,11 +42,11 @@ def main() -> int:
             machine = Machine(options.python or sys.executable, site)
         run = Run(results)
         for step in steps(machine, results, quick=options.quick):
-            done = run.do(step)
-            print(f"{done.name}: {done.how} in {done.seconds:.0f} s", flush=True)
+            outcome = run.do(step)
+            print(f"{outcome.name}: {outcome.how} in {outcome.seconds:.0f} s", flush=True)
     summary.write(results, run)
     print(f"results: {results} ({run.seconds:.0f} s)")
-    return 0 if all(done.ended for done in run.done) else 1
+    return 0 if all(outcome.ended for outcome in run.done) else 1
 
 
 def _options() -> argparse.Namespace:

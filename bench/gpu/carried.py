@@ -51,15 +51,15 @@ def _needed() -> Iterator[str]:
     from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
 
-    waiting, seen = list(ROOTS), set[str]()
-    while waiting:
-        name = canonicalize_name(waiting.pop())
-        if name in seen:
+    queue, names = list(ROOTS), set[str]()
+    while queue:
+        name = canonicalize_name(queue.pop())
+        if name in names:
             continue
-        seen.add(name)
-        found = metadata.distribution(name)
-        yield f"{name}=={found.version}"
-        for text in found.requires or ():
+        names.add(name)
+        distribution = metadata.distribution(name)
+        yield f"{name}=={distribution.version}"
+        for text in distribution.requires or ():
             requirement = Requirement(text)
             if not requirement.marker or requirement.marker.evaluate({"extra": ""}):
-                waiting.append(requirement.name)
+                queue.append(requirement.name)

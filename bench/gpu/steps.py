@@ -82,9 +82,9 @@ class Run:
 
     def do(self, step: Step) -> Done:
         """Runs a step for as long as it may take and as there is time for."""
-        found = self._do(step, min(step.seconds, IN_ALL - self.seconds))
-        self.done.append(found)
-        return found
+        outcome = self._do(step, min(step.seconds, IN_ALL - self.seconds))
+        self.done.append(outcome)
+        return outcome
 
     def _do(self, step: Step, limit: float) -> Done:
         if limit <= 0:
@@ -121,36 +121,36 @@ class Run:
 def steps(machine: Machine, results: Path, *, quick: bool) -> Iterator[Step]:
     """Yields the steps, whose pages go into `results`; `quick` takes seconds in place of minutes."""
     minutes, seconds = (0.05, 1) if quick else (2.0, 20)
-    seen = {**machine.environment, "VIRTUAL_ENV": str(Path(machine.python).parent.parent)}
+    environment = {**machine.environment, "VIRTUAL_ENV": str(Path(machine.python).parent.parent)}
     python = ("--python", machine.python)
-    told = (0, 1, 2)
+    codes = (0, 1, 2)
     yield Step("nvidia-smi", ("nvidia-smi", "-q"), 20, "nvidia-smi.txt", tuple(range(256)), optional=True)
     page = {name: ("--json", "--report", str(results / f"{name}.html")) for name in ("doctor", "burn-in", "tune")}
-    yield _of(machine.module("rigforge.doctor", *page["doctor"]), "doctor", 40, told, seen)
+    yield _of(machine.module("rigforge.doctor", *page["doctor"]), "doctor", 40, codes, environment)
     explain = ("explain", "--this-machine", "--interpreter", machine.python, "--json")
-    yield _of(machine.module("rigforge.cli", *explain), "explain", 40, (0, 1), seen)
+    yield _of(machine.module("rigforge.cli", *explain), "explain", 40, (0, 1), environment)
     burn_in = ("burn-in", "--minutes", str(minutes), *page["burn-in"], *python)
-    yield _of(machine.module("rigforge.doctor", *burn_in), "burn-in", minutes * 60 + 60, told, seen)
+    yield _of(machine.module("rigforge.doctor", *burn_in), "burn-in", minutes * 60 + 60, codes, environment)
     sweep = ("--gpu", "0", "--points", "5", "--seconds", str(seconds), "--yes", *page["tune"])
-    yield _of(machine.module("rigforge.doctor", "tune", *sweep, *python), "tune", 5 * seconds + 60, told, seen)
+    yield _of(machine.module("rigforge.doctor", "tune", *sweep, *python), "tune", 5 * seconds + 60, codes, environment)
     yield _image_tests(machine, results / "expectations.json")
 
 
-def _of(command: tuple[str, ...], name: str, seconds: float, codes: tuple[int, ...], seen: Mapping[str, str]) -> Step:
+def _of(command: tuple[str, ...], name: str, seconds: float, codes: tuple[int, ...], env: Mapping[str, str]) -> Step:
     """Returns a step whose output is JSON, and whose page lies beside it."""
-    return Step(name, command, seconds, f"{name}.json", codes, seen)
+    return Step(name, command, seconds, f"{name}.json", codes, env)
 
 
 def _image_tests(machine: Machine, expectations: Path) -> Step:
     """Returns the tests that compute on a GPU; where nothing computes they are only collected."""
-    what = {
+    facts = {
         "stack": "bench",
         "image": "bench",
         "env": str(Path(machine.python).parent.parent),
         "versions": {"pytorch": "as it is there"},
         "gpu": True,
     }
-    expectations.write_text(json.dumps(what))
+    expectations.write_text(json.dumps(facts))
     options = ["-v", "-o", "addopts=", "-p", "no:cacheprovider", "--hosts=local://", f"--expectations={expectations}"]
     options += [] if machine.computes else ["--collect-only"]
     command = machine.module("pytest", "image_tests/test_gpu.py", *options)

@@ -12,28 +12,28 @@ from bench.gpu.steps import Run
 
 def write(results: Path, run: Run) -> None:
     """Writes summary.json and summary.md."""
-    told = {name: _read(results / f"{name}.json") for name in ("doctor", "explain", "burn-in", "tune")}
-    steps = [vars(done) for done in run.done]
+    answers = {name: _read(results / f"{name}.json") for name in ("doctor", "explain", "burn-in", "tune")}
+    steps = [vars(outcome) for outcome in run.done]
     (results / "summary.json").write_text(json.dumps({"seconds": round(run.seconds, 1), "steps": steps}, indent=2))
     lines = [
         "# A run of bench/gpu",
         "",
-        *_machine(told["doctor"]),
+        *_machine(answers["doctor"]),
         "",
         "| step | how it ended | seconds |",
         "|---|---|---|",
     ]
-    lines += [f"| {done.name} | {done.how} | {done.seconds:.0f} |" for done in run.done]
-    lines += ["", *_findings(told), "", *_figures(told)]
+    lines += [f"| {outcome.name} | {outcome.how} | {outcome.seconds:.0f} |" for outcome in run.done]
+    lines += ["", *_findings(answers), "", *_figures(answers)]
     (results / "summary.md").write_text("\n".join(lines) + "\n")
 
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        found = json.loads(file.read_text())
+        answer = json.loads(file.read_text())
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return answer if isinstance(answer, dict) else {}
 
 
 def _machine(doctor: dict[str, Any]) -> Iterator[str]:
@@ -42,16 +42,16 @@ def _machine(doctor: dict[str, Any]) -> Iterator[str]:
     yield f"{gpus}; driver {machine.get('driver') or '–'}, CUDA {machine.get('cuda') or '–'}; {machine.get('system')}"
 
 
-def _findings(told: dict[str, dict[str, Any]]) -> Iterator[str]:
+def _findings(answers: dict[str, dict[str, Any]]) -> Iterator[str]:
     """Yields what is not well, by the step that said so."""
-    for name, answer in told.items():
+    for name, answer in answers.items():
         for check in (*answer.get("checks", ()), *answer.get("findings", ())):
             if check["status"] in ("warning", "failed"):
                 yield f"- {name}, {check.get('id', 'finding')}: {check.get('measured') or check.get('message')}"
 
 
-def _figures(told: dict[str, dict[str, Any]]) -> Iterator[str]:
-    for gpu in told["burn-in"].get("gpus", ()):
+def _figures(answers: dict[str, dict[str, Any]]) -> Iterator[str]:
+    for gpu in answers["burn-in"].get("gpus", ()):
         yield f"- burn-in: {json.dumps({name: gpu[name] for name in gpu if name not in ('series', 'samples')})[:2000]}"
-    for gpu in told["tune"].get("gpus", ()):
+    for gpu in answers["tune"].get("gpus", ()):
         yield f"- tune: {json.dumps(gpu)[:2000]}"
