@@ -64,19 +64,19 @@ def task(**options: Any) -> Callable[[Callable[..., None]], Task[Any]]:
 
     def decorate(body: Callable[..., None]) -> Task[Any]:
         @functools.wraps(body)
-        def guarded(*arguments: Any, **named: Any) -> None:
+        def guarded(*arguments: Any, **keywords: Any) -> None:
             with exit_codes():
                 start = time.monotonic()
                 try:
-                    body(*arguments, **named)
+                    body(*arguments, **keywords)
                 except ModuleNotFoundError as error:
                     _bootstrap(error)
                     raise
                 if console := sys.modules.get("rigforge.console"):
                     console.summary(time.monotonic() - start)
 
-        made: Task[Any] = invoke_task(**{"auto_shortflags": False, **options})(guarded)
-        return made
+        result: Task[Any] = invoke_task(**{"auto_shortflags": False, **options})(guarded)
+        return result
 
     return decorate
 
@@ -125,7 +125,7 @@ def _program() -> Rigforge:
     return Rigforge(name="Rigforge", binary="rigforge", binary_names=["rigforge"], version=__version__, namespace=tasks)
 
 
-def _bootstrap(missing: ModuleNotFoundError) -> None:
+def _bootstrap(error: ModuleNotFoundError) -> None:
     """Goes on in the checkout's environment, which bootstrap makes; returns where this is it, and where sh is missing.
 
     So `invoke` in a new clone does what `./bootstrap` does.
@@ -133,7 +133,7 @@ def _bootstrap(missing: ModuleNotFoundError) -> None:
     environment = paths.PROJECT / ".venv"
     if not paths.CHECKOUT or os.name == "nt" or Path(sys.prefix).resolve() == environment.resolve():
         return
-    print(f"This Python has no {missing.name}: going on with ./bootstrap {' '.join(sys.argv[1:2])}", file=sys.stderr)
+    print(f"This Python has no {error.name}: going on with ./bootstrap {' '.join(sys.argv[1:2])}", file=sys.stderr)
     sys.stdout.flush()
     os.execv(paths.PROJECT / "bootstrap", ["bootstrap", *sys.argv[1:]])
 
@@ -142,8 +142,8 @@ def _with_help_first(argv: Sequence[str]) -> list[str]:
     """Returns `rigforge --help TASK` for `rigforge TASK … --help`, which Invoke takes for the value of an argument that
     TASK requires. What is behind `--` is another program's.
     """
-    own = argv[: argv.index("--")] if "--" in argv else argv
-    return [argv[0], "--help", argv[1]] if "--help" in own[2:] else list(argv)
+    words = argv[: argv.index("--")] if "--" in argv else argv
+    return [argv[0], "--help", argv[1]] if "--help" in words[2:] else list(argv)
 
 
 def _end(number: int, _frame: FrameType | None) -> None:

@@ -43,9 +43,9 @@ class Rigforge(Program):
             raise
 
     def _explain(self, error: ParseError) -> None:
-        if not (unknown := re.fullmatch(r"No idea what '(.*)' is!", str(error), re.DOTALL)):
+        if not (match := re.fullmatch(r"No idea what '(.*)' is!", str(error), re.DOTALL)):
             return
-        word = unknown[1]
+        word = match[1]
         if word.startswith("-"):
             task = error.context.name if error.context else None
             flags = sorted(error.context.flag_names() if error.context else self.initial_context.flag_names())
@@ -56,8 +56,8 @@ class Rigforge(Program):
             kind, names = "task", sorted(self.collection.task_names)
             hint = f"tasks: {', '.join(names)}"
         near = nearest(word, names)
-        meant = f', did you mean "{near[0]}"?' if near else ""
-        raise UsageError(f'there is no {kind} "{word}"{meant}', hint) from error
+        suggestion = f', did you mean "{near[0]}"?' if near else ""
+        raise UsageError(f'there is no {kind} "{word}"{suggestion}', hint) from error
 
 
 def values(words: Sequence[str]) -> list[str]:

@@ -78,15 +78,15 @@ def explain(
         "python": python,
         "provider": provider,
     }
-    asked = build_request(gpu or (), wishes, load(stack) if stack else None, prefer)
-    seen = Seen(nvml.read()) if this_machine else None
-    machine = told_by_driver(read(interpreter=interpreter), seen) if seen else None
-    solution = find_solution(replace(asked, gpus=asked.gpus or machine.gpus) if machine else asked)
-    findings = diagnose(machine, bus=not without_bus(seen)) if machine and seen else ()
+    request = build_request(gpu or (), wishes, load(stack) if stack else None, prefer)
+    hardware = Seen(nvml.read()) if this_machine else None
+    machine = told_by_driver(read(interpreter=interpreter), hardware) if hardware else None
+    solution = find_solution(replace(request, gpus=request.gpus or machine.gpus) if machine else request)
+    findings = diagnose(machine, bus=not without_bus(hardware)) if machine and hardware else ()
     # Names of cards are the user's words, and no markup.
     terminal = Console(markup=False, emoji=False)
     if json:
-        print(to_json.dumps({**render.as_json(solution), "findings": [asdict(each) for each in findings]}, indent=2))
+        print(to_json.dumps({**render.as_json(solution), "findings": [asdict(item) for item in findings]}, indent=2))
     else:
         if findings:
             terminal.print(render.as_findings(findings))
@@ -98,5 +98,5 @@ def explain(
     if graph:
         explanation.write(solution, Path(graph))
         console.say(f"picture: {graph}")
-    if not solution.combination or any(each.status == "failed" for each in findings):
+    if not solution.combination or any(item.status == "failed" for item in findings):
         raise SystemExit(1)

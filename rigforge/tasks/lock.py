@@ -94,11 +94,11 @@ def diff(context: Context, old: str, new: str, json: bool = False) -> None:
     path = Path(new)
     if path.is_dir():
         raise UsageError(f"{new} is a folder", "name the lock in it")
-    after = read(path)
-    before = read(Path(old)) if Path(old).is_file() else read_at(old, path)
-    difference = compare(before, after)
+    new_lock = read(path)
+    old_lock = read(Path(old)) if Path(old).is_file() else read_at(old, path)
+    difference = compare(old_lock, new_lock)
     try:
-        anew = rebuilt(planned(before, path.parent), planned(after, path.parent))
+        anew = rebuilt(planned(old_lock, path.parent), planned(new_lock, path.parent))
     except RigforgeError as error:
         console.warn(f"which layers are built anew cannot be told: {error.message}")
         anew = None

@@ -39,8 +39,8 @@ def main(arguments: Sequence[str]) -> int:
         if names[0] not in tasks:
             from rigforge.rules.nearest import nearest
 
-            meant = "".join(f', did you mean "{name}"?' for name in nearest(names[0], tasks))
-            print(f'error: there is no task "{names[0]}"{meant}\nhint: tasks: {", ".join(tasks)}', file=sys.stderr)
+            suggestion = "".join(f', did you mean "{name}"?' for name in nearest(names[0], tasks))
+            print(f'error: there is no task "{names[0]}"{suggestion}\nhint: tasks: {", ".join(tasks)}', file=sys.stderr)
             return 2
         print("\n".join(_help(names[0], tasks[names[0]])))
     else:
@@ -55,8 +55,8 @@ def _tasks() -> dict[str, Any]:
         vars(module)["__getattr__"] = lambda name: type(name, (), {})
         sys.modules[module.__name__] = module
     vars(sys.modules["invoke.tasks"])["task"] = _task
-    loaded = runpy.run_path(str(PROJECT / "tasks.py"))
-    return {name.replace("_", "-"): loaded[name] for name in sorted(loaded["__all__"])}
+    names = runpy.run_path(str(PROJECT / "tasks.py"))
+    return {name.replace("_", "-"): names[name] for name in sorted(names["__all__"])}
 
 
 def _task(**options: Any) -> Callable[[Callable[..., None]], SimpleNamespace]:
@@ -85,7 +85,7 @@ def _help(name: str, task: Any) -> Iterator[str]:
     yield "Options:"
     yield ""
     texts = {key.rstrip("_").replace("_", "-"): text for key, text in task.help.items()}
-    yield from _columns({_option(each): texts[_name(each)] for each in sorted(parameters, key=_name)})
+    yield from _columns({_option(parameter): texts[_name(parameter)] for parameter in sorted(parameters, key=_name)})
 
 
 def _text(task: Any) -> str:

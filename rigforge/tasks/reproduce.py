@@ -60,5 +60,5 @@ def reproduce(
         )
     if record:
         records.write(file, records.recorded(comparison.first))
-    elif file.exists() and (others := contents.differing(records.read(file), records.recorded(comparison.first))):
-        console.warn(f"not as {file} has it: {', '.join(others)}")
+    elif file.exists() and (differences := contents.differing(records.read(file), records.recorded(comparison.first))):
+        console.warn(f"not as {file} has it: {', '.join(differences)}")

@@ -44,16 +44,16 @@ def run(
     # Invoke has these words too, but joined by spaces (context.remainder).
     words = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
     number = command.the_port(port)
-    chosen = find.find(engine)
-    reference = loaded(chosen, [load(stack).name] if stack else dict.fromkeys((*preference(), *names())), image)
-    hardware = gpus.look(chosen)
-    access, missing, cure = gpus.choose(chosen, hardware)
-    arguments = command.arguments(chosen, access, command.Caller.here(), reference, words, number)
-    console.say(f"Image {reference} in {chosen}")
+    runtime = find.find(engine)
+    reference = loaded(runtime, [load(stack).name] if stack else dict.fromkeys((*preference(), *names())), image)
+    hardware = gpus.look(runtime)
+    access, lack, cure = gpus.choose(runtime, hardware)
+    arguments = command.arguments(runtime, access, command.Caller.here(), reference, words, number)
+    console.say(f"Image {reference} in {runtime}")
     if not hardware.gpu:
         console.say("This machine has no NVIDIA GPU: the container runs on the CPU")
-    if missing:
-        console.warn(f"no GPU in the container: {missing}. The cure: {cure}")
+    if lack:
+        console.warn(f"no GPU in the container: {lack}. The cure: {cure}")
     if print_:
         print(shlex.join(arguments))
         return

@@ -88,7 +88,7 @@ def validate(
     verdict = "refused" if refused else "not known whether accepted" if unknown else "accepted"
     if json:
         accepted = None if unknown else not refused
-        print(to_json.dumps({"accepted": accepted, "findings": [asdict(each) for each in findings]}, indent=2))
+        print(to_json.dumps({"accepted": accepted, "findings": [asdict(item) for item in findings]}, indent=2))
     else:
         for finding in findings:
             place = f"{file}:{finding.line}" if finding.line else file

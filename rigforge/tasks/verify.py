@@ -68,8 +68,8 @@ def verify_iso(
     of_medium = verify.read_medium(Path(iso))["stack"] if iso else ""
     definition = the_stack(stack or of_medium, mirrors, set_ or (), site)
     lock = lock_of(definition, mirrors)
-    own = install_iso(lock, Path(base_iso) if base_iso else None)
-    path = Path(iso) if iso else the_artifact(own, definition, lock, mirrors).path
+    artifact = install_iso(lock, Path(base_iso) if base_iso else None)
+    path = Path(iso) if iso else the_artifact(artifact, definition, lock, mirrors).path
     about = verify.read_medium(path)
     base = lock.base_iso
     if firmware == "none" and not base:
@@ -81,8 +81,8 @@ def verify_iso(
 
     attempts: list[Callable[[], Report | MediumReport]] = [partial(attempt, name) for name in firmwares]
     if base:
-        stored = Store(home() / "store").path(base.sha256)
-        stock = check(Path(base_iso), base) if base_iso else stored if stored.exists() else None
+        original = Store(home() / "store").path(base.sha256)
+        stock = check(Path(base_iso), base) if base_iso else original if original.exists() else None
         attempts.insert(0, partial(live_server.examine, path, about, stock, folder))
     _verify(attempts, json)
 
@@ -136,12 +136,12 @@ def _verify(attempts: Iterable[Callable[[], Report | ImageReport | MediumReport]
     for attempt in attempts:
         try:
             reports.append(attempt())
-        except ImageTestsError as failed:
-            reports.append(failed.report)
-            failures.append(failed)
+        except ImageTestsError as failure:
+            reports.append(failure.report)
+            failures.append(failure)
     if json:
         print(to_json.dumps([to_json.loads(report.to_json()) for report in reports], indent=2))
     else:
         print(*(report.summary for report in reports), sep="\n")
     if failures:
-        raise RigforgeError("\n".join(failed.message for failed in failures), failures[0].hint)
+        raise RigforgeError("\n".join(failure.message for failure in failures), failures[0].hint)

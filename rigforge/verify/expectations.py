@@ -65,14 +65,14 @@ class Expectations(BaseModel):
     def parts(self) -> frozenset[str]:
         """Returns what there is to test: versions, layers, kind of system, installer, and what the fields name."""
         kind = {"machine", self.installer} if self.firmware else {"container"}
-        given = {name for name in ("gpu", "debs", "wheels", "archives", "wireguard") if getattr(self, name)}
+        fields = {name for name in ("gpu", "debs", "wheels", "archives", "wireguard") if getattr(self, name)}
         # The wheels for CUDA 12, which have a suffix, are without the compiler itself; NVIDIA's own archive has it.
         of_archive = any(re.fullmatch(r"cuda-nvcc-\d+-\d+", name) for name in self.debs)
         nvcc = {"nvcc"} if of_archive or "nvidia-cuda-nvcc" in self.wheels else set()
-        named = {"unattended-upgrades"} & set(self.debs)
+        upgrades = {"unattended-upgrades"} & set(self.debs)
         # With a GPU a container has its host's driver, whatever version that is.
         driver = {"driver"} if self.gpu else set()
-        return frozenset(self.versions) | frozenset(self.layers) | kind | given | nvcc | named | driver
+        return frozenset(self.versions) | frozenset(self.layers) | kind | fields | nvcc | upgrades | driver
 
 
 def expectations(

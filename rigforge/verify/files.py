@@ -69,7 +69,7 @@ class Files:
         shutil.rmtree(self.disk.parent, ignore_errors=True)
         public = self.private_key.with_suffix(".pub")
         logs = (self.serial_log, self.packer_log, self.installer_logs)
-        for old in (self.private_key, public, self.cidata, *logs, self.results, self.report):
-            old.unlink(missing_ok=True)
+        for file in (self.private_key, public, self.cidata, *logs, self.results, self.report):
+            file.unlink(missing_ok=True)
         process.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "rigforge verify", "-f", self.private_key])
         return public.read_text().strip()

@@ -58,8 +58,8 @@ def injection(engine: Engine, stack: Stack, lock: Lock, mirrors: Mirrors, store:
             driver.unpack(stack, lock, store, mirrors, folder)
             version = lock.versions["driver"]
             with driver.offered(folder, engine.cdi_directories) as name:
-                how, arguments = (" by CDI", _by_cdi(name)) if name else ("", _by_mounts(folder))
-                yield Injection(f"files of driver {version}{how}, no GPU", arguments, driver=version)
+                route, arguments = (" by CDI", _by_cdi(name)) if name else ("", _by_mounts(folder))
+                yield Injection(f"files of driver {version}{route}, no GPU", arguments, driver=version)
 
 
 def _by_cdi(name: str) -> dict[str, Any]:
@@ -78,8 +78,8 @@ def verify_image(reference: str, description: Description, lock: Lock, injected:
     out.mkdir(parents=True, exist_ok=True)
     expectations, results, log = out / "expectations.json", out / "tests.xml", out / "tests.log"
     report_file = out / REPORT
-    for old in (results, log, report_file):
-        old.unlink(missing_ok=True)
+    for file in (results, log, report_file):
+        file.unlink(missing_ok=True)
     expectations.write_text(of_image(description, lock, injected.driver, gpu=injected.gpu).model_dump_json(indent=2))
     with console.step(f"testing {reference} with {injected.name}"), _started(reference, injected) as container:
         tests = suite.command(f"docker://root@{container}", expectations, results)

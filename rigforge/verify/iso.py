@@ -70,10 +70,10 @@ def verify_iso(
             f"{iso} was made from the stack {medium['stack']}, not from {stack.name}", "name the stack with --stack"
         )
     files = Files(out.absolute())
-    installed = stand_in(stack, files.prepare())
+    test_stack = stand_in(stack, files.prepare())
     pool = extents(iso, "/pool") if of_medium(medium) == "subiquity" else {}
-    files.expectations.write_text(expectations(installed, lock, firmware, medium, pool).model_dump_json(indent=2))
-    seed = seed_image.nocloud(rendered(installed, lock), TEST_HOSTNAME)
+    files.expectations.write_text(expectations(test_stack, lock, firmware, medium, pool).model_dump_json(indent=2))
+    seed = seed_image.nocloud(rendered(test_stack, lock), TEST_HOSTNAME)
     seed_image.write_volume(seed, files.cidata, _SEED_KIB)
     # The path of a socket may have 107 characters.
     with tempfile.TemporaryDirectory(prefix="rigforge-") as sockets:
@@ -92,11 +92,11 @@ def verify_iso(
         )
         with (
             console.step(f"install {iso.name} under {firmware} ({machine.accelerator}) and test the machine"),
-            passphrase.typed(installed.storage.passphrase, machine.serial_log, machine.serial_socket),
+            passphrase.typed(test_stack.storage.passphrase, machine.serial_log, machine.serial_socket),
         ):
             size = disk_bytes(medium["rootfs_bytes"])
-            minutes = timeout_minutes or patience(medium["rootfs_bytes"], encrypted=installed.storage.layout == "luks")
-            watch = _build(files, machine, installed.machine.username, size, minutes, Path(sockets))
+            minutes = timeout_minutes or patience(medium["rootfs_bytes"], encrypted=test_stack.storage.layout == "luks")
+            watch = _build(files, machine, test_stack.machine.username, size, minutes, Path(sockets))
             report = _report(stack.name, machine, files, watch)
             files.report.write_text(report.to_json())
             if report.failed:
@@ -206,14 +206,14 @@ def _test_command(files: Files, host: str, ssh_config: Path) -> str:
 
 
 def _not_up(watch: Watch, files: Files, timeout_minutes: int) -> RigforgeError:
-    where = f"the whole serial console is in {files.serial_log}, what Packer said in {files.packer_log}"
+    logs = f"the whole serial console is in {files.serial_log}, what Packer said in {files.packer_log}"
     if _brought_home(files):
-        where += f", the installer's logs in {files.installer_logs}"
+        logs += f", the installer's logs in {files.installer_logs}"
     if watch.fatal is None and "Timeout waiting for SSH" not in files.packer_log.read_text(errors="replace"):
-        return RigforgeError(f"Packer could not run the machine:\n{serial.tail(files.packer_log)}", where)
+        return RigforgeError(f"Packer could not run the machine:\n{serial.tail(files.packer_log)}", logs)
     reason = watch.fatal or f"it did not answer over SSH within {timeout_minutes} minutes"
     return RigforgeError(
-        f"the machine could not be tested: {reason}\nThe last it said:\n{serial.tail(files.serial_log)}", where
+        f"the machine could not be tested: {reason}\nThe last it said:\n{serial.tail(files.serial_log)}", logs
     )
 
 

@@ -39,19 +39,19 @@ def read(image: Path, starts: Mapping[str, int]) -> Tree:
 
     Raises RigforgeError with the name of one that is no squashfs.
     """
-    seen: dict[str, tuple[str, int]] = {}
+    entries: dict[str, tuple[str, int]] = {}
     for name, start in starts.items():
         try:
-            listed = run(["unsquashfs", "-no-progress", "-offset", str(start), "-lln", "-dest", "", image]).stdout
+            listing = run(["unsquashfs", "-no-progress", "-offset", str(start), "-lln", "-dest", "", image]).stdout
         except CommandFailed as error:
             raise RigforgeError(f"{name} cannot be read: {error.output.strip().splitlines()[-1]}") from error
-        found = {match["path"]: match["kind"] for match in map(_LINE.fullmatch, listed.splitlines()) if match}
+        kinds = {match["path"]: match["kind"] for match in map(_LINE.fullmatch, listing.splitlines()) if match}
         # What is no directory hides what was below it; a device is a whiteout, and nothing else (overlayfs).
-        hiding = {path for path, kind in found.items() if kind != "d"}
-        seen = {path: each for path, each in seen.items() if hiding.isdisjoint(_upwards(path))}
-        seen |= {path: (kind, start) for path, kind in found.items() if kind in "d-l"}
-    files = {path.lstrip("/"): start for path, (kind, start) in seen.items() if kind != "d"}
-    return Tree(image, files, {path.lstrip("/") for path, (kind, _) in seen.items() if kind == "d"})
+        hiding = {path for path, kind in kinds.items() if kind != "d"}
+        entries = {path: entry for path, entry in entries.items() if hiding.isdisjoint(_upwards(path))}
+        entries |= {path: (kind, start) for path, kind in kinds.items() if kind in "d-l"}
+    files = {path.lstrip("/"): start for path, (kind, start) in entries.items() if kind != "d"}
+    return Tree(image, files, {path.lstrip("/") for path, (kind, _) in entries.items() if kind == "d"})
 
 
 def _upwards(path: str) -> Iterator[str]:

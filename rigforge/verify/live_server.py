@@ -90,17 +90,17 @@ def examine(image: Path, about: Mapping[str, Any], stock: Path | None, out: Path
         }
     else:
         console.warn("not compared with Canonical's ISO, which is not there: name it with --base-iso")
-    found = {}
+    verdicts = {}
     with console.step(f"look at {image.name}"):
         for title, check in checks.items():
-            found[title] = list(check(medium))
-    failures = tuple(f"{title}: {problem}" for title, problems in found.items() for problem in problems)
-    passed = sum(not problems for problems in found.values())
+            verdicts[title] = list(check(medium))
+    failures = tuple(f"{title}: {problem}" for title, problems in verdicts.items() for problem in problems)
+    passed = sum(not problems for problems in verdicts.values())
     out.mkdir(parents=True, exist_ok=True)
     log = out / f"{about['stack']}-medium.json"
-    log.write_text(json.dumps(found, indent=2) + "\n")
-    failed = len(found) - passed
-    report = MediumReport(about["stack"], image.name, tuple(found), passed, failed, failures, 0 if stock else 2, log)
+    log.write_text(json.dumps(verdicts, indent=2) + "\n")
+    failed = len(verdicts) - passed
+    report = MediumReport(about["stack"], image.name, tuple(verdicts), passed, failed, failures, 0 if stock else 2, log)
     if failed:
         raise ImageTestsError(report)
     return report
@@ -132,8 +132,8 @@ def _layers(medium: _Medium) -> Iterator[str]:
 def _document(medium: _Medium) -> Iterator[str]:
     text = _text(medium, "autoinstall.yaml")
     release = asked(medium.server.release)
-    known = {str(source["id"]) for source in live_server.listed(medium.server.sources)}
-    yield from (f"{each.key}: {each.message}" for each in findings(text, release, known) if each.level == "error")
+    source_ids = {str(source["id"]) for source in live_server.listed(medium.server.sources)}
+    yield from (f"{item.key}: {item.message}" for item in findings(text, release, source_ids) if item.level == "error")
     package = (yaml.safe_load(text).get("kernel") or {}).get("package")
     if package != f"linux-image-{medium.about['kernel']}":
         yield f"it names {package}, and the layers have {medium.about['kernel']}"
@@ -187,15 +187,15 @@ def _boot(medium: _Medium) -> Iterator[str]:
     assert medium.stock
     if _described(medium.image) != _described(medium.stock):
         yield "xorriso's -report_system_area and -report_el_torito say another thing of it"
-    ours, theirs = boot_images(medium.image), boot_images(medium.stock)
-    yield from (f"{name} is another" for name in theirs if ours.get(name) != theirs[name])
+    images, stock_images = boot_images(medium.image), boot_images(medium.stock)
+    yield from (f"{name} is another" for name in stock_images if images.get(name) != stock_images[name])
 
 
 def _unchanged(medium: _Medium) -> Iterator[str]:
     assert medium.stock
-    ours, theirs = medium.server.md5sums, live_server.read(medium.stock, "").md5sums
+    sums, stock_sums = medium.server.md5sums, live_server.read(medium.stock, "").md5sums
     yield from (
-        f"/{place} is another" for place in theirs if place not in REPLACED and ours.get(place) != theirs[place]
+        f"/{place} is another" for place in stock_sums if place not in REPLACED and sums.get(place) != stock_sums[place]
     )
 
 
@@ -208,25 +208,25 @@ def boot_images(image: Path) -> dict[str, bytes]:
     with tempfile.TemporaryDirectory(prefix="rigforge-") as name:
         folder = Path(name) / "images"
         run(["xorriso", "-osirrox", "on", "-indev", image, "-extract_boot_images", folder])
-        found = {file.name: bytearray(file.read_bytes()) for file in folder.iterdir() if "eltorito_img" in file.name}
+        images = {file.name: bytearray(file.read_bytes()) for file in folder.iterdir() if "eltorito_img" in file.name}
     with image.open("rb") as content:
-        found["MBR"] = bytearray(content.read(440))
+        images["MBR"] = bytearray(content.read(440))
     for file, parts in {"eltorito_img1_bios.img": [(8, 64), (2548, 2556)], "MBR": [(432, 440)]}.items():
         for start, end in parts:
-            found[file][start:end] = bytes(end - start)
-    return {file: bytes(part) for file, part in found.items()}
+            images[file][start:end] = bytes(end - start)
+    return {file: bytes(part) for file, part in images.items()}
 
 
 def _described(image: Path) -> list[str]:
     """Returns xorriso's report on what firmware sees, without sizes, places, and the gap at the end."""
-    said = run(["xorriso", "-indev", image, "-report_system_area", "plain", "-report_el_torito", "plain"]).stdout
-    gap = re.findall(r"^GPT partname local : +(\d+)  Gap", said, re.MULTILINE)
-    lines = [line for line in said.splitlines() if not re.match(rf"GPT [\w ]+: +({'|'.join(gap) or 'none'})  ", line)]
+    report = run(["xorriso", "-indev", image, "-report_system_area", "plain", "-report_el_torito", "plain"]).stdout
+    gap = re.findall(r"^GPT partname local : +(\d+)  Gap", report, re.MULTILINE)
+    lines = [line for line in report.splitlines() if not re.match(rf"GPT [\w ]+: +({'|'.join(gap) or 'none'})  ", line)]
     # Whether cylinders are aligned xorriso guesses by the size, and the options are the summary as a number.
     lines = [re.sub(" cyl-align-[a-z]+", "", line) for line in lines if not line.startswith("System area options")]
-    placed = ("ISO image size", "MBR partition  ", "GPT lba range", "GPT start and size", "El Torito catalog")
-    kept = [line for line in lines if not line.startswith((*placed, "GPT disk GUID", "GPT partition GUID"))]
-    return [re.sub(r" +\d+$", "", line) if line.startswith("El Torito boot img") else line for line in kept]
+    place_lines = ("ISO image size", "MBR partition  ", "GPT lba range", "GPT start and size", "El Torito catalog")
+    facts = [line for line in lines if not line.startswith((*place_lines, "GPT disk GUID", "GPT partition GUID"))]
+    return [re.sub(r" +\d+$", "", line) if line.startswith("El Torito boot img") else line for line in facts]
 
 
 def _default_source(medium: _Medium) -> dict[str, Any]:

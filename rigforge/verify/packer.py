@@ -42,8 +42,8 @@ class Variables:
 
 def parse_version(text: str) -> Version:
     """Returns the version from what `packer version` prints, which may be followed by advice to upgrade."""
-    if found := re.search(r"\bv(\d+\.\d+\.\d+\S*)", text):
-        return Version(found[1])
+    if match := re.search(r"\bv(\d+\.\d+\.\d+\S*)", text):
+        return Version(match[1])
     raise RigforgeError(f"cannot tell Packer's version from: {text.strip()!r}", "see what `packer version` prints")
 
 
@@ -120,6 +120,6 @@ def _parent(pid: int) -> int | None:
 
 def _environment(directory: Path | None = None) -> Mapping[str, str]:
     """Packer's own variables as the user has set them, nothing asked over the network, no state in $HOME."""
-    own = {name: value for name, value in os.environ.items() if name.startswith("PACKER_")}
+    variables = {name: value for name, value in os.environ.items() if name.startswith("PACKER_")}
     cache = {"PACKER_CACHE_DIR": str(directory / "cache")} if directory else {}
-    return {**own, "CHECKPOINT_DISABLE": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(IMPORTS), **cache}
+    return {**variables, "CHECKPOINT_DISABLE": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(IMPORTS), **cache}

@@ -26,35 +26,35 @@ def typed(passphrase: str, serial_log: Path, serial_socket: Path, patience: floa
     A prompt that still stands after `patience` (seconds) is answered again: who asks throws away what was typed
     before he listens.
     """
-    done = threading.Event()
-    thread = threading.Thread(target=_answer, args=(passphrase, serial_log, serial_socket, patience, done), daemon=True)
+    end = threading.Event()
+    thread = threading.Thread(target=_answer, args=(passphrase, serial_log, serial_socket, patience, end), daemon=True)
     if passphrase:
         thread.start()
     try:
         yield
     finally:
-        done.set()
+        end.set()
         if passphrase:
             thread.join()
 
 
-def _answer(passphrase: str, serial_log: Path, serial_socket: Path, patience: float, done: threading.Event) -> None:
-    answered, waited = 0, 0.0
+def _answer(passphrase: str, serial_log: Path, serial_socket: Path, patience: float, end: threading.Event) -> None:
+    answers, seconds = 0, 0.0
     # One line for all answers: QEMU loses what the machine has not read when its line is hung up. It halts the machine
     # where nobody reads what that says there.
     with socket.socket(socket.AF_UNIX) as line:
-        while not done.wait(_INTERVAL):
-            said = serial_log.read_bytes() if serial_log.exists() else b""
-            asked = said.count(PROMPT)
-            waited += _INTERVAL
-            stands = asked > 0 and OPEN not in said.rpartition(PROMPT)[2]
-            if asked > answered or (stands and waited >= patience):
-                if not answered:
+        while not end.wait(_INTERVAL):
+            output = serial_log.read_bytes() if serial_log.exists() else b""
+            prompts = output.count(PROMPT)
+            seconds += _INTERVAL
+            stands = prompts > 0 and OPEN not in output.rpartition(PROMPT)[2]
+            if prompts > answers or (stands and seconds >= patience):
+                if not answers:
                     line.connect(str(serial_socket))
                     line.setblocking(False)
                 line.sendall(f"{passphrase}\n".encode())
-                answered, waited = asked, 0.0
-            if answered:
+                answers, seconds = prompts, 0.0
+            if answers:
                 with suppress(BlockingIOError, ConnectionError):
                     while line.recv(1 << 16):
                         pass

@@ -115,8 +115,8 @@ def problems(tree: Path, medium: MediumPackages, kernel: str, document: Mapping[
     if unusable := list(apt.update()):
         yield from unusable
         return
-    installed = {name for name, stanza in packages.items() if stanza["Status"].endswith(" installed")}
-    for wish in wishes(document, installed):
+    names = {name for name, stanza in packages.items() if stanza["Status"].endswith(" installed")}
+    for wish in wishes(document, names):
         yield from apt.install(wish)
 
 
@@ -128,9 +128,9 @@ class Apt:
         for folder in ("var/lib/apt/lists/partial", "var/cache/apt/archives/partial", "etc/apt/preferences.d"):
             (tree / folder).mkdir(parents=True, exist_ok=True)
         place = medium.copy.with_name("pool.sources")
-        if (named := tree / SOURCES).exists():
+        if (sources_file := tree / SOURCES).exists():
             # The keys that it names by path are the layers'.
-            text = re.sub(r"^(Signed-By:\s*)/", rf"\g<1>{tree}/", named.read_text(), flags=re.MULTILINE)
+            text = re.sub(r"^(Signed-By:\s*)/", rf"\g<1>{tree}/", sources_file.read_text(), flags=re.MULTILINE)
             place.write_text(re.sub(r"file:/+cdrom", f"file:{medium.copy}", text))
             self._key = f"which {SOURCES} of the layers lacks: build the ISO anew"
         else:
@@ -141,46 +141,46 @@ class Apt:
 
     def update(self) -> Iterator[str]:
         """Reads the medium's index; yields why it cannot be used."""
-        done = self._run("update")
-        said = done.stdout + done.stderr
-        if key := _KEY.search(said):
+        process = self._run("update")
+        output = process.stdout + process.stderr
+        if key := _KEY.search(output):
             yield f"the pool's index is signed with key {key[1]}, {self._key}"
-        elif done.returncode:
-            yield f"apt cannot read the pool's index: {_first_error(said)}: {_AS_RELEASED}"
+        elif process.returncode:
+            yield f"apt cannot read the pool's index: {_first_error(output)}: {_AS_RELEASED}"
 
     def install(self, wish: Dependency) -> Iterator[str]:
         """Yields why packages cannot be installed."""
-        what = f"{' '.join(wish.packages)} ({wish.purpose})"
-        done = self._run("install", "--simulate", "--assume-yes", *wish.packages)
-        if done.returncode:
-            yield f"{what} cannot be installed from the medium: {self._why(done.stdout + done.stderr)}"
+        subject = f"{' '.join(wish.packages)} ({wish.purpose})"
+        simulation = self._run("install", "--simulate", "--assume-yes", *wish.packages)
+        if simulation.returncode:
+            yield f"{subject} cannot be installed from the medium: {self._why(simulation.stdout + simulation.stderr)}"
             return
-        if removed := re.findall(r"^Remv (\S+)", done.stdout, re.MULTILINE):
-            yield f"{what} would remove {', '.join(removed)} of the layers: {_RENEW}"
-        printed = self._run("install", "--print-uris", "--assume-yes", *wish.packages).stdout
-        needed = {unquote(path).removeprefix(f"{self._medium.copy}/") for path in _URI.findall(printed)}
-        for place in sorted(needed.difference(self._medium.places)):
-            yield f"{what} needs /{place}, which is not there: {_AS_RELEASED}"
+        if removals := re.findall(r"^Remv (\S+)", simulation.stdout, re.MULTILINE):
+            yield f"{subject} would remove {', '.join(removals)} of the layers: {_RENEW}"
+        listing = self._run("install", "--print-uris", "--assume-yes", *wish.packages).stdout
+        places = {unquote(path).removeprefix(f"{self._medium.copy}/") for path in _URI.findall(listing)}
+        for place in sorted(places.difference(self._medium.places)):
+            yield f"{subject} needs /{place}, which is not there: {_AS_RELEASED}"
 
-    def _why(self, said: str) -> str:
-        if lacking := self._lacking(said):
+    def _why(self, output: str) -> str:
+        if lacking := self._lacking(output):
             return f"layers and pool lack {', '.join(lacking)}: {_NAME}"
-        if unmet := dict.fromkeys(match["needed"] for match in _UNMET.finditer(said)):
+        if unmet := dict.fromkeys(match["needed"] for match in _UNMET.finditer(output)):
             # What apt has of it, in the layers or the pool, is of a version that does not fit.
             return f"layers and pool do not fit together by {', '.join(unmet)}: {_RENEW}"
-        return _first_error(said)
+        return _first_error(output)
 
-    def _lacking(self, said: str, *asked: str) -> list[str]:
+    def _lacking(self, output: str, *parents: str) -> list[str]:
         """Returns what is nowhere to be had. apt names what it cannot install, and why only where that is asked for."""
-        found = [match[1] or match[2] for match in _UNKNOWN.finditer(said)]
-        for match in _UNMET.finditer(said):
+        names = [match[1] or match[2] for match in _UNKNOWN.finditer(output)]
+        for match in _UNMET.finditer(output):
             name = match["needed"].partition(" ")[0]
             if match["state"] == "it is not installable":
-                found.append(name)
-            elif match["state"] == "it is not going to be installed" and name not in asked:
-                done = self._run("install", "--simulate", "--assume-yes", name)
-                found += self._lacking(done.stdout + done.stderr, name, *asked)
-        return sorted(set(found))
+                names.append(name)
+            elif match["state"] == "it is not going to be installed" and name not in parents:
+                simulation = self._run("install", "--simulate", "--assume-yes", name)
+                names += self._lacking(simulation.stdout + simulation.stderr, name, *parents)
+        return sorted(set(names))
 
     def _run(self, *words: str) -> CompletedProcess[str]:
         return run(["apt-get", *words], env={"APT_CONFIG": str(self._configuration)}, check=False)
@@ -190,22 +190,22 @@ def wishes(document: Mapping[str, Any], installed: Collection[str]) -> tuple[Dep
     """Returns what the installer asks for with this document, where these packages are `installed`."""
     facts = tomllib.loads(Path(__file__).with_name("curtin.toml").read_text())
     kinds = {*facts["any"]["kinds"], *_kinds(document, facts["layouts"])}
-    asked = {f"boot loader for {firmware}": loaders for firmware, loaders in facts["loaders"].items()}
-    asked["storage"] = sorted({package for kind in kinds for package in facts["storage"].get(kind, ())})
-    missing = {purpose: [name for name in names if name not in installed] for purpose, names in asked.items()}
+    demands = {f"boot loader for {firmware}": loaders for firmware, loaders in facts["loaders"].items()}
+    demands["storage"] = sorted({package for kind in kinds for package in facts["storage"].get(kind, ())})
+    lacks = {purpose: [name for name in names if name not in installed] for purpose, names in demands.items()}
     # These it asks for in any case.
-    missing["ssh.install-server"] = ["openssh-server"]
+    lacks["ssh.install-server"] = ["openssh-server"]
     if kernel := mapping(document.get("kernel")).get("package"):
-        missing["kernel.package"] = [str(kernel)]
-    return tuple(Dependency(tuple(names), purpose) for purpose, names in missing.items() if names)
+        lacks["kernel.package"] = [str(kernel)]
+    return tuple(Dependency(tuple(names), purpose) for purpose, names in lacks.items() if names)
 
 
 def _kinds(document: Mapping[str, Any], layouts: Mapping[str, list[str]]) -> set[str]:
     """Returns the kinds of volume and file system that a document's storage is made of."""
     storage = mapping(document.get("storage"))
     layout, actions = mapping(storage.get("layout")), storage.get("config")
-    named = [mapping(action) for action in actions] if isinstance(actions, list) else []
-    kinds = {str(action.get(key)) for action in named for key in ("type", "fstype")}
+    entries = [mapping(action) for action in actions] if isinstance(actions, list) else []
+    kinds = {str(action.get(key)) for action in entries for key in ("type", "fstype")}
     return {*kinds, *layouts.get(str(layout.get("name")), ())}
 
 
@@ -235,6 +235,6 @@ def sources(ours: str | None, medium: MediumPackages) -> Iterator[str]:
         yield f"{SOURCES} of the layers is of another ISO, with the key of another pool: build the ISO anew"
 
 
-def _first_error(said: str) -> str:
-    errors = [line.removeprefix("E: ") for line in said.splitlines() if line.startswith("E: ")]
-    return errors[0] if errors else said.strip()
+def _first_error(output: str) -> str:
+    errors = [line.removeprefix("E: ") for line in output.splitlines() if line.startswith("E: ")]
+    return errors[0] if errors else output.strip()

@@ -103,8 +103,8 @@ class MediumReport(Tested):
     @property
     def summary(self) -> str:
         """A line for each check, and one for people in a hurry."""
-        wrong = {check for check in self.checks for failure in self.failures if failure.startswith(f"{check}: ")}
-        lines = [f"{'FAILED' if check in wrong else 'ok'}: {check}" for check in self.checks]
+        bad_checks = {check for check in self.checks for failure in self.failures if failure.startswith(f"{check}: ")}
+        lines = [f"{'FAILED' if check in bad_checks else 'ok'}: {check}" for check in self.checks]
         return "\n".join([*lines, f"medium: {self.passed} passed, {self.failed} failed, {self.skipped} skipped"])
 
 

@@ -67,20 +67,20 @@ def follow(log: Path, hear: Callable[[str], None], interval: float = 0.2) -> Ite
 
     The file need not exist yet; what it holds at the start is heard too, and so is a last unfinished line.
     """
-    done = threading.Event()
-    thread = threading.Thread(target=_read_lines, args=(log, hear, interval, done), daemon=True)
+    end = threading.Event()
+    thread = threading.Thread(target=_read_lines, args=(log, hear, interval, end), daemon=True)
     thread.start()
     try:
         yield
     finally:
-        done.set()
+        end.set()
         thread.join()
 
 
-def _read_lines(log: Path, hear: Callable[[str], None], interval: float, done: threading.Event) -> None:
+def _read_lines(log: Path, hear: Callable[[str], None], interval: float, end: threading.Event) -> None:
     offset, pending = 0, b""
     while True:
-        last = done.is_set()
+        last = end.is_set()
         if log.exists():
             with log.open("rb") as file:
                 file.seek(offset)
@@ -95,4 +95,4 @@ def _read_lines(log: Path, hear: Callable[[str], None], interval: float, done: t
                 hear(plain(line.decode(errors="replace")))
         if last:
             return
-        done.wait(interval)
+        end.wait(interval)

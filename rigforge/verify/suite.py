@@ -57,9 +57,9 @@ def read_junit(path: Path) -> SuiteResults:
 def _failures(suite: ElementTree.Element) -> list[str]:
     failures = []
     for case in suite.iter("testcase"):
-        wrong = [child for child in case if child.tag in ("failure", "error")]
-        if wrong:
-            first = (wrong[0].get("message") or "").strip().split("\n")[0]
+        problems = [child for child in case if child.tag in ("failure", "error")]
+        if problems:
+            first = (problems[0].get("message") or "").strip().split("\n")[0]
             # testinfra adds the host to each name.
             name = re.sub(r"\[\w+://[^]]*\]", "", case.get("name", ""))
             failures.append(f"{case.get('classname')}::{name}: {textwrap.shorten(first, _LONGEST)}")

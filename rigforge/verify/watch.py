@@ -83,10 +83,10 @@ def watching(serial_log: Path, packer_log: Path, pidfile: Path) -> Iterator[Watc
 
 @contextmanager
 def _looking(watch: Watch) -> Iterator[None]:
-    done = threading.Event()
+    end = threading.Event()
 
     def look() -> None:
-        while not done.wait(_INTERVAL):
+        while not end.wait(_INTERVAL):
             watch.look()
 
     thread = threading.Thread(target=look, daemon=True)
@@ -94,5 +94,5 @@ def _looking(watch: Watch) -> Iterator[None]:
     try:
         yield
     finally:
-        done.set()
+        end.set()
         thread.join()
