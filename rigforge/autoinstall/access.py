@@ -48,12 +48,12 @@ def open_ports(stack: Stack) -> tuple[str, ...]:
 
 def commands(stack: Stack) -> list[str]:
     """Returns the late-commands that open the ports and have JupyterLab listen to others; none where all is closed."""
-    made = []
+    lines = []
     if ports := open_ports(stack):
-        made.append(_written(PORTS, ports_file(ports)))
+        lines.append(_written(PORTS, ports_file(ports)))
     if stack.jupyter.listen == "lan":
-        made.append(_written(JUPYTER, "RIGFORGE_JUPYTER_LISTEN=lan\n"))
-    return made
+        lines.append(_written(JUPYTER, "RIGFORGE_JUPYTER_LISTEN=lan\n"))
+    return lines
 
 
 def allowing(username: str) -> str:

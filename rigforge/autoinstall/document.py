@@ -75,9 +75,9 @@ def layout(stack: Stack) -> dict[str, Any]:
 
 def _in_terms_of_the_stack(stack: Stack, error: DocumentError) -> RigforgeError:
     key = error.key
-    for theirs, ours in _STACK_KEYS.items():
-        if key == theirs or key.startswith((f"{theirs}.", f"{theirs}[")):
-            key = ours + key.removeprefix(theirs)
+    for prefix, stack_key in _STACK_KEYS.items():
+        if key == prefix or key.startswith((f"{prefix}.", f"{prefix}[")):
+            key = stack_key + key.removeprefix(prefix)
             break
     locked_out = error.key == "ssh.authorized-keys" and not stack.machine.ssh_authorized_keys
     message = ": ".join(filter(None, (f"stack {stack.name}", key, error.problem)))

@@ -44,9 +44,9 @@ def write_files(files: dict[str, str], folder: Path, *, private: bool) -> None:
     """Writes the files of a seed for a web server; where they are `private`, only as their owner does it read them."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
-        with atomic.making(folder / name) as new:
-            new.touch(0o600 if private else 0o644)
-            new.write_text(text, encoding="utf-8")
+        with atomic.making(folder / name) as draft:
+            draft.touch(0o600 if private else 0o644)
+            draft.write_text(text, encoding="utf-8")
 
 
 def _instance_id(document_text: str) -> str:
@@ -62,12 +62,12 @@ def write_volume(files: dict[str, str], path: Path, size: int = SIZE) -> None:
     # Beside the result, so that putting it in its place is one step.
     with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
         image = Path(folder) / "cidata.img"
-        fixed = {"SOURCE_DATE_EPOCH": str(EPOCH)}
-        run(["mkfs.vfat", "--invariant", "-i", VOLUME_NUMBER, "-n", "CIDATA", "-C", image, str(size)], env=fixed)
+        clock = {"SOURCE_DATE_EPOCH": str(EPOCH)}
+        run(["mkfs.vfat", "--invariant", "-i", VOLUME_NUMBER, "-n", "CIDATA", "-C", image, str(size)], env=clock)
         for name, text in files.items():
             source = Path(folder) / name
             source.write_text(text, encoding="utf-8")
             os.utime(source, (EPOCH, EPOCH))
-            run(["mcopy", "-m", "-i", image, source, f"::{name}"], env=fixed)
+            run(["mcopy", "-m", "-i", image, source, f"::{name}"], env=clock)
         image.chmod(0o600)
         image.replace(path)

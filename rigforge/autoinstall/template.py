@@ -28,7 +28,7 @@ def as_yaml(value: Any) -> str:
     """Returns JSON of a plain value that YAML reads as the same value, whatever characters its texts hold."""
     text = json.dumps(value, ensure_ascii=False, default=str)
     # JSON's own escapes are not enough: it writes 😀 as two halves, which YAML takes for two characters.
-    return re.sub(r"[^ -~]", lambda found: _escape(ord(found[0])), text)
+    return re.sub(r"[^ -~]", lambda match: _escape(ord(match[0])), text)
 
 
 def _escape(code: int) -> str:

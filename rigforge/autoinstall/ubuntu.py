@@ -62,7 +62,7 @@ def render(stack: Stack, kernel: str, release: str, source: str = SOURCE) -> str
 
 def asked(release: str) -> Release:
     """Returns the release whose installer is asked about a document for `release`."""
-    return next((each for each in reversed(_ASKED) if each <= release), _ASKED[0])
+    return next((first for first in reversed(_ASKED) if first <= release), _ASKED[0])
 
 
 def findings(text: str, release: Release, sources: Collection[str]) -> tuple[Finding, ...]:

@@ -84,8 +84,8 @@ def _section(name: str, value: Any) -> Iterator[Finding]:
         if section["null"] == "refused":
             yield Finding("error", name, "it has no value", "give it one, or remove it")
         return
-    if wrong := _wrong(_schema(name), value):
-        yield Finding("error", f"{name}{_path(wrong)}", wrong.message.replace("\n", " "), _cure(name, wrong))
+    if fault := _wrong(_schema(name), value):
+        yield Finding("error", f"{name}{_path(fault)}", fault.message.replace("\n", " "), _cure(name, fault))
 
 
 def _schema(name: str) -> dict[str, Any]:
@@ -96,31 +96,31 @@ def _wrong(schema: Mapping[str, Any], value: Any) -> jsonschema.ValidationError 
     # It takes longer to import than a build takes in which nothing has changed.
     import jsonschema
 
-    wrong: jsonschema.ValidationError | None = jsonschema.exceptions.best_match(
+    fault: jsonschema.ValidationError | None = jsonschema.exceptions.best_match(
         jsonschema.Draft7Validator(schema).iter_errors(value)
     )
-    return wrong
+    return fault
 
 
 def _sound(sections: dict[str, Any], name: str) -> bool:
     return isinstance(sections.get(name), dict) and _wrong(_schema(name), sections[name]) is None
 
 
-def _path(wrong: jsonschema.ValidationError) -> str:
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in wrong.absolute_path)
+def _path(fault: jsonschema.ValidationError) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault.absolute_path)
 
 
-def _cure(name: str, wrong: jsonschema.ValidationError) -> str:
-    if name.endswith("-commands") and isinstance(wrong.instance, dict):
+def _cure(name: str, fault: jsonschema.ValidationError) -> str:
+    if name.endswith("-commands") and isinstance(fault.instance, dict):
         return "a colon and a space make a mapping of it: put the command in quotes"
     if name == "version":
         return "version: 1, a number"
-    schema = wrong.schema if isinstance(wrong.schema, dict) else {}
-    if allowed := schema.get("enum") or schema.get("required") or list(schema.get("properties", ())):
-        return f"known are: {', '.join(map(str, allowed))}"
+    schema = fault.schema if isinstance(fault.schema, dict) else {}
+    if choices := schema.get("enum") or schema.get("required") or list(schema.get("properties", ())):
+        return f"known are: {', '.join(map(str, choices))}"
     kinds = schema.get("type", [])
-    named = [_KINDS.get(kind, kind) for kind in ([kinds] if isinstance(kinds, str) else kinds)]
-    return f"give it {' or '.join(named)}" if named else "remove it"
+    words = [_KINDS.get(kind, kind) for kind in ([kinds] if isinstance(kinds, str) else kinds)]
+    return f"give it {' or '.join(words)}" if words else "remove it"
 
 
 def _identity(sections: dict[str, Any], release: Release) -> Iterator[Finding]:
@@ -150,8 +150,8 @@ def _identity(sections: dict[str, Any], release: Release) -> Iterator[Finding]:
 
 def _asks(sections: dict[str, Any], name: str) -> bool:
     """Tells whether the installer asks its user for a section."""
-    asked = sections.get("interactive-sections")
-    return isinstance(asked, list) and bool({name, "*"} & set(map(str, asked)))
+    names = sections.get("interactive-sections")
+    return isinstance(names, list) and bool({name, "*"} & set(map(str, names)))
 
 
 def _keyboard(keyboard: Any) -> Iterator[Finding]:
@@ -175,8 +175,8 @@ def _keyboard(keyboard: Any) -> Iterator[Finding]:
 
 def _network(network: Any) -> Iterator[Finding]:
     """Each card is compared with those of the machine, by its `match`."""
-    within = isinstance(network, dict) and "network" in network
-    key, plan = ("network.network", network["network"]) if within else ("network", network)
+    nested = isinstance(network, dict) and "network" in network
+    key, plan = ("network.network", network["network"]) if nested else ("network", network)
     for kind in ("ethernets", "wifis"):
         cards = plan.get(kind) if isinstance(plan, dict) else None
         for name, card in cards.items() if isinstance(cards, dict) else ():
@@ -188,16 +188,16 @@ def _network(network: Any) -> Iterator[Finding]:
 
 def _timezone(timezone: Any) -> Iterator[Finding]:
     if isinstance(timezone, str) and timezone not in ("", "geoip"):
-        there = zoneinfo.available_timezones()
-        if there and timezone not in there:
+        zones = zoneinfo.available_timezones()
+        if zones and timezone not in zones:
             yield Finding(
                 "error", "timezone", f"there is no time zone {timezone!r}", "such as Europe/Berlin, UTC or geoip"
             )
 
 
 def _source(source: Any, sources: Collection[str] | None) -> Iterator[Finding]:
-    wanted = source.get("id") if isinstance(source, dict) else None
-    if wanted and sources is not None and wanted not in sources:
+    source_id = source.get("id") if isinstance(source, dict) else None
+    if source_id and sources is not None and source_id not in sources:
         yield Finding(
-            "error", "source.id", f"the medium has no source {wanted!r}", f"it has: {', '.join(sorted(sources))}"
+            "error", "source.id", f"the medium has no source {source_id!r}", f"it has: {', '.join(sorted(sources))}"
         )

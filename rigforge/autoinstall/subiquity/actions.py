@@ -58,17 +58,17 @@ def read(config: Any) -> tuple[list[Action], list[Finding]]:
     if not isinstance(config, list) or not all(isinstance(action, dict) for action in config):
         raise Refused(_KEY, "it is no list of actions", "each has type and id")
     kinds: dict[str, dict[str, list[str]]] = table("names")["actions"]
-    taken: set[tuple[str, Any]] = set()
+    matches: set[tuple[str, Any]] = set()
     for number, body in enumerate(config):
         key = f"{_KEY}[{number}]"
         if "type" not in body or not isinstance(body["type"], Hashable):
             raise Refused(key, "it has no type", f"types: {', '.join(kinds)}")
         if body["type"] == "disk":
-            for wrong in disk_errors(body, key, taken):
-                raise Refused(wrong.key, wrong.message, wrong.hint)
+            for fault in disk_errors(body, key, matches):
+                raise Refused(fault.key, fault.message, fault.hint)
     actions: list[Action] = []
-    known: dict[Hashable, Action] = {}
-    passed: dict[Hashable, str] = {}
+    by_id: dict[Hashable, Action] = {}
+    types: dict[Hashable, str] = {}
     warnings: list[Finding] = []
     for number, body in enumerate(config):
         key = f"{_KEY}[{number}]"
@@ -76,22 +76,22 @@ def read(config: Any) -> tuple[list[Action], list[Finding]]:
             message = f"the installer knows no type {body['type']!r}, and passes over the action"
             warnings.append(Finding("warning", f"{key}.type", message, f"types: {', '.join(kinds)}", harm=NOT_DONE))
             if isinstance(body.get("id"), Hashable):
-                passed[body.get("id")] = body["type"]
+                types[body.get("id")] = body["type"]
             continue
         action = Action(key, body["type"], body)
-        warnings += _connect(action, known, passed)
+        warnings += _connect(action, by_id, types)
         _check(action)
-        known[body["id"]] = action
+        by_id[body["id"]] = action
         actions.append(action)
     warnings += _sizes(actions)
     return actions, warnings
 
 
-def _connect(action: Action, known: dict[Hashable, Action], passed: dict[Hashable, str]) -> Iterator[Finding]:
+def _connect(action: Action, by_id: dict[Hashable, Action], types: dict[Hashable, str]) -> Iterator[Finding]:
     """Follows the ids that an action names, and yields a warning for each that is not there and may be missing."""
     kind = table("names")["actions"][action.type]
-    required = kind.get("required", [])
-    for name in ("id", *required):
+    keys = kind.get("required", [])
+    for name in ("id", *keys):
         if name not in action.body:
             raise Refused(action.key, f"a {action.type} needs {name}", f"add {name}")
     if not isinstance(action.body["id"], Hashable):
@@ -102,31 +102,31 @@ def _connect(action: Action, known: dict[Hashable, Action], passed: dict[Hashabl
         ids = action.body[name] if name in kind.get("several", []) else [action.body[name]]
         if not isinstance(ids, Iterable):
             raise Refused(f"{action.key}.{name}", f"{ids!r} is no list", f"{name}: [id, …]")
-        for each in ids:
-            if isinstance(each, Hashable) and each in known:
+        for item in ids:
+            if isinstance(item, Hashable) and item in by_id:
                 continue
-            here, message, hint = f"{action.key}.{name}", f"no action before it has the id {each!r}", "name one above"
-            if isinstance(each, Hashable) and each in passed:
-                message = f"{each!r} is of the type {passed[each]!r}, which the installer does not know"
+            key, message, hint = f"{action.key}.{name}", f"no action before it has the id {item!r}", "name one above"
+            if isinstance(item, Hashable) and item in types:
+                message = f"{item!r} is of the type {types[item]!r}, which the installer does not know"
                 hint = "the installer cannot make it: late-commands can"
             if isinstance(ids, str):
                 message, hint = f"{ids!r} is no list", f"{name}: [{ids}]"
-            if name in required or not isinstance(each, Hashable):
-                raise Refused(here, message, hint)
-            yield Finding("warning", here, f"{message}: the installer goes on without it", hint, harm=NOT_DONE)
+            if name in keys or not isinstance(item, Hashable):
+                raise Refused(key, message, hint)
+            yield Finding("warning", key, f"{message}: the installer goes on without it", hint, harm=NOT_DONE)
             break
         else:
             if name in kind.get("one", []):
-                action.named[name] = known[action.body[name]]
+                action.named[name] = by_id[action.body[name]]
             else:
-                action.members += [known[each] for each in ids]
+                action.members += [by_id[item] for item in ids]
     if action.type == "mount" and not isinstance(action.body["path"], str | None):
-        wrong = f"{action.body['path']!r} is no path: the installation ends there"
-        yield Finding("warning", f"{action.key}.path", wrong, "such as /home", harm=ENDS)
+        fault = f"{action.body['path']!r} is no path: the installation ends there"
+        yield Finding("warning", f"{action.key}.path", fault, "such as /home", harm=ENDS)
     if "device" in action.named and action.type == "mount" and action.named["device"].type != "format":
-        wrong = f"{action.named['device'].label} is no file system"
+        fault = f"{action.named['device'].label} is no file system"
         yield Finding(
-            "warning", f"{action.key}.device", f"{wrong}: the installation ends there", "name a format", harm=ENDS
+            "warning", f"{action.key}.device", f"{fault}: the installation ends there", "name a format", harm=ENDS
         )
 
 
@@ -173,7 +173,7 @@ def _partition(action: Action) -> None:
         most = _most(device)
         if action.logical and device.table == "gpt":
             raise Refused(f"{action.key}.flag", "a gpt table has no logical partitions", "leave the flag out")
-        if not action.logical and len([each for each in device.partitions if not each.logical]) >= most:
+        if not action.logical and len([part for part in device.partitions if not part.logical]) >= most:
             message = f"it is one more than the {most} of a {device.table} table"
             raise Refused(action.key, message, "ptable: gpt, or one extended partition and logical ones in it")
     device.partitions.append(action)
@@ -202,11 +202,11 @@ def _size_text(action: Action) -> None:
 
 def _unsized(device: Action) -> Action | None:
     """Returns a partition below a RAID, a group or an encrypted device that has no size."""
-    for below in (*device.members, *(device.named[name] for name in ("volume",) if name in device.named)):
-        if below.type == "partition" and not _has_size(below):
-            return below
-        if found := _unsized(below):
-            return found
+    for part in (*device.members, *(device.named[name] for name in ("volume",) if name in device.named)):
+        if part.type == "partition" and not _has_size(part):
+            return part
+        if partition := _unsized(part):
+            return partition
     return None
 
 
@@ -216,19 +216,19 @@ def _has_size(action: Action) -> bool:
 
 def _sizes(actions: list[Action]) -> Iterator[Finding]:
     """Only the last of a disk or a group can have the rest, and only where all the others have sizes."""
-    for action in (each for kind in ("partition", "lvm_partition") for each in actions if each.type == kind):
-        wanted, parent = action.body.get("size"), action.named["device" if action.type == "partition" else "volgroup"]
-        rest = isinstance(wanted, int) and wanted < 0
-        others = parent.partitions
+    for action in (part for kind in ("partition", "lvm_partition") for part in actions if part.type == kind):
+        amount, parent = action.body.get("size"), action.named["device" if action.type == "partition" else "volgroup"]
+        rest = isinstance(amount, int) and amount < 0
+        siblings = parent.partitions
         if action.body.get("flag") == "extended":
-            others = [each for each in others if not each.logical]
-        if rest and others[-1] is not action:
+            siblings = [part for part in siblings if not part.logical]
+        if rest and siblings[-1] is not action:
             message = f"it takes all that is left, and is not the last of {parent.label}"
             raise Refused(f"{action.key}.size", message, "give it a size, or put it last")
-        if rest or (isinstance(wanted, str) and "%" in wanted):
+        if rest or (isinstance(amount, str) and "%" in amount):
             if action.type == "partition":
                 _most(parent)
-            unsized = next((each for each in others[:-1] if rest and not _has_size(each)), None) or _unsized(parent)
+            unsized = next((part for part in siblings[:-1] if rest and not _has_size(part)), None) or _unsized(parent)
             if unsized:
                 message = f"{unsized.label} has no size, and that of {action.label} depends on it"
                 raise Refused(f"{unsized.key}.size", message, "size: 20G")

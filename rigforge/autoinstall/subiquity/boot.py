@@ -18,16 +18,16 @@ _BIOS = "grub_device: true on the disk, and a first partition of 1M with flag: b
 def findings(actions: Sequence[Action], firmware: Collection[Firmware]) -> Iterator[Finding]:
     """Yields why machines with a kind of firmware are refused: errors where no kind is left, else warnings."""
     checks = {"uefi": _uefi, "bios": _bios}
-    wrong = {name: found for name in FIRMWARES if name in firmware and (found := checks[name](actions))}
-    level: Level = "error" if len(wrong) == len(set(firmware)) else "warning"
-    for name, (key, message, hint) in wrong.items():
+    faults = {name: fault for name in FIRMWARES if name in firmware and (fault := checks[name](actions))}
+    level: Level = "error" if len(faults) == len(set(firmware)) else "warning"
+    for name, (key, message, hint) in faults.items():
         other = "" if level == "error" else f", and --firmware {'bios' if name == 'uefi' else 'uefi'} leaves this out"
         yield Finding(level, key, f"on {name.upper()} it is refused: {message}", f"{hint}{other}", harm=ENDS)
 
 
 def _uefi(actions: Sequence[Action]) -> tuple[str, str, str] | None:
     """The installer wants a partition with grub_device whose file system is mounted at /boot/efi."""
-    marked = [each for each in actions if each.type == "partition" and each.body.get("grub_device") == True]  # noqa: E712
+    marked = [part for part in actions if part.type == "partition" and part.body.get("grub_device") == True]  # noqa: E712
     for esp in marked:
         if esp.format and esp.format.mount and esp.format.mount.body["path"] == "/boot/efi":
             return None
@@ -54,7 +54,7 @@ def _at_boot_efi(partition: Action) -> bool:
 
 def _bios(actions: Sequence[Action]) -> tuple[str, str, str] | None:
     """The installer wants a disk with grub_device."""
-    disks = [each for each in actions if each.type == "disk"]
+    disks = [action for action in actions if action.type == "disk"]
     if any(disk.body.get("grub_device") == True for disk in disks):  # noqa: E712
         return None
     key = disks[0].key if disks else "storage.config"

@@ -32,14 +32,14 @@ def check(
     Raises RigforgeError where it is no document at all.
     """
     document = read(path)
-    found = [*ways.findings(document, way), *errors(document, release, sources, firmware)]
+    findings = [*ways.findings(document, way), *errors(document, release, sources, firmware)]
     data = document.sections.get("user-data")
     if isinstance(data, dict):
-        found += cloud_config.errors(data, release, offline=offline)
-    keys = {finding.key for finding in found}
+        findings += cloud_config.errors(data, release, offline=offline)
+    keys = {finding.key for finding in findings}
     doubtful = [finding for finding in warnings(document, release) if finding.key not in keys]
-    placed = [replace(finding, line=_line(document, finding.key)) for finding in (*found, *doubtful)]
-    return tuple(sorted(placed, key=_order))
+    lines = [replace(finding, line=_line(document, finding.key)) for finding in (*findings, *doubtful)]
+    return tuple(sorted(lines, key=_order))
 
 
 def _order(finding: Finding) -> tuple[str, int, int]:

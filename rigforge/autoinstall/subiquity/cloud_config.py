@@ -25,13 +25,13 @@ def errors(data: dict[str, Any], release: str, *, offline: bool = False) -> Iter
 
     With `offline` no cloud-init package is downloaded.
     """
-    known = cloud_config_schema.names(release)
-    for name in (name for name in data if name not in known):
-        near = nearest(str(name), known)
+    names = cloud_config_schema.names(release)
+    for name in (name for name in data if name not in names):
+        near = nearest(str(name), names)
         hint = f"did you mean {near}?" if near else "see cloud-init's module reference"
         yield Finding("error", f"{_KEY}.{name}", "cloud-init knows no such key", hint)
-    asked = {name: value for name, value in data.items() if name in known}
-    if not asked:
+    values = {name: value for name, value in data.items() if name in names}
+    if not values:
         return
     oldest = Version(table("cloud_config")["oldest"])
     package = cloud_init.find(cloud_config_schema.judge(release), oldest, offline=offline)
@@ -45,8 +45,8 @@ def errors(data: dict[str, Any], release: str, *, offline: bool = False) -> Iter
         return
     validator = _validator(package, release)
     try:
-        for wrong in faults(validator.iter_errors(asked)):
-            yield Finding("error", f"{_KEY}{dotted(wrong.path)}", wrong.message, wrong.hint)
+        for fault in faults(validator.iter_errors(values)):
+            yield Finding("error", f"{_KEY}{dotted(fault.path)}", fault.message, fault.hint)
     except TypeError:  # cloud-init's own way to say that a key is no string where keys have a form.
         yield Finding("error", _KEY, "a key in it is no string", "put keys that are numbers or true in quotes")
 

@@ -33,12 +33,12 @@ def of_release(package: Package, release: str) -> _Node:
     schema.pop("properties", None)
     schema["$defs"] |= copy.deepcopy(table("cloud_config")["definitions"])
     changes = sorted(table("cloud_config")["changes"], key=lambda change: Version(change["since"]))
-    wanted = judge(release)
+    target = judge(release)
     for change in changes:
-        if package.version < Version(change["since"]) <= wanted:
+        if package.version < Version(change["since"]) <= target:
             _apply(schema, change)
     for change in reversed(changes):
-        if wanted < Version(change["since"]) <= package.version:
+        if target < Version(change["since"]) <= package.version:
             _apply(schema, _undone(change))
     return {**schema, "properties": {name: {} for name in names(release)}, "additionalProperties": False}
 
@@ -62,32 +62,32 @@ def _apply(schema: _Node, change: Mapping[str, Any]) -> None:
 
 def _values(node: _Node, change: Mapping[str, Any]) -> None:
     if isinstance(node.get("enum"), list):
-        gone = change.get("values_gone", ())
-        node["enum"] = [*(value for value in node["enum"] if value not in gone), *change.get("values_new", ())]
+        removals = change.get("values_gone", ())
+        node["enum"] = [*(value for value in node["enum"] if value not in removals), *change.get("values_new", ())]
 
 
-def _keys(node: _Node, new: Mapping[str, _Node], gone: Mapping[str, _Node]) -> None:
+def _keys(node: _Node, additions: Mapping[str, _Node], removals: Mapping[str, _Node]) -> None:
     if "properties" in node:
-        node["properties"].update(copy.deepcopy(dict(new)))
-        for name in gone:
+        node["properties"].update(copy.deepcopy(dict(additions)))
+        for name in removals:
             node["properties"].pop(name, None)
 
 
 def _keywords(nodes: list[_Node], change: Mapping[str, Any]) -> None:
-    was, now, whole = change.get("was", {}), change.get("is", {}), "whole" in change
+    old_words, new_words, whole = change.get("was", {}), change.get("is", {}), "whole" in change
     # The first is what the path leads to, the others are its alternatives.
-    changed = nodes[:1] if whole or not was else [node for node in nodes if was.keys() <= node.keys()][:1]
-    for node in changed:
-        for keyword in list(node) if whole else was:
+    targets = nodes[:1] if whole or not old_words else [node for node in nodes if old_words.keys() <= node.keys()][:1]
+    for node in targets:
+        for keyword in list(node) if whole else old_words:
             del node[keyword]
-        node.update(copy.deepcopy(now))
+        node.update(copy.deepcopy(new_words))
 
 
 def _at(schema: _Node, path: str) -> Iterator[_Node]:
     """Yields the parts of a schema that say something of a value of user-data."""
     nodes = [schema]
     for step in re.findall(r"\[\]|[^.\[\]]+", path):
-        nodes = [inner for node in nodes for each in _alternatives(schema, node) for inner in _inner(each, step)]
+        nodes = [inner for node in nodes for part in _alternatives(schema, node) for inner in _inner(part, step)]
     for node in nodes:
         yield from _alternatives(schema, node)
 
@@ -108,5 +108,5 @@ def _alternatives(schema: _Node, node: _Node) -> Iterator[_Node]:
         node = schema["$defs"][node["$ref"].rpartition("/")[2]]
     yield node
     for keyword in ("allOf", "oneOf", "anyOf"):
-        for each in node.get(keyword, ()):
-            yield from _alternatives(schema, each)
+        for part in node.get(keyword, ()):
+            yield from _alternatives(schema, part)

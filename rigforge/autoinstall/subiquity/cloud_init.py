@@ -47,19 +47,19 @@ def find(wanted: Version, oldest: Version, *, offline: bool = False, root: Path 
     """
     store = Store(paths.home() / "store")
     by_version = sorted(_locked(oldest), key=lambda file: _upstream(file.version), reverse=True)
-    locked = sorted(by_version, key=lambda file: _upstream(file.version) != wanted)
-    for file in filter(store.has, locked):
-        if found := _of_deb(store.path(file.sha256), file.version):
-            return found
+    files = sorted(by_version, key=lambda file: _upstream(file.version) != wanted)
+    for file in filter(store.has, files):
+        if package := _of_deb(store.path(file.sha256), file.version):
+            return package
     for place in (path for modules in _MODULES for path in sorted(root.glob(f"{modules}/cloudinit"))):
-        if (found := _installed(place)) and found.version >= oldest:
-            return found
-    return None if offline else _downloaded(locked, store)
+        if (package := _installed(place)) and package.version >= oldest:
+            return package
+    return None if offline else _downloaded(files, store)
 
 
 def _locked(oldest: Version) -> Iterator[LockedFile]:
     """Yields the cloud-init of every lock there is, each file once."""
-    seen = set()
+    digests = set()
     stacks = paths.SHARE / "stacks"
     for path in sorted({*stacks.glob("*.lock"), *map(paths.lock, stacks.glob("*.toml"))}):
         try:
@@ -67,15 +67,15 @@ def _locked(oldest: Version) -> Iterator[LockedFile]:
         except RigforgeError:  # Building that stack says what is wrong with it.
             continue
         for file in files:
-            if file.name in _NAMES and file.sha256 not in seen and _upstream(file.version) >= oldest:
-                seen.add(file.sha256)
+            if file.name in _NAMES and file.sha256 not in digests and _upstream(file.version) >= oldest:
+                digests.add(file.sha256)
                 yield file
 
 
 def _upstream(version: str) -> Version:
     """Returns upstream's part of a Debian version: 25.3 of 25.3-0ubuntu1~24.04.1."""
-    found = re.match(r"(?:\d+:)?(\d+(?:\.\d+)*)", version)
-    return Version(found[1] if found else "0")
+    match = re.match(r"(?:\d+:)?(\d+(?:\.\d+)*)", version)
+    return Version(match[1] if match else "0")
 
 
 def _of_deb(path: Path, version: str) -> Package | None:
@@ -103,12 +103,12 @@ def _installed(modules: Path) -> Package | None:
     return Package(Version(version[1]), schema) if version else None
 
 
-def _downloaded(locked: list[LockedFile], store: Store) -> Package | None:
-    for file in locked:
+def _downloaded(files: list[LockedFile], store: Store) -> Package | None:
+    for file in files:
         try:
             store.fetch([file], Mirrors.from_environment())
         except RigforgeError:  # Not every archive of every stack can be had from everywhere.
             continue
-        if found := _of_deb(store.path(file.sha256), file.version):
-            return found
+        if package := _of_deb(store.path(file.sha256), file.version):
+            return package
     return None

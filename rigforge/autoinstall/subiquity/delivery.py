@@ -19,7 +19,7 @@ _CLOUD_CONFIG = re.compile(r"(## template:\s*jinja\s*\n)?#cloud-config")
 def findings(document: Document, way: Way | None) -> Iterator[Finding]:
     """Yields what is wrong at the top of a document; where no way is named, as a file, with doubts of the others."""
     served = bool(_CLOUD_CONFIG.match(document.text))
-    beside = [str(key) for key in document.whole if key != "autoinstall"] if document.wrapped else []
+    extras = [str(key) for key in document.whole if key != "autoinstall"] if document.wrapped else []
     if way == "nocloud":
         if not served:
             message = "cloud-init passes over user-data that does not start with #cloud-config: the installer would ask"
@@ -27,13 +27,13 @@ def findings(document: Document, way: Way | None) -> Iterator[Finding]:
         if not document.wrapped:
             message = "cloud-init hands on only what is below this key"
             yield Finding("error", "autoinstall", message, "put all below `autoinstall:`")
-        for key in beside:
+        for key in extras:
             yield from _misplaced(key)
         return
-    if beside:
+    if extras:
         hint = "leave `autoinstall` alone at the top"
         more = "" if way else " (as NoCloud's user-data they are cloud-init's: --as nocloud)"
-        yield Finding("error", "autoinstall", f"beside it are other keys: {', '.join(sorted(beside))}", hint + more)
+        yield Finding("error", "autoinstall", f"beside it are other keys: {', '.join(sorted(extras))}", hint + more)
     if way is None and served and not document.wrapped:
         message = "cloud-init hands on only what is below this key"
         yield Finding("warning", "autoinstall", message, "put all below `autoinstall:`, or --as iso")

@@ -78,30 +78,30 @@ def read(path: Path) -> Document:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         budget = iter(range(MOST))
         places = list(_places(node, "", budget)) if node else []
-        whole = yaml.safe_load(text)
+        data = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
-        raise RigforgeError(f"{where}: {error.problem or error.context}", "correct the YAML") from error
+        place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
+        raise RigforgeError(f"{place}: {error.problem or error.context}", "correct the YAML") from error
     except Exception:  # PyYAML's constructors raise what they meet
         with boundary(str(path), "correct the YAML"):
             raise
-    if not isinstance(whole, dict):
+    if not isinstance(data, dict):
         raise RigforgeError(
-            f"{path} {'is empty' if whole is None else 'is no mapping'}",
+            f"{path} {'is empty' if data is None else 'is no mapping'}",
             "a document has keys, the first of them `version: 1`",
         )
-    sections = whole.get("autoinstall", whole) if "autoinstall" in whole else whole
+    sections = data.get("autoinstall", data) if "autoinstall" in data else data
     if not isinstance(sections, dict):
         raise RigforgeError(f"{path}: autoinstall: no mapping", "below it are the keys, the first of them `version: 1`")
     lines: dict[str, int] = {}
     repeated = []
     for key, line in places:
-        short = key.removeprefix("autoinstall.") if "autoinstall" in whole else key
+        short = key.removeprefix("autoinstall.") if "autoinstall" in data else key
         if short in lines:
             repeated.append(short)
         lines[short] = line
-    return Document(text, whole, sections, "autoinstall" in whole, lines, tuple(repeated))
+    return Document(text, data, sections, "autoinstall" in data, lines, tuple(repeated))
 
 
 def _places(node: yaml.Node, path: str, budget: Iterator[int]) -> Iterator[tuple[str, int]]:
@@ -110,9 +110,9 @@ def _places(node: yaml.Node, path: str, budget: Iterator[int]) -> Iterator[tuple
         raise ValueError(f"more than {MOST} values, once aliases are followed")
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
-            here = f"{path}.{key.value}" if path else str(key.value)
-            yield here, key.start_mark.line + 1
-            yield from _places(value, here, budget)
+            place = f"{path}.{key.value}" if path else str(key.value)
+            yield place, key.start_mark.line + 1
+            yield from _places(value, place, budget)
     elif isinstance(node, yaml.SequenceNode):
         for number, item in enumerate(node.value):
             yield f"{path}[{number}]", item.start_mark.line + 1

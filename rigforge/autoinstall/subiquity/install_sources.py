@@ -15,10 +15,10 @@ def ids(path: Path) -> tuple[str, ...]:
     hint = "it is on the medium, in casper/"
     try:
         with boundary(f"{path} cannot be read", hint):
-            whole = yaml.safe_load(path.read_text(encoding="utf-8"))
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RigforgeError(f"{path} cannot be read: {error.strerror}", hint) from error
-    sources = whole.get("sources") if isinstance(whole, dict) else whole
-    if not isinstance(sources, list) or not all(isinstance(each, dict) and "id" in each for each in sources):
+    sources = content.get("sources") if isinstance(content, dict) else content
+    if not isinstance(sources, list) or not all(isinstance(source, dict) and "id" in source for source in sources):
         raise RigforgeError(f"{path}: no list of sources with an id each", hint)
-    return tuple(str(each["id"]) for each in sources)
+    return tuple(str(source["id"]) for source in sources)

@@ -21,13 +21,13 @@ def errors(reporting: dict[str, Any]) -> Iterator[Finding]:
             yield Finding("error", f"{key}.type", message, f"known are: {', '.join(handlers)}")
             continue
         required, optional = kind.get("required", []), kind.get("optional", [])
-        for missing in required:
-            if missing not in handler:
-                yield Finding("error", key, f"a {handler['type']} needs {missing}", f"add {missing}")
-        signed = kind.get("together", [])
-        if any(handler.get(each) for each in signed) and not all(handler.get(each) for each in signed):
-            yield Finding("error", key, f"a {handler['type']} has all or none of {', '.join(signed)}", "add the others")
-        for unknown in handler.keys() - {"type", *required, *optional}:
-            message = f"a {handler['type']} knows no {unknown}"
+        for field in required:
+            if field not in handler:
+                yield Finding("error", key, f"a {handler['type']} needs {field}", f"add {field}")
+        group = kind.get("together", [])
+        if any(handler.get(part) for part in group) and not all(handler.get(part) for part in group):
+            yield Finding("error", key, f"a {handler['type']} has all or none of {', '.join(group)}", "add the others")
+        for stranger in handler.keys() - {"type", *required, *optional}:
+            message = f"a {handler['type']} knows no {stranger}"
             cure = f"known are: {', '.join(required + optional)}" if required + optional else "remove it"
-            yield Finding("error", f"{key}.{unknown}", message, cure)
+            yield Finding("error", f"{key}.{stranger}", message, cure)

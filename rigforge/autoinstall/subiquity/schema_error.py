@@ -50,9 +50,9 @@ def faults(errors: Iterable[jsonschema.ValidationError]) -> list[Wrong]:
 
     Of the alternatives of a value the errors of that one are taken which it comes closest to.
     """
-    found = list(dict.fromkeys(wrong for error in errors for wrong in _of(error)))
-    meant = {(*wrong.path[:-1], wrong.hint.removeprefix(_MEANT).rstrip("?")) for wrong in found if _MEANT in wrong.hint}
-    return [wrong for wrong in found if wrong.path not in meant or wrong.message != _MISSING]
+    items = list(dict.fromkeys(fault for error in errors for fault in _of(error)))
+    keys = {(*fault.path[:-1], fault.hint.removeprefix(_MEANT).rstrip("?")) for fault in items if _MEANT in fault.hint}
+    return [fault for fault in items if fault.path not in keys or fault.message != _MISSING]
 
 
 _MEANT, _MISSING = "did you mean ", "it is missing"
@@ -65,8 +65,8 @@ def _of(error: jsonschema.ValidationError) -> Iterator[Wrong]:
     elif error.validator == "additionalProperties":
         yield from _extra(error, path)
     elif error.validator == "required":
-        missing = re.match(r"'(.*)' is a required property", error.message)
-        name = missing[1] if missing else ""
+        match = re.match(r"'(.*)' is a required property", error.message)
+        name = match[1] if match else ""
         yield Wrong((*path, name), _MISSING, f"add {name}")
     else:
         yield Wrong(path, *_words(error))
@@ -74,18 +74,18 @@ def _of(error: jsonschema.ValidationError) -> Iterator[Wrong]:
 
 def _closest(error: jsonschema.ValidationError, path: tuple[str | int, ...]) -> Iterator[Wrong]:
     alternatives: dict[str | int, list[jsonschema.ValidationError]] = {}
-    for each in error.context or ():
-        alternatives.setdefault(each.schema_path[0], []).append(each)
+    for item in error.context or ():
+        alternatives.setdefault(item.schema_path[0], []).append(item)
     of_its_kind = [errors for errors in alternatives.values() if not any(map(_another_kind, errors))]
     if not of_its_kind:
-        own = [each for errors in alternatives.values() for each in errors if _another_kind(each)]
-        yield Wrong(path, *_other_kind(error.instance, own))
+        kinds = [item for errors in alternatives.values() for item in errors if _another_kind(item)]
+        yield Wrong(path, *_other_kind(error.instance, kinds))
     elif all(len(errors) == 1 and errors[0].validator == "required" for errors in of_its_kind):
-        missing = [next(_of(errors[0])).path for errors in of_its_kind]
-        yield Wrong(missing[0], _MISSING, f"add {_or([str(path[-1]) for path in dict.fromkeys(missing)])}")
+        paths = [next(_of(errors[0])).path for errors in of_its_kind]
+        yield Wrong(paths[0], _MISSING, f"add {_or([str(path[-1]) for path in dict.fromkeys(paths)])}")
     else:
-        for each in max(of_its_kind, key=lambda errors: (max(len(each.path) for each in errors), -len(errors))):
-            yield from _of(each)
+        for item in max(of_its_kind, key=lambda errors: (max(len(item.path) for item in errors), -len(errors))):
+            yield from _of(item)
 
 
 def _another_kind(error: jsonschema.ValidationError) -> bool:
@@ -102,12 +102,12 @@ def _another_kind(error: jsonschema.ValidationError) -> bool:
 def _other_kind(value: Any, errors: Sequence[jsonschema.ValidationError]) -> tuple[str, str]:
     types, words = [], []
     for error in errors:
-        for each in [error, *(error.context or ())]:
-            if each.validator == "type":
-                types += each.validator_value if isinstance(each.validator_value, list) else [each.validator_value]
-            elif each.validator == "enum":
-                words += each.validator_value
-            elif each.validator == "oneOf" and not each.context:
+        for item in [error, *(error.context or ())]:
+            if item.validator == "type":
+                types += item.validator_value if isinstance(item.validator_value, list) else [item.validator_value]
+            elif item.validator == "enum":
+                words += item.validator_value
+            elif item.validator == "oneOf" and not item.context:
                 types.append("object")
     if words and not (isinstance(value, str) and "string" in types):
         return _no_such_word(value, words, types)
@@ -116,10 +116,10 @@ def _other_kind(value: Any, errors: Sequence[jsonschema.ValidationError]) -> tup
 
 def _no_such_type(value: Any, types: Sequence[str]) -> tuple[str, str]:
     types = list(dict.fromkeys(types))
-    wanted = _or([_TYPES[name] for name in types if name != "null"] or [_TYPES["null"]])
+    kinds = _or([_TYPES[name] for name in types if name != "null"] or [_TYPES["null"]])
     if value is None:
-        return "it has no value", f"give it {wanted}, or remove it"
-    return f"it is {shown(value)}, and must be {wanted}", _cure(value, types) or f"make it {wanted}"
+        return "it has no value", f"give it {kinds}, or remove it"
+    return f"it is {shown(value)}, and must be {kinds}", _cure(value, types) or f"make it {kinds}"
 
 
 def _cure(value: Any, types: Sequence[str]) -> str:
@@ -143,24 +143,24 @@ def _cure(value: Any, types: Sequence[str]) -> str:
 
 
 def _no_such_word(value: Any, words: Sequence[Any], types: Sequence[str]) -> tuple[str, str]:
-    known = ", ".join(dict.fromkeys(map(_yaml, words)))
+    choices = ", ".join(dict.fromkeys(map(_yaml, words)))
     also = "".join(f", or {_TYPES[name]}" for name in dict.fromkeys(types) if name not in ("null", "string"))
     if value is None:
-        return "it has no value", f"one of: {known}{also}"
+        return "it has no value", f"one of: {choices}{also}"
     if isinstance(value, bool):
-        return f"it is {shown(value)}, as YAML reads yes, no, on and off", f"one of: {known}{also}; words in quotes"
-    return f"{shown(value)} is none of its values", f"one of: {known}{also}"
+        return f"it is {shown(value)}, as YAML reads yes, no, on and off", f"one of: {choices}{also}; words in quotes"
+    return f"{shown(value)} is none of its values", f"one of: {choices}{also}"
 
 
 def _extra(error: jsonschema.ValidationError, path: tuple[str | int, ...]) -> Iterator[Wrong]:
     schema: dict[str, Any] = error.schema if isinstance(error.schema, dict) else {}
-    known, forms = schema.get("properties", {}), list(schema.get("patternProperties", {}))
+    properties, forms = schema.get("properties", {}), list(schema.get("patternProperties", {}))
     value: Any = error.instance
     for key in value:
-        if key not in known and not any(re.search(form, str(key)) for form in forms):
-            used = {str(name).replace("-", "_") for name in value}
-            free = [name for name in known if name.replace("-", "_") not in used]
-            yield Wrong((*path, str(key)), "there is no such key here", _known(str(key), free, forms))
+        if key not in properties and not any(re.search(form, str(key)) for form in forms):
+            spellings = {str(name).replace("-", "_") for name in value}
+            candidates = [name for name in properties if name.replace("-", "_") not in spellings]
+            yield Wrong((*path, str(key)), "there is no such key here", _known(str(key), candidates, forms))
 
 
 def _known(key: str, names: Sequence[str], forms: Sequence[str]) -> str:
@@ -174,10 +174,10 @@ def _known(key: str, names: Sequence[str], forms: Sequence[str]) -> str:
 def nearest(name: str, names: Iterable[str]) -> str:
     """Returns the one of `names` that `name` looks like, or ""."""
     # Of a name in two spellings the one with _ is not the deprecated one.
-    names = sorted(names, key=lambda each: "-" in each)
-    same = {each.replace("-", "_").lower(): each for each in reversed(names)}
-    if found := same.get(name.replace("-", "_").lower()):
-        return found
+    names = sorted(names, key=lambda spelling: "-" in spelling)
+    by_form = {spelling.replace("-", "_").lower(): spelling for spelling in reversed(names)}
+    if twin := by_form.get(name.replace("-", "_").lower()):
+        return twin
     return next(iter(alike(name, names, cutoff=0.75)), "")
 
 
@@ -196,8 +196,8 @@ def _words(error: jsonschema.ValidationError) -> tuple[str, str]:
         case "pattern":
             return f"{shown(value)} is not of the form that is asked for", f"the form: {limit}"
         case "minItems" | "minProperties" | "minLength":
-            few = "it is empty" if not value else f"it has {len(value)}, and needs {limit} or more"
-            return few, "give it a value, or remove it" if not value else "add to it"
+            message = "it is empty" if not value else f"it has {len(value)}, and needs {limit} or more"
+            return message, "give it a value, or remove it" if not value else "add to it"
         case "maxItems" | "maxProperties" | "maxLength":
             return f"it has {len(value)}, and may have {limit} at most", "shorten it"
         case "minimum" | "maximum":
@@ -207,9 +207,12 @@ def _words(error: jsonschema.ValidationError) -> tuple[str, str]:
         case "not" if isinstance(limit, dict) and "required" in limit:
             return f"{' and '.join(limit['required'])} exclude each other", f"keep {limit['required'][0]}"
         case "oneOf":
-            names = [name for each in limit if isinstance(each, dict) for name in each.get("required", ())]
-            both = sorted({name for name in names if isinstance(value, dict) and name in value})
-            return "it is two things at once", f"keep one of: {', '.join(both)}" if both else "keep one of them"
+            names = [name for branch in limit if isinstance(branch, dict) for name in branch.get("required", ())]
+            keys = sorted({name for name in names if isinstance(value, dict) and name in value})
+            return (
+                "it is two things at once",
+                f"keep one of: {', '.join(keys)}" if keys else "keep one of them",
+            )
     return error.message.splitlines()[0][:200], "see cloud-init's module reference"
 
 

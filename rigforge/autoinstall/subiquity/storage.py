@@ -89,16 +89,16 @@ def _encryption(layout: dict[str, Any], key: str, release: Version) -> Iterator[
 
 def _root(actions: Sequence[Action]) -> None:
     """Raises Refused where nothing is mounted at /: the installer asks the mounts, then ZFS pools, then data sets."""
-    if any(each.type == "mount" and each.body["path"] == "/" for each in actions):
+    if any(action.type == "mount" and action.body["path"] == "/" for action in actions):
         return
     for kind, properties in (("zpool", "fs_properties"), ("zfs", "properties")):
-        for each in (each for each in actions if each.type == kind):
-            given = each.body.get(properties) or {}
-            if not isinstance(given, dict) or given.get("canmount", False) not in _MOUNTED + _NOT_MOUNTED:
+        for action in (action for action in actions if action.type == kind):
+            values = action.body.get(properties) or {}
+            if not isinstance(values, dict) or values.get("canmount", False) not in _MOUNTED + _NOT_MOUNTED:
                 message = "canmount is none of on, off and noauto"
-                raise Refused(f"{each.key}.{properties}", message, "{canmount: 'on'}")
-            path = each.body["mountpoint"] if kind == "zpool" else given.get("mountpoint", each.body["volume"])
-            if given.get("canmount", False) in _MOUNTED and path == "/":
+                raise Refused(f"{action.key}.{properties}", message, "{canmount: 'on'}")
+            path = action.body["mountpoint"] if kind == "zpool" else values.get("mountpoint", action.body["volume"])
+            if values.get("canmount", False) in _MOUNTED and path == "/":
                 return
     message, hint = "nothing is mounted at /", "add a mount with path: / (ZFS: canmount: 'on' and mountpoint: /)"
     raise Refused("storage.config", message, hint)

@@ -107,8 +107,8 @@ def _of_system(file: str) -> bool:
 
 def _options(words: Sequence[str]) -> _Fault | None:
     """Returns what is wrong where curtin would take the options of the command for its own, and end."""
-    rest = _after_in_target(words)
-    if rest[:1] != ["--"] and any(word.startswith("-") for word in rest):
+    tail = _after_in_target(words)
+    if tail[:1] != ["--"] and any(word.startswith("-") for word in tail):
         message = "curtin takes the command's options for its own, and the installation ends"
         return message, "curtin in-target -- COMMAND", ENDS
     return None
@@ -125,10 +125,10 @@ def _builtin(words: Sequence[str]) -> _Fault | None:
 
 def _after_in_target(words: Sequence[str]) -> list[str]:
     """Returns what follows in-target and its own options."""
-    rest = list(words[words.index("in-target") + 1 :])
-    while rest and rest[0].startswith("-") and rest[0] != "--":
-        del rest[: 2 if rest[0] in ("-t", "--target") else 1]
-    return rest
+    tail = list(words[words.index("in-target") + 1 :])
+    while tail and tail[0].startswith("-") and tail[0] != "--":
+        del tail[: 2 if tail[0] in ("-t", "--target") else 1]
+    return tail
 
 
 def _bare(line: str, operator: str) -> bool:
@@ -148,14 +148,14 @@ def _pieces(line: str) -> list[_Piece]:
     except ValueError:
         return []
     pieces, joint, words, writes = [], "", list[str](), list[str]()
-    before = ""
+    previous = ""
     for token in tokens:
         if token in ("|", "||", "&&", ";", "&"):
             pieces.append(_Piece(joint, tuple(words), tuple(writes)))
             joint, words, writes = token, [], []
-        elif before in (">", ">>"):
+        elif previous in (">", ">>"):
             writes.append(token)
         elif token not in (">", ">>"):
             words.append(token)
-        before = token
+        previous = token
     return [*pieces, _Piece(joint, tuple(words), tuple(writes))]

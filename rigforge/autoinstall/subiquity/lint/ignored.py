@@ -15,17 +15,17 @@ from rigforge.autoinstall.subiquity.schema_error import nearest
 def warnings(sections: dict[str, Any], release: Release) -> Iterator[Finding]:
     """Yields one warning for the sections that a release does not know, and one for each section with such keys."""
     names, since = known(release), _since()
-    unknown = [str(name) for name in sections if name not in names]
-    for name in since.keys() & set(unknown):
+    strangers = [str(name) for name in sections if name not in names]
+    for name in since.keys() & set(strangers):
         message = f"the installer of {release} does not know it, and ignores it"
         yield warning(name, message, f"known from {since[name]} on", NOT_DONE)
-    if others := [name for name in unknown if name not in since]:
-        yield _ignored("", others, sorted(names), release)
+    if extras := [name for name in strangers if name not in since]:
+        yield _ignored("", extras, sorted(names), release)
     reads: Mapping[str, Sequence[str]] = table("lint")["keys"]
     for path, keys in reads.items():
         for place, value in _at(sections, path):
-            if others := [str(name) for name in value if name not in keys]:
-                yield _ignored(f"{place}.", others, keys, release)
+            if extras := [str(name) for name in value if name not in keys]:
+                yield _ignored(f"{place}.", extras, keys, release)
     data, identity = mapping(sections.get("user-data")), mapping(sections.get("identity"))
     if identity and "hostname" in data and data.get("preserve_hostname") is not False:
         yield warning("user-data.hostname", "the one of identity counts", "remove one of them", NOT_DONE)
@@ -42,25 +42,25 @@ def _at(sections: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str, An
     value: Any = sections
     for key in path.split("."):
         value = mapping(value).get(key)
-    for number, each in enumerate(items(value)):
-        yield f"{path}[{number}]", mapping(each)
+    for number, item in enumerate(items(value)):
+        yield f"{path}[{number}]", mapping(item)
     yield path, mapping(value)
 
 
 def _ignored(prefix: str, names: Sequence[str], keys: Sequence[str], release: str) -> Finding:
-    which = "it" if len(names) == 1 else ", ".join(names)
-    what = f"{which} {'is' if len(names) == 1 else 'are'} ignored"
+    subject = "it" if len(names) == 1 else ", ".join(names)
+    message = f"{subject} {'is' if len(names) == 1 else 'are'} ignored"
     if prefix.startswith("network"):  # It is handed on as it is.
-        what = f"netplan does not know {which}, and sets up nothing"
+        message = f"netplan does not know {subject}, and sets up nothing"
     harm = ERASED if prefix.startswith("storage.layout.match") else NOT_DONE
-    return warning(f"{prefix}{names[0]}", what, "; ".join(_cures(prefix, names, keys, release)), harm)
+    return warning(f"{prefix}{names[0]}", message, "; ".join(_cures(prefix, names, keys, release)), harm)
 
 
 def _cures(prefix: str, names: Sequence[str], keys: Sequence[str], release: str) -> Iterator[str]:
-    meant = {name: near for name in names if (near := nearest(name, keys))}
-    if meant:
-        yield f"did you mean {', '.join(meant.values())}?"
-    rest = [name for name in names if name not in meant]
+    suggestions = {name: near for name in names if (near := nearest(name, keys))}
+    if suggestions:
+        yield f"did you mean {', '.join(suggestions.values())}?"
+    rest = [name for name in names if name not in suggestions]
     of_cloud_init = [name for name in rest if name in cloud_config_schema.names(release) - {"version"}]
     if places := list(dict.fromkeys(place for name in rest if (place := _place(name, prefix)))):
         yield f"it belongs below {' or '.join(places)}"

@@ -45,16 +45,16 @@ def warnings(sections: dict[str, Any]) -> Iterator[Finding]:
 def _users(sections: dict[str, Any], data: dict[str, Any]) -> list[_User]:
     """Returns the users of identity and of user-data, the first of them with what is said of no user by name."""
     ssh = mapping(sections.get("ssh"))
-    identity, made = mapping(sections.get("identity")), data.get("users")
+    identity, accounts = mapping(sections.get("identity")), data.get("users")
     first_keys = bool(ssh.get("authorized-keys") or data.get("ssh_authorized_keys") or data.get("ssh_import_id"))
     first_password = isinstance(data.get("password"), str)
     users = [_of_identity(identity, first_keys, first_password)] if identity else []
-    if isinstance(made, str):
-        made = [{"name": name.strip()} if name.strip() != "default" else "default" for name in made.split(",")]
-    elif made is None and not identity and sections.get("user-data") is not None:
-        made = ["default"]
+    if isinstance(accounts, str):
+        accounts = [{"name": name.strip()} if name.strip() != "default" else "default" for name in accounts.split(",")]
+    elif accounts is None and not identity and sections.get("user-data") is not None:
+        accounts = ["default"]
     with_chpasswd = _of_chpasswd(data)
-    for number, user in enumerate(items(made)):
+    for number, user in enumerate(items(accounts)):
         first = not users
         if isinstance(user, dict):
             key = f"user-data.users[{number}]"
@@ -67,13 +67,13 @@ def _users(sections: dict[str, Any], data: dict[str, Any]) -> list[_User]:
 def _of_identity(identity: dict[str, Any], keys: bool, has_password: bool) -> _User:
     value, fault = identity.get("password"), None
     if isinstance(value, str):
-        why, cure = password.doubt(value)
+        flaw, cure = password.doubt(value)
         weak, stronger = password.weakness(value)
-        if why and not has_password:
-            fault = warning("identity.password", why, cure, NOT_DONE if keys else LOCKED_OUT)
+        if flaw and not has_password:
+            fault = warning("identity.password", flaw, cure, NOT_DONE if keys else LOCKED_OUT)
         elif weak:
             fault = warning("identity.password", weak, stronger)
-        has_password = has_password or not (why or password.is_locked(value))
+        has_password = has_password or not (flaw or password.is_locked(value))
     return _User("identity", has_password, keys, fault)
 
 
@@ -83,17 +83,20 @@ def _of_user_data(key: str, user: dict[str, Any], with_chpasswd: set[str], keys:
     keys = keys or bool(values.get("ssh_authorized_keys") or values.get("ssh_import_id"))
     has_password = has_password or bool({str(values.get("name")), ""} & with_chpasswd) or "snapuser" in values
     fault = None
-    named = next((name for name in ("plain_text_passwd", "hashed_passwd", "passwd") if values.get(name)), None)
-    if named and not has_password:
+    field = next((name for name in ("plain_text_passwd", "hashed_passwd", "passwd") if values.get(name)), None)
+    if field and not has_password:
         harm = NOT_DONE if keys else LOCKED_OUT
-        here, value = f"{key}.{spelled[named]}", str(values[named])
-        why, cure = password.doubt(value) if named != "plain_text_passwd" else ("", "")
-        if named == "plain_text_passwd" and re.match(r"\$\w+\$.{20}", value):
-            why, cure = "it is a hash, and taken as the password itself", "call it hashed_passwd"
+        place, value = f"{key}.{spelled[field]}", str(values[field])
+        flaw, cure = password.doubt(value) if field != "plain_text_passwd" else ("", "")
+        if field == "plain_text_passwd" and re.match(r"\$\w+\$.{20}", value):
+            flaw, cure = "it is a hash, and taken as the password itself", "call it hashed_passwd"
         if values.get("lock_passwd", True) is not False and not password.is_locked(value):
-            why, cure = "the password is locked, since lock_passwd is true where nothing is said", "lock_passwd: false"
-        fault = warning(here, why, cure, harm) if why else None
-        has_password = not why and not password.is_locked(value)
+            flaw, cure = (
+                "the password is locked, since lock_passwd is true where nothing is said",
+                "lock_passwd: false",
+            )
+        fault = warning(place, flaw, cure, harm) if flaw else None
+        has_password = not flaw and not password.is_locked(value)
     return _User(key, has_password, keys, fault)
 
 
@@ -101,15 +104,15 @@ def _of_chpasswd(data: dict[str, Any]) -> set[str]:
     """Returns the names of the users that chpasswd gives a password; it unlocks them."""
     section = mapping(data.get("chpasswd"))
     lines = section.get("list")
-    named = {str(mapping(each).get("name")) for each in items(section.get("users"))}
-    given = lines.splitlines() if isinstance(lines, str) else items(lines)
-    return named | {str(line).partition(":")[0].strip() for line in given if ":" in str(line)}
+    names = {str(mapping(user).get("name")) for user in items(section.get("users"))}
+    entries = lines.splitlines() if isinstance(lines, str) else items(lines)
+    return names | {str(line).partition(":")[0].strip() for line in entries if ":" in str(line)}
 
 
 def _has_server(sections: dict[str, Any], ssh: dict[str, Any], data: dict[str, Any]) -> bool:
     """Tells whether an SSH server will run, or may well be in the source that is installed."""
     lists = table("lint")["lists"]
-    packages = {str(name) for given in (sections, data) for name in items(given.get("packages"))}
+    packages = {str(name) for part in (sections, data) for name in items(part.get("packages"))}
     source = mapping(sections.get("source")).get("id")
     return (
         ssh.get("install-server") is True

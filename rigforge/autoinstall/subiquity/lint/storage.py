@@ -40,6 +40,6 @@ def _layout(layout: dict[str, Any]) -> Iterator[Finding]:
         yield warning("storage.layout.match", message, "match: {serial: …}" + ", sizing-policy: all" * unused, ERASED)
     elif unused:
         yield warning("storage.layout.sizing-policy", "a part of the disk stays unused", "sizing-policy: all", NOT_DONE)
-    for each in items(match) or [match]:
-        if mapping(each).get("size") not in (None, "smallest", "largest"):
+    for disk in items(match) or [match]:
+        if mapping(disk).get("size") not in (None, "smallest", "largest"):
             yield warning("storage.layout.match.size", "it is ignored", "smallest or largest", ERASED)
