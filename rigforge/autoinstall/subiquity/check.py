@@ -38,8 +38,8 @@ def check(
         findings += cloud_config.errors(data, release, offline=offline)
     keys = {finding.key for finding in findings}
     doubtful = [finding for finding in warnings(document, release) if finding.key not in keys]
-    lines = [replace(finding, line=_line(document, finding.key)) for finding in (*findings, *doubtful)]
-    return tuple(sorted(lines, key=_order))
+    results = [replace(finding, line=_line(document, finding.key)) for finding in (*findings, *doubtful)]
+    return tuple(sorted(results, key=_order))
 
 
 def _order(finding: Finding) -> tuple[str, int, int]:

@@ -51,8 +51,8 @@ def faults(errors: Iterable[jsonschema.ValidationError]) -> list[Wrong]:
     Of the alternatives of a value the errors of that one are taken which it comes closest to.
     """
     items = list(dict.fromkeys(fault for error in errors for fault in _of(error)))
-    keys = {(*fault.path[:-1], fault.hint.removeprefix(_MEANT).rstrip("?")) for fault in items if _MEANT in fault.hint}
-    return [fault for fault in items if fault.path not in keys or fault.message != _MISSING]
+    paths = {(*fault.path[:-1], fault.hint.removeprefix(_MEANT).rstrip("?")) for fault in items if _MEANT in fault.hint}
+    return [fault for fault in items if fault.path not in paths or fault.message != _MISSING]
 
 
 _MEANT, _MISSING = "did you mean ", "it is missing"
@@ -78,8 +78,8 @@ def _closest(error: jsonschema.ValidationError, path: tuple[str | int, ...]) -> 
         alternatives.setdefault(item.schema_path[0], []).append(item)
     of_its_kind = [errors for errors in alternatives.values() if not any(map(_another_kind, errors))]
     if not of_its_kind:
-        kinds = [item for errors in alternatives.values() for item in errors if _another_kind(item)]
-        yield Wrong(path, *_other_kind(error.instance, kinds))
+        mismatches = [item for errors in alternatives.values() for item in errors if _another_kind(item)]
+        yield Wrong(path, *_other_kind(error.instance, mismatches))
     elif all(len(errors) == 1 and errors[0].validator == "required" for errors in of_its_kind):
         paths = [next(_of(errors[0])).path for errors in of_its_kind]
         yield Wrong(paths[0], _MISSING, f"add {_or([str(path[-1]) for path in dict.fromkeys(paths)])}")

@@ -15,11 +15,11 @@ from rigforge.autoinstall.subiquity.schema_error import nearest
 def warnings(sections: dict[str, Any], release: Release) -> Iterator[Finding]:
     """Yields one warning for the sections that a release does not know, and one for each section with such keys."""
     names, since = known(release), _since()
-    strangers = [str(name) for name in sections if name not in names]
-    for name in since.keys() & set(strangers):
+    unknown_names = [str(name) for name in sections if name not in names]
+    for name in since.keys() & set(unknown_names):
         message = f"the installer of {release} does not know it, and ignores it"
         yield warning(name, message, f"known from {since[name]} on", NOT_DONE)
-    if extras := [name for name in strangers if name not in since]:
+    if extras := [name for name in unknown_names if name not in since]:
         yield _ignored("", extras, sorted(names), release)
     reads: Mapping[str, Sequence[str]] = table("lint")["keys"]
     for path, keys in reads.items():
