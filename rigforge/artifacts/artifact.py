@@ -224,15 +224,15 @@ class Artifact(ABC, Generic[P_co]):
     def result(self, path: Path, cache: Cache) -> Result:
         """Returns what a report tells of it. The artifact itself is not read."""
         documents = [Attachment(title, self.beside(path, end)) for end, title in DOCUMENTS.items()]
-        there = tuple(document for document in documents if document.path.exists())
+        files = tuple(document for document in documents if document.path.exists())
         if not path.exists():
-            return Result(files=there)
+            return Result(files=files)
         size, stamp = path.stat().st_size, Stamp.of(path)
         return Result(
             sizes={self.figure: size},
             digests=(Digest(path.name, size, _listed(self.beside(path, CHECKSUMS), path.name)),),
             steps=(Step(f"writing {path.name}", stamp.seconds if stamp else None),),
-            files=(Attachment(self.title, path), *there),
+            files=(Attachment(self.title, path), *files),
         )
 
 

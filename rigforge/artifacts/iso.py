@@ -108,10 +108,8 @@ class Iso(Artifact[Product]):
 def squashed(build: Build, layers: tuple[Layer, ...]) -> tuple[Squashfs, ...]:
     """Returns the squashfs files of a medium, bottom first, one for each layer."""
     cache, level = build.cache, build.stack.medium.zstd_level
-    finished = make_layers(
-        layers, cache, build.mirrors, lambda layer: squash(layer, cache, level), offline=build.offline
-    )
-    return tuple(image for _, image in finished)
+    images = make_layers(layers, cache, build.mirrors, lambda layer: squash(layer, cache, level), offline=build.offline)
+    return tuple(image for _, image in images)
 
 
 def boot_files(layers: tuple[Layer, ...], cache: Cache) -> Path:

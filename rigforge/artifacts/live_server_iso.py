@@ -33,9 +33,9 @@ class LiveServerIso(Iso):
     def make(self, build: Build) -> Product:
         """Writes the ISO, or only its texts where nothing else has changed."""
         stack, cache, epoch = build.stack, build.cache, build.lock.source_date_epoch
-        (locked,) = build.lock.part("medium")
+        (stock,) = build.lock.part("medium")
         document = rendered(stack, build.lock)
-        server = self._server(locked, build)
+        server = self._server(stock, build)
         layers = self.layers(stack, build.lock)
         if build.check:
             self.read_again(build, layers)
@@ -47,23 +47,23 @@ class LiveServerIso(Iso):
 
         def write(output: Path) -> str:
             confirm(images, cache)
-            if not self.base_iso and build.store.confirm([locked], build.mirrors, offline=build.offline):
-                raise DamagedError(build.store.path(locked.sha256))
+            if not self.base_iso and build.store.confirm([stock], build.mirrors, offline=build.offline):
+                raise DamagedError(build.store.path(stock.sha256))
             return remaster.write(server.path, medium, stack.medium.volume_id, epoch, output)
 
         return self.product(build, layers, medium, write)
 
-    def _server(self, locked: LockedFile, build: Build) -> live_server.LiveServer:
+    def _server(self, stock: LockedFile, build: Build) -> live_server.LiveServer:
         if self.base_iso:
-            return live_server.read(check(self.base_iso, locked), locked.sha256)
-        build.store.fetch([locked], build.mirrors, offline=build.offline)
-        build.store.confirm_sealed(locked, build.mirrors, offline=build.offline)
-        return live_server.read(build.store.path(locked.sha256), locked.sha256)
+            return live_server.read(check(self.base_iso, stock), stock.sha256)
+        build.store.fetch([stock], build.mirrors, offline=build.offline)
+        build.store.confirm_sealed(stock, build.mirrors, offline=build.offline)
+        return live_server.read(build.store.path(stock.sha256), stock.sha256)
 
 
 def _whole(build: Build, layers: tuple[Layer, ...]) -> tuple[Squashfs, ...]:
     """Returns the squashfs files of a medium: one for the machine, one for the live session's top."""
     cache, level = build.cache, build.stack.medium.zstd_level
-    finished = make_layers(layers, cache, build.mirrors, lambda _: None, offline=build.offline)
-    *_, machine, top = [layer for layer, _ in finished]
+    pairs = make_layers(layers, cache, build.mirrors, lambda _: None, offline=build.offline)
+    *_, machine, top = [layer for layer, _ in pairs]
     return (squash_whole(machine, cache, level), squash(top, cache, level))

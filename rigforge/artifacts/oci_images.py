@@ -68,26 +68,28 @@ class OciImages(Artifact[Layout]):
     def make(self, build: Build) -> Layout:
         """Writes the images into their layout, in which others stay, and the definitions of the dev image."""
         stack, lock, cache, compression = build.stack, build.lock, build.cache, self.compression
-        layers, needed = plan(stack, lock), self.layers(stack, lock)
+        layers, image_layers = plan(stack, lock), self.layers(stack, lock)
         if build.check:
-            self.read_again(build, needed)
+            self.read_again(build, image_layers)
         packed = partial(container.pack, cache=cache, compression=compression)
-        parts = make_layers(needed, cache, build.mirrors, packed, offline=build.offline)
-        doctor = next((container.pack_doctor(one, cache, compression) for one in layers if one.name == "doctor"), None)
+        parts = make_layers(image_layers, cache, build.mirrors, packed, offline=build.offline)
+        doctor = next(
+            (container.pack_doctor(part, cache, compression) for part in layers if part.name == "doctor"), None
+        )
         images = {}
         for name in self._names(stack, layers):
-            own = [(layer, tar) for layer, tar in parts if layer.name in description.IMAGES[name]]
-            images[name] = container.put_together(stack, lock, name, own, doctor, cache, compression)
+            tars = [(layer, tar) for layer, tar in parts if layer.name in description.IMAGES[name]]
+            images[name] = container.put_together(stack, lock, name, tars, doctor, cache, compression)
         layout = self.path(stack.name, build.out)
         index = layout / self.index
-        before = index.read_bytes() if index.exists() else b""
+        old_index = index.read_bytes() if index.exists() else b""
         oci.write(layout, {name: image.image for name, image in images.items()})
         if dev := images.get("dev"):
             access: Access = "toolkit" if "cuda" in dev.description.versions else "none"
             write_definitions(reference(stack.name, "dev"), self.beside(layout, "-dev"), access)
         return Layout(
             path=layout,
-            changed=index.read_bytes() != before,
+            changed=index.read_bytes() != old_index,
             layers=layers,
             bills=tuple(
                 Bill(
@@ -124,7 +126,7 @@ class OciImages(Artifact[Layout]):
         yield [*manifests]
         documents = [oci.read_blob(path, descriptor["digest"]) for descriptor in descriptors]
         with boundary(f"{path} has a manifest of another form"):
-            blobs = {_expected(each) for document in documents for each in (document["config"], *document["layers"])}
+            blobs = {_expected(part) for document in documents for part in (document["config"], *document["layers"])}
         yield [*blobs]
 
     def members(self, path: Path) -> dict[str, str]:
@@ -152,13 +154,13 @@ class OciImages(Artifact[Layout]):
         with leaving_out(path):
             entries = list(oci.read_index(path))
         images = [image for entry in entries if (image := _image(path, entry))]
-        measured = blob.seconds(cache.directory / "blobs")
+        seconds = blob.seconds(cache.directory / "blobs")
         names = {layer.digest: layer.name for _, layers in images for layer in layers}
         steps = {digest: name.removeprefix("rigforge ").removeprefix("dockerfiles/") for digest, name in names.items()}
         return Result(
             digests=tuple(digest for digest, _ in images),
             steps=tuple(
-                Step(f"tar of {name}", measured.get(digest))
+                Step(f"tar of {name}", seconds.get(digest))
                 for digest, name in steps.items()
                 if name.startswith("layer ") or name.endswith(".Dockerfile")
             ),

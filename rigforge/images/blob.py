@@ -86,7 +86,7 @@ def create(path: Path, compression: str) -> Iterator[tarfile.TarFile]:
 
     What is added should have whole seconds and no names of owners, which differ between machines.
     """
-    with atomic.making(path) as new, new.open("wb") as file:
+    with atomic.making(path) as draft, draft.open("wb") as file:
         sink = _Sink(file, compression)
         # A stream, because a sink cannot tell where it is.
         with tarfile.open(fileobj=cast("IO[bytes]", sink), mode="w|", format=tarfile.PAX_FORMAT, bufsize=_CHUNK) as tar:

@@ -32,8 +32,8 @@ class Container:
 def pack(layer: Layer, cache: Cache, compression: str) -> Blob:
     """Returns the blob of a built layer, made now where it is missing."""
     output = cache.blob(layer.key, compression)
-    if finished := blob.find(output):
-        return finished
+    if product := blob.find(output):
+        return product
     request = changeset.Request(str(cache.rootfs(layer)), str(output), compression)
     with step(f"tar of layer {layer.name}") as elapsed:
         namespace.call("rigforge.images.changeset:pack", asdict(request), log=cache.log(f"tar-{layer.name}"))
@@ -68,12 +68,12 @@ def put_together(
     source = stack.images.source if stack.images else ""
     config = description.config(epoch, environment(lock), source)
     top, config = dockerfile.build(name, layers, config, cache, compression)
-    own = [oci.HistoryLayer(f"rigforge layer {layer.name}", packed) for layer, packed in layers]
+    history = [oci.HistoryLayer(f"rigforge layer {layer.name}", packed) for layer, packed in layers]
     note = _note(description.to_json(), epoch, cache, compression)
-    own.append(oci.HistoryLayer(f"dockerfiles/{name}.Dockerfile", top))
+    history.append(oci.HistoryLayer(f"dockerfiles/{name}.Dockerfile", top))
     if doctor:
-        own.append(oci.HistoryLayer(PROGRAM, doctor))
-    return Container(description, oci.Image((*own, oci.HistoryLayer("rigforge manifest", note)), config, epoch))
+        history.append(oci.HistoryLayer(PROGRAM, doctor))
+    return Container(description, oci.Image((*history, oci.HistoryLayer("rigforge manifest", note)), config, epoch))
 
 
 def _note(text: str, epoch: int, cache: Cache, compression: str) -> Blob:
@@ -84,8 +84,8 @@ def _note(text: str, epoch: int, cache: Cache, compression: str) -> Blob:
 
 def _one_file(output: Path, name: str, content: bytes, epoch: int, compression: str, mode: int) -> Blob:
     """Returns the blob `output`, made now where it is missing: one file and the folder that it is in."""
-    if finished := blob.find(output):
-        return finished
+    if product := blob.find(output):
+        return product
     with blob.create(output, compression) as tar:
         folder, file = tarfile.TarInfo(name.rpartition("/")[0]), tarfile.TarInfo(name)
         folder.type, folder.mode, folder.mtime = tarfile.DIRTYPE, 0o755, epoch

@@ -69,9 +69,9 @@ def write(layers: Sequence[Layer], cache: Cache, identity: Identity, epoch: int,
     try:
         namespace.call("rigforge.images.disk_in_namespace:build", asdict(request), log=cache.log("disk"))
         output.parent.mkdir(parents=True, exist_ok=True)
-        with atomic.making(output) as new:
+        with atomic.making(output) as draft:
             options = ["-O", "qcow2", "-c", "-o", f"compression_type={COMPRESSION}"]
-            run(["qemu-img", "convert", "-f", "raw", *options, folder / RAW, new])
+            run(["qemu-img", "convert", "-f", "raw", *options, folder / RAW, draft])
     finally:
         namespace.remove_tree(folder)
 

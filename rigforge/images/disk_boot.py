@@ -81,13 +81,13 @@ def install(root: Root, volumes: partition.Volumes, name: str) -> None:
     core = ["--format=i386-pc", "--prefix=/boot/grub", "--config=/tmp/core.cfg"]
     root.chroot(["grub-mkimage", *core, "--output=/boot/grub/i386-pc/core.img", *MODULES])
     _write_menu(root, volumes.root)
-    own = f"boot/efi/EFI/{boot.distribution_id(root.path)}"
-    for folder in (own, "boot/efi/EFI/BOOT"):
+    directory = f"boot/efi/EFI/{boot.distribution_id(root.path)}"
+    for folder in (directory, "boot/efi/EFI/BOOT"):
         root.at(folder).mkdir(parents=True)
     for loader, source in EFI.items():
-        root.take(source, root.at(f"{own}/{loader}"))
+        root.take(source, root.at(f"{directory}/{loader}"))
         root.take(source, root.at(f"boot/efi/EFI/BOOT/{REMOVABLE.get(loader, loader)}"))
-    root.write(f"{own}/grub.cfg", script)
+    root.write(f"{directory}/grub.cfg", script)
     root.write(f"boot/efi/EFI/rigforge/{name}", script)
 
 

@@ -101,14 +101,14 @@ def _system(directory: Path, lowers: list[Path], volumes: partition.Volumes, nam
     for part in (path, upper, work, files):
         part.mkdir()
     grounded = [*lowers, *perturbation.ground()]
-    with overlay(path, lowers=grounded, upper=upper, work=work), perturbation.shuffled(path) as seen:
-        with interfaces(seen, files):
-            root = Root(seen, files, {}, epoch)
-            boot.write_tables(seen, volumes)
+    with overlay(path, lowers=grounded, upper=upper, work=work), perturbation.shuffled(path) as view:
+        with interfaces(view, files):
+            root = Root(view, files, {}, epoch)
+            boot.write_tables(view, volumes)
             own_files.add_modules(root, FIRST_START)
             own_files.add_units(root, "installer", Path(UNIT).name)
             disk_boot.install(root, volumes, name)
-        clean(seen)
+        clean(view)
     settle(upper, grounded, epoch)
     return upper
 
@@ -127,8 +127,8 @@ def _tools(directory: Path, lowers: list[Path], epoch: int) -> Iterator[Root]:
         content, disk = root.at(CONTENT), root.at(DISK).parent
         for folder in (content, disk):
             folder.mkdir()
-        below = ":".join(map(str, lowers))
-        run(["mount", "-t", "overlay", "overlay", "-o", f"ro,lowerdir={below},userxattr", content])
+        lowerdir = ":".join(map(str, lowers))
+        run(["mount", "-t", "overlay", "overlay", "-o", f"ro,lowerdir={lowerdir},userxattr", content])
         run(["mount", "--bind", directory, disk])
         yield root
 
@@ -136,12 +136,12 @@ def _tools(directory: Path, lowers: list[Path], epoch: int) -> Iterator[Root]:
 def _without_esp(content: Path, epoch: int) -> dict[str, Path]:
     """Hides the files of the EFI system partition from the root's file system and returns where each is, sorted."""
     esp = guest.resolve(content, "boot/efi")
-    elsewhere = content.with_name("esp")
-    elsewhere.mkdir()
-    run(["mount", "--bind", esp, elsewhere])
+    mount = content.with_name("esp")
+    mount.mkdir()
+    run(["mount", "--bind", esp, mount])
     run(["mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", esp])
     os.utime(esp, (epoch, epoch))
-    return {str(path.relative_to(elsewhere)): path for path in sorted(elsewhere.rglob("*"))}
+    return {str(path.relative_to(mount)): path for path in sorted(mount.rglob("*"))}
 
 
 def write_table(disk: Path, identity: Identity, root_bytes: int) -> dict[str, tuple[int, int]]:
@@ -165,8 +165,8 @@ def write_esp(disk: Path, place: tuple[int, int], files: Mapping[str, Path], vol
     """Makes the file system that firmware reads, with `files` (and folders) by their paths, parents first."""
     start, size = place
     # Sectors a cluster: by itself it takes more for a large disk, and this file system would have too few for FAT32.
-    made = ["--invariant", "-F", "32", "-s", "8", "-n", "EFI", "-i", volume, "--offset", str(start // SECTOR)]
-    run(["mkfs.vfat", *made, disk, str(size // 1024)])
+    options = ["--invariant", "-F", "32", "-s", "8", "-n", "EFI", "-i", volume, "--offset", str(start // SECTOR)]
+    run(["mkfs.vfat", *options, disk, str(size // 1024)])
     dated = {"SOURCE_DATE_EPOCH": str(epoch)}
     for path, source in files.items():
         image = f"{disk}@@{start}"
@@ -179,13 +179,13 @@ def write_root(tools: Root, place: tuple[int, int], identity: Identity, epoch: i
     start, size = place
     options = f"offset={start},hash_seed={identity.root_hashes},root_owner=0:0,lazy_itable_init=1"
     dated = {"E2FSPROGS_FAKE_TIME": str(epoch)}
-    made = ["mkfs.ext4", "-q", "-F", "-U", identity.root_filesystem, "-E", options, "-d", CONTENT]
-    tools.chroot([*made, DISK, f"{size // 1024}k"], **dated)
+    mkfs = ["mkfs.ext4", "-q", "-F", "-U", identity.root_filesystem, "-E", options, "-d", CONTENT]
+    tools.chroot([*mkfs, DISK, f"{size // 1024}k"], **dated)
     image = f"{DISK}?offset={start}"
     # Of a file the program keeps when this machine last read it, and when its inode was made here.
     header = dict(line.split(":", 1) for line in tools.chroot(["dumpe2fs", "-h", image]).splitlines() if ":" in line)
-    used = int(header["Inode count"]) - int(header["Free inodes"])
-    inodes = [2, *range(int(header["First inode"]), used + 1)]
+    count = int(header["Inode count"]) - int(header["Free inodes"])
+    inodes = [2, *range(int(header["First inode"]), count + 1)]
     lines = [f"set_inode_field <{inode}> {field} @{epoch}\n" for inode in inodes for field in ("atime", "ctime")]
     tools.write("run/times", "".join(lines))
     tools.chroot(["sh", "-c", 'debugfs -w -f /run/times "$1" >/dev/null', "debugfs", image], **dated)

@@ -28,12 +28,12 @@ def build(
 
     Returns the layer that it adds, and the configuration that it makes of `config`. Raises RigforgeError.
     """
-    (base, base_blob), *above = layers
+    (base, base_blob), *uppers = layers
     epoch = base.epoch
     output = cache.blob(_key(name, [layer for layer, _ in layers], config), compression)
     configuration = output.with_suffix(".config.json")
-    if finished := blob.find(output):
-        return finished, json.loads(configuration.read_text())
+    if product := blob.find(output):
+        return product, json.loads(configuration.read_text())
     with (
         step(f"{name}.Dockerfile") as elapsed,
         tempfile.TemporaryDirectory(dir=output.parent, prefix=".top-") as directory,
@@ -46,7 +46,7 @@ def build(
             dockerfile=str(FOLDER / f"{name}.Dockerfile"),
             context=str(FOLDER),
             layout=str(folder / "layout"),
-            above=[str(cache.rootfs(layer)) for layer, _ in above],
+            above=[str(cache.rootfs(layer)) for layer, _ in uppers],
             epoch=epoch,
             compression=compression,
             output=str(output),

@@ -69,9 +69,9 @@ def build(content: dict[str, Any]) -> None:
     config = json.loads((work / "top" / _hex(manifest["config"]["digest"])).read_text())
     settings = {key: config["config"][key] for key in CONFIG if config["config"].get(key)}
     Path(request.config).write_text(json.dumps(settings))
-    above = [Path(directory) for directory in request.above]
+    directories = [Path(directory) for directory in request.above]
     top = work / "top" / _hex(manifest["layers"][-1]["digest"])
-    merge(top, Path(request.output), request.compression, request.epoch, above)
+    merge(top, Path(request.output), request.compression, request.epoch, directories)
 
 
 def merge(source: Path, output: Path, compression: str, epoch: int, above: list[Path]) -> None:

@@ -21,7 +21,7 @@ def write(command: Sequence[process.Argument], output: Path, env: Mapping[str, s
     digest = hashlib.sha256()
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        with atomic.making(output) as new, new.open("wb") as file, ThreadPoolExecutor(1) as hasher:
+        with atomic.making(output) as draft, draft.open("wb") as file, ThreadPoolExecutor(1) as hasher:
 
             def take(piece: memoryview) -> None:
                 hashing = hasher.submit(digest.update, piece)
@@ -29,7 +29,7 @@ def write(command: Sequence[process.Argument], output: Path, env: Mapping[str, s
                 hashing.result()
 
             if private:
-                new.chmod(0o600)
+                draft.chmod(0o600)
             process.pipe(command, take, env=env)
     except OSError as error:
         raise RigforgeError(

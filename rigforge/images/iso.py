@@ -79,6 +79,6 @@ def extents(image: Path, folder: str = "/") -> dict[str, list[tuple[int, int]]]:
     parts: dict[str, list[tuple[int, int]]] = {}
     for block, blocks, size, place in rows:
         # The size is the whole file's, on each of its lines.
-        left = int(size) - sum(length for _, length in parts.get(place, ()))
-        parts.setdefault(place, []).append((2048 * int(block), min(left, 2048 * int(blocks))))
+        remainder = int(size) - sum(length for _, length in parts.get(place, ()))
+        parts.setdefault(place, []).append((2048 * int(block), min(remainder, 2048 * int(blocks))))
     return parts

@@ -76,7 +76,7 @@ def read(path: Path, digest: str) -> LiveServer:
 
 def _pool_source(path: Path, sources: Any) -> str:
     """Returns apt's source of the pool as the layers of the medium's own default source have it; "" for none."""
-    default = next((each for each in listed(sources) if each.get("default")), {"path": ""})
+    default = next((source for source in listed(sources) if source.get("default")), {"path": ""})
     places = iso.extents(path, "/casper")
     for name in reversed(mounted(default["path"])):
         place = places.get(f"casper/{name}")
@@ -111,22 +111,22 @@ def lay_out(
     `epoch` (seconds since 1970) the time of everything added.
     """
     names = chain(image.layer for image in images)
-    installed = [image for image in images if image.layer != "medium"]
+    machine_images = [image for image in images if image.layer != "medium"]
     large = {f"casper/{name}": image.path for name, image in zip(names, images, strict=True)}
     digests = {f"casper/{name}": image.sha256 for name, image in zip(names, images, strict=True)}
     for place, name in LIVE_KERNEL.items():
         large[place], digests[place] = boot / name, sha256(boot / name)
     disk = target_disk(stack, "the largest disk")
     values = {"stack": stack.name, "countdown": stack.medium.countdown, "disk": disk, "live": names[-1]}
-    kind = "fsimage" if len(installed) == 1 else "fsimage-layered"
-    source = _source(stack, kind, names[len(installed) - 1], sum(image.content_bytes for image in installed))
+    kind = "fsimage" if len(machine_images) == 1 else "fsimage-layered"
+    source = _source(stack, kind, names[len(machine_images) - 1], sum(image.content_bytes for image in machine_images))
     cards = {"gpus": list(stack.machine.gpus)} if stack.machine.gpus else {}
     content = json.dumps([server.sha256, digests, document, _menu("", values), source, *cards.values()], sort_keys=True)
     identity = hashlib.sha256(content.encode()).hexdigest()[:16]
     description = {
         "id": identity,
         "stack": stack.name,
-        "layers": [f"{layer}.squashfs" for image in installed for layer in image.layer.split("+")],
+        "layers": [f"{layer}.squashfs" for image in machine_images for layer in image.layer.split("+")],
         "rootfs_bytes": source["size"],
         "kernel": kernel,
         "base": server.sha256,
@@ -141,8 +141,8 @@ def lay_out(
     sums = {f"casper/{name}": _md5_of_image(image.path) for name, image in zip(names, images, strict=True)}
     sums |= {place: _md5((boot / name).read_bytes()) for place, name in LIVE_KERNEL.items()}
     sums |= {place: _md5(text.encode()) for place, text in texts.items()}
-    merged = {**server.md5sums, **sums}
-    texts[_SUMS] = "".join(f"{md5}  ./{place}\n" for place, md5 in sorted(merged.items()))
+    all_sums = {**server.md5sums, **sums}
+    texts[_SUMS] = "".join(f"{md5}  ./{place}\n" for place, md5 in sorted(all_sums.items()))
     sizes = {place: len(text.encode()) for place, text in texts.items()}
     layout = json.dumps([server.sha256, digests, sizes, stack.medium.volume_id, epoch], sort_keys=True)
     return Medium(identity, large, texts, hashlib.sha256(layout.encode()).hexdigest(), bool(stack.secrets))
@@ -167,10 +167,10 @@ def with_source(sources: Any, source: Mapping[str, Any]) -> str:
 
     `sources` is a list, as until 24.04, or a mapping that has one, as from 25.04 on.
     """
-    others = [{**each, "default": False} for each in listed(sources) if each["id"] != source["id"]]
-    merged = [dict(source), *others]
-    whole = {**sources, "sources": merged} if isinstance(sources, dict) else merged
-    return yaml.safe_dump(whole, sort_keys=False, allow_unicode=True)
+    neighbours = [{**entry, "default": False} for entry in listed(sources) if entry["id"] != source["id"]]
+    entries = [dict(source), *neighbours]
+    document = {**sources, "sources": entries} if isinstance(sources, dict) else entries
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
 
 
 def _source(stack: Stack, kind: str, path: str, size: int) -> dict[str, Any]:

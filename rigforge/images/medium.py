@@ -43,7 +43,7 @@ def lay_out(stack: Stack, kernel: str, images: tuple[Squashfs, ...], boot: Path,
     `images` are bottom first, the last being the live system's own top; `boot` is the directory with the boot
     files, `document` the autoinstall document, `epoch` (seconds since 1970) the time of the ISO.
     """
-    installed = [image for image in images if image.layer != "medium"]
+    machine_images = [image for image in images if image.layer != "medium"]
     large = {f"live/{image.layer}.squashfs": image.path for image in images}
     for place, name in {
         "live/vmlinuz": "vmlinuz",
@@ -61,8 +61,8 @@ def lay_out(stack: Stack, kernel: str, images: tuple[Squashfs, ...], boot: Path,
     description = {
         "id": identity,
         "stack": stack.name,
-        "layers": [f"{image.layer}.squashfs" for image in installed],
-        "rootfs_bytes": sum(image.content_bytes for image in installed),
+        "layers": [f"{image.layer}.squashfs" for image in machine_images],
+        "rootfs_bytes": sum(image.content_bytes for image in machine_images),
         "kernel": kernel,
         **cards,
     }

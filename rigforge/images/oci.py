@@ -91,9 +91,11 @@ def write(directory: Path, images: Mapping[str, Image]) -> None:
             _link(layer.blob, blob_path(directory, layer.blob.digest))
         for content in (image.configuration(), image.manifest()):
             atomic.write(blob_path(directory, _digest(content)), content)
-    others = [manifest for manifest in read_index(directory) if manifest["annotations"][TAG] not in images]
-    new = [{**_descriptor(MANIFEST, image.manifest()), "annotations": {TAG: tag}} for tag, image in images.items()]
-    manifests = sorted([*others, *new], key=lambda manifest: str(manifest["annotations"][TAG]))
+    neighbours = [manifest for manifest in read_index(directory) if manifest["annotations"][TAG] not in images]
+    additions = [
+        {**_descriptor(MANIFEST, image.manifest()), "annotations": {TAG: tag}} for tag, image in images.items()
+    ]
+    manifests = sorted([*neighbours, *additions], key=lambda manifest: str(manifest["annotations"][TAG]))
     atomic.write(directory / "oci-layout", _json({"imageLayoutVersion": "1.0.0"}))
     atomic.write(directory / "index.json", _json({"schemaVersion": 2, "mediaType": _INDEX, "manifests": manifests}))
     _prune(directory, manifests)
@@ -134,25 +136,25 @@ def _known(digest: str) -> str:
 
 
 def _prune(directory: Path, manifests: Sequence[dict[str, Any]]) -> None:
-    needed = set()
+    paths = set()
     for descriptor in manifests:
         manifest = read_blob(directory, descriptor["digest"])
         parts = (descriptor, manifest["config"], *manifest["layers"])
-        needed |= {blob_path(directory, part["digest"]) for part in parts}
+        paths |= {blob_path(directory, part["digest"]) for part in parts}
     for blob in (directory / "blobs" / "sha256").iterdir():
-        if blob not in needed:
+        if blob not in paths:
             blob.unlink()
 
 
 def _link(blob: Blob, target: Path) -> None:
     if target.exists():
         return
-    with atomic.making(target) as new:
+    with atomic.making(target) as draft:
         try:
-            os.link(blob.path, new)
+            os.link(blob.path, draft)
         except OSError:  # another file system
-            shutil.copyfile(blob.path, new)
-        if f"sha256:{sha256(new)}" != blob.digest:
+            shutil.copyfile(blob.path, draft)
+        if f"sha256:{sha256(draft)}" != blob.digest:
             blob.forget()
             raise DamagedError(blob.path)
 

@@ -30,9 +30,9 @@ def write(base: Path, medium: Medium, volume_id: str, epoch: int, output: Path) 
         command += ["-boot_image", "any", "replay"]
         for place, file in sorted(files.items()):
             command += ["-map", file, f"/{place}"]
-        added = [f"/{place}" for place in sorted(files)]
-        folders = sorted({str(folder) for place in added for folder in Path(place).parents})
-        command += ["-chown", "0", *added, *folders, "--", "-chgrp", "0", *added, *folders, "--"]
-        command += ["-chmod", "0444", *added, "--", "-chmod", "0555", *folders, "--"]
-        command += ["-alter_date", "b", f"={epoch}", *added, *folders, "--"]
+        places = [f"/{place}" for place in sorted(files)]
+        folders = sorted({str(folder) for place in places for folder in Path(place).parents})
+        command += ["-chown", "0", *places, *folders, "--", "-chgrp", "0", *places, *folders, "--"]
+        command += ["-chmod", "0444", *places, "--", "-chmod", "0555", *folders, "--"]
+        command += ["-alter_date", "b", f"={epoch}", *places, *folders, "--"]
         return hashed_output.write(command, output, {"SOURCE_DATE_EPOCH": str(epoch)}, private=medium.private)
