@@ -79,12 +79,12 @@ class Cache:
 
 def missing(layers: Sequence[Layer], cache: Cache) -> tuple[Layer, ...]:
     """Returns the layers that have to be built; one that only serves others of them is missing if one of those is."""
-    serving = {used.key for layer in layers for used in layer.uses if used.name not in ON_MEDIUM}
-    wanted = {layer.key for layer in layers if layer.key not in serving and not cache.layer(layer).exists()}
+    serving = {product.key for layer in layers for product in layer.uses if product.name not in ON_MEDIUM}
+    keys = {layer.key for layer in layers if layer.key not in serving and not cache.layer(layer).exists()}
     for layer in layers:
-        if layer.key in wanted:
-            wanted |= {used.key for used in layer.uses if not cache.layer(used).exists()}
-    return tuple(layer for layer in layers if layer.key in wanted)
+        if layer.key in keys:
+            keys |= {product.key for product in layer.uses if not cache.layer(product).exists()}
+    return tuple(layer for layer in layers if layer.key in keys)
 
 
 def build(layer: Layer, store: Store, cache: Cache) -> None:
@@ -100,13 +100,13 @@ def build(layer: Layer, store: Store, cache: Cache) -> None:
     # A conda package may be for two environments, and is one file.
     for file in {file.basename: file for file in layer.files}.values():
         link(file, store, files)
-    below = [cache.rootfs(lower) for lower in reversed(layer.chain()[:-1])]
+    lowers = [cache.rootfs(lower) for lower in reversed(layer.chain()[:-1])]
     request = in_namespace.Request(
         layer=layer.name,
         directory=str(partial),
         files=str(files),
-        lowers=[str(path) for path in below],
-        products={used.name: str(cache.rootfs(used)) for used in layer.uses},
+        lowers=[str(path) for path in lowers],
+        products={product.name: str(cache.rootfs(product)) for product in layer.uses},
         epoch=layer.epoch,
         options=asdict(layer.options),
     )
@@ -129,8 +129,8 @@ def link(file: LockedFile, store: Store, directory: Path) -> None:
 
 def squash(layer: Layer, cache: Cache, level: int) -> Squashfs:
     """Returns the squashfs of a built layer, made now where it is missing."""
-    if made := squashed(layer, cache, level):
-        return made
+    if product := squashed(layer, cache, level):
+        return product
     output = cache.squashfs(layer, level)
     output.parent.mkdir(parents=True, exist_ok=True)
     with step(f"squashfs {layer.name}") as elapsed:
@@ -148,7 +148,7 @@ def squash_whole(layer: Layer, cache: Cache, level: int) -> Squashfs:
         output.parent.mkdir(parents=True, exist_ok=True)
         with step("squashfs of the whole machine"):
             _squash(chain, output, cache, level, "squashfs-whole")
-    return built_squashfs("+".join(each.name for each in chain), output)
+    return built_squashfs("+".join(part.name for part in chain), output)
 
 
 def confirm(images: Sequence[Squashfs], cache: Cache) -> None:
@@ -156,8 +156,8 @@ def confirm(images: Sequence[Squashfs], cache: Cache) -> None:
 
     Raises DamagedError where one is not what was made; the next run makes it anew.
     """
-    expected = {image.path.name: Expected(image.path.name, image.sha256) for image in images}
-    problems = compare(expected.values(), cache.directory / "squashfs")
+    records = {image.path.name: Expected(image.path.name, image.sha256) for image in images}
+    problems = compare(records.values(), cache.directory / "squashfs")
     for problem in problems:
         (cache.directory / "squashfs" / problem.path).with_suffix(".json").unlink(missing_ok=True)
     if problems:
@@ -166,7 +166,7 @@ def confirm(images: Sequence[Squashfs], cache: Cache) -> None:
 
 def _squash(layers: Sequence[Layer], output: Path, cache: Cache, level: int, log: str) -> None:
     """Makes the squashfs `output` of built layers, bottom first."""
-    lowers = [str(cache.rootfs(each)) for each in reversed(layers)]
+    lowers = [str(cache.rootfs(layer)) for layer in reversed(layers)]
     request = squashfs.Request(str(output), lowers, level, BLOCK, layers[-1].epoch)
     namespace.call("rigforge.layers.squashfs:squash", asdict(request), log=cache.log(log))
 
@@ -179,14 +179,14 @@ def squashed(layer: Layer, cache: Cache, level: int) -> Squashfs | None:
 
 def built_in(layer: Layer, cache: Cache) -> float | None:
     """Returns how many seconds a layer took to build, None where it is not there or was built before this was kept."""
-    made = cache.made(layer)
-    return float(json.loads(made.read_text())["seconds"]) if made.exists() else None
+    record = cache.made(layer)
+    return float(json.loads(record.read_text())["seconds"]) if record.exists() else None
 
 
 def keep_seconds(facts: Path, seconds: float) -> None:
     """Adds to a JSON file about something made how many seconds that took; the file changes at once or not at all."""
-    known = json.loads(facts.read_text()) if facts.exists() else {}
-    atomic.write(facts, json.dumps({**known, "seconds": round(seconds, 1)}))
+    content = json.loads(facts.read_text()) if facts.exists() else {}
+    atomic.write(facts, json.dumps({**content, "seconds": round(seconds, 1)}))
 
 
 def built_squashfs(layer: str, output: Path) -> Squashfs:

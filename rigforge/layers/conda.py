@@ -63,9 +63,9 @@ def install(root: Root, environments: Mapping[str, Sequence[str]]) -> None:
     """
     for prefix, packages in environments.items():
         _link(root, prefix, packages)
-        here = root.at(prefix)
+        folder = root.at(prefix)
         if root.exists(f"{prefix}/bin/python"):
-            compile_modules(root, f"{prefix}/bin/python", modules(here, packages), anew=True)
+            compile_modules(root, f"{prefix}/bin/python", modules(folder, packages), anew=True)
 
 
 def protect(root: Root, prefix: str, name: str, role: str) -> None:
@@ -92,8 +92,8 @@ def modules(prefix: Path, packages: Iterable[str]) -> list[Path]:
 def record(prefix: Path, package: str) -> dict[str, Any]:
     """Returns what conda-meta says of an installed package (role and path)."""
     name = package.rpartition("/")[2].removesuffix(".conda").removesuffix(".tar.bz2")
-    found: dict[str, Any] = json.loads(guest.read(prefix, f"conda-meta/{name}.json"))
-    return found
+    metadata: dict[str, Any] = json.loads(guest.read(prefix, f"conda-meta/{name}.json"))
+    return metadata
 
 
 def _link(root: Root, prefix: str, packages: Iterable[str]) -> None:
@@ -108,10 +108,10 @@ def _link(root: Root, prefix: str, packages: Iterable[str]) -> None:
 
 def pin(root: Root, environment: str, site_packages: str) -> None:
     """Pins what is in the environment that is active on the machine, if that is conda's."""
-    here = root.at(environment)
-    if (here / "conda-meta").is_dir():
-        found = pins(here, root.at(site_packages))
-        root.write(f"{environment}/conda-meta/pinned", PINNED.format(pins="\n".join(found)))
+    folder = root.at(environment)
+    if (folder / "conda-meta").is_dir():
+        specs = pins(folder, root.at(site_packages))
+        root.write(f"{environment}/conda-meta/pinned", PINNED.format(pins="\n".join(specs)))
 
 
 def pins(prefix: Path, site_packages: Path) -> list[str]:
@@ -121,15 +121,17 @@ def pins(prefix: Path, site_packages: Path) -> list[str]:
     """
     metadata = [file.relative_to(prefix) for file in guest.glob(prefix, "conda-meta/*.json")]
     records = [json.loads(guest.read(prefix, file)) for file in metadata]
-    installed = {known["name"] for known in records}
-    files = {prefix / file for known in records for file in known["files"]}
-    found = {f"{known['name']} =={known['version']} {known['build']}" for known in records if known["name"] in HELD}
+    names_of_conda = {package["name"] for package in records}
+    files = {prefix / file for package in records for file in package["files"]}
+    specs = {
+        f"{package['name']} =={package['version']} {package['build']}" for package in records if package["name"] in HELD
+    }
     for file in guest.glob(site_packages, "*.dist-info/METADATA"):
         if file not in files and file.is_file() and not file.is_symlink():
             wheel = Distribution.at(file.parent)
-            names = set(conda_names(wheel.metadata["Name"])) - installed
-            found |= {f"{name} =={wheel.version} {WHEEL}" for name in names}
-    return sorted(found)
+            names = set(conda_names(wheel.metadata["Name"])) - names_of_conda
+            specs |= {f"{name} =={wheel.version} {WHEEL}" for name in names}
+    return sorted(specs)
 
 
 @cache

@@ -44,11 +44,11 @@ class Scripts(InstallerReporter):
 
 async def link(prefix: Path, files: Sequence[Path], client: Client) -> list[str]:
     """Links package files into a prefix, beside the packages that are there; returns those whose scripts failed."""
-    there: list[RepoDataRecord] = [PrefixRecord.from_path(path) for path in sorted(prefix.glob("conda-meta/*.json"))]
-    new = [await RepoDataRecord.from_package_archive(file) for file in files]
+    records: list[RepoDataRecord] = [PrefixRecord.from_path(path) for path in sorted(prefix.glob("conda-meta/*.json"))]
+    additions = [await RepoDataRecord.from_package_archive(file) for file in files]
     scripts = Scripts()  # type: ignore[abstract]
     await install(
-        [*there, *new],
+        [*records, *additions],
         target_prefix=prefix,
         cache_dir=UNPACKED,
         platform=Subdir("linux-64"),
@@ -68,12 +68,12 @@ def settle(prefix: Path, packages: Mapping[str, Path]) -> None:
     """
     by_file = {file.name: package for package, file in packages.items()}
     for path in sorted(prefix.glob("conda-meta/*.json")):
-        known = json.loads(path.read_text(encoding="utf-8"))
-        if package := by_file.get(known["fn"]):
+        metadata = json.loads(path.read_text(encoding="utf-8"))
+        if package := by_file.get(metadata["fn"]):
             role, _, place = package.partition(":")
             base = Channel(role).base_url
-            kept = {key: value for key, value in known.items() if key not in OF_THE_BUILD}
-            path.write_text(json.dumps({**kept, "url": f"{base}{place}", "channel": base}, indent=2), encoding="utf-8")
+            facts = {key: value for key, value in metadata.items() if key not in OF_THE_BUILD}
+            path.write_text(json.dumps({**facts, "url": f"{base}{place}", "channel": base}, indent=2), encoding="utf-8")
         path.chmod(0o644)
 
 
@@ -86,10 +86,10 @@ def main() -> None:
     confine.enter(request.root)
     prefix = Path(request.prefix)
     packages = {package: FILES / package.rpartition("/")[2] for package in request.packages}
-    failed = asyncio.run(link(prefix, list(packages.values()), client))
+    failures = asyncio.run(link(prefix, list(packages.values()), client))
     settle(prefix, packages)
-    if failed:
-        sys.exit(f"the post-link script failed of {', '.join(failed)}")
+    if failures:
+        sys.exit(f"the post-link script failed of {', '.join(failures)}")
 
 
 if __name__ == "__main__":

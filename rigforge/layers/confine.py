@@ -61,14 +61,14 @@ def enter(root: str) -> None:
 def _leave_the_rest(root: str) -> None:
     # Something else than a mount point cannot be pivoted to, and what is mounted in the root comes along.
     _call(_libc.mount, root.encode(), b"/tmp", None, MS_BIND | MS_REC, None)
-    old = os.open("/", os.O_RDONLY | os.O_DIRECTORY)
+    machine_root = os.open("/", os.O_RDONLY | os.O_DIRECTORY)
     os.chdir("/tmp")
     _call(_libc.syscall, SYS_PIVOT_ROOT[os.uname().machine], b".", b".")
     # `/` is the root's now. The old one goes last: a user namespace makes no /proc where none is seen.
     _mount_proc("/proc")
-    os.fchdir(old)
+    os.fchdir(machine_root)
     _call(_libc.umount2, b".", MNT_DETACH)
-    os.close(old)
+    os.close(machine_root)
     os.chdir("/")
 
 
@@ -80,9 +80,9 @@ def _mount_proc(place: str) -> None:
 def _drop_privileges() -> None:
     """Leaves this process, and all that it starts, `CAPABILITIES` of those that it has."""
     file = os.open("/proc/sys/kernel/cap_last_cap", os.O_RDONLY)
-    last = int(os.read(file, 16))
+    highest = int(os.read(file, 16))
     os.close(file)
-    for capability in set(range(last + 1)) - set(CAPABILITIES):
+    for capability in set(range(highest + 1)) - set(CAPABILITIES):
         _call(_libc.prctl, PR_CAPBSET_DROP, capability, 0, 0, 0)
     _call(_libc.prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
     _call(_libc.prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
@@ -90,8 +90,8 @@ def _drop_privileges() -> None:
     # Effective, permitted and inheritable, of the capabilities to 31 and then of the rest.
     sets = (ctypes.c_uint32 * 6)()
     _call(_libc.capget, header, sets)
-    kept = sets[1] & sum(1 << capability for capability in CAPABILITIES)
-    _call(_libc.capset, header, (ctypes.c_uint32 * 6)(kept, kept, 0, 0, 0, 0))
+    mask = sets[1] & sum(1 << capability for capability in CAPABILITIES)
+    _call(_libc.capset, header, (ctypes.c_uint32 * 6)(mask, mask, 0, 0, 0, 0))
 
 
 def _call(function: ctypes._NamedFuncPointer, *arguments: object) -> None:

@@ -32,9 +32,9 @@ def link_tree(root: Root, environment: Environment, *, development: bool = False
     wheels = root.at(Path(environment.site_packages, "nvidia"))
     conda = root.at(environment.environment)
     for place, file in chain(_of_wheels(wheels), _of_conda(conda)):
-        inside = Path("/", file.relative_to(root.path))
-        if root.at(inside).is_file() and file.name != "__init__.py" and "__pycache__" not in file.parts:
-            _link(root, tree / place, inside)
+        target = Path("/", file.relative_to(root.path))
+        if root.at(target).is_file() and file.name != "__init__.py" and "__pycache__" not in file.parts:
+            _link(root, tree / place, target)
     if development:
         for library in root.glob(f"{tree}/lib64/lib*.so.*"):
             plain = re.sub(r"\.so\..*", ".so", library.name)
@@ -56,8 +56,8 @@ def _of_wheels(wheels: Path) -> Iterator[tuple[Path, Path]]:
 def _of_conda(prefix: Path) -> Iterator[tuple[Path, Path]]:
     """Yields the same of CUDA's packages in a conda environment."""
     for record in guest.glob(prefix, "conda-meta/*.json"):
-        known = json.loads(guest.read(prefix, record.relative_to(prefix)))
-        for file in map(Path, known["files"] if CUDA.fullmatch(known["name"]) else ()):
+        package = json.loads(guest.read(prefix, record.relative_to(prefix)))
+        for file in map(Path, package["files"] if CUDA.fullmatch(package["name"]) else ()):
             for directory, place in CONDA_PLACES.items():
                 if file.is_relative_to(directory) and "site-packages" not in file.parts:
                     yield place / file.relative_to(directory), prefix / file

@@ -42,12 +42,12 @@ def build(content: dict[str, Any]) -> None:
     for part in (path, upper, work):
         part.mkdir()
     products = {name: Path(product) for name, product in request.products.items()}
-    with overlay(path, lowers=lowers, upper=upper, work=work), perturbation.shuffled(path) as seen:
+    with overlay(path, lowers=lowers, upper=upper, work=work), perturbation.shuffled(path) as view:
         with ExitStack() as mounts:
             if request.lowers:
-                mounts.enter_context(interfaces(seen, files))
-            recipe.build(Root(seen, files, products, epoch), recipe.Options(**request.options))
-        clean(seen)
+                mounts.enter_context(interfaces(view, files))
+            recipe.build(Root(view, files, products, epoch), recipe.Options(**request.options))
+        clean(view)
     settle(upper, lowers, epoch)
     sync(upper)
 

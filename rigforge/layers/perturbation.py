@@ -27,11 +27,11 @@ def shuffled(path: Path) -> Iterator[Path]:
     if VARIABLE not in os.environ:
         yield path
         return
-    elsewhere = path.with_name("shuffled")
-    elsewhere.mkdir()
-    run(["disorderfs", "--multi-user=yes", "--shuffle-dirents=yes", path, elsewhere])
+    mount = path.with_name("shuffled")
+    mount.mkdir()
+    run(["disorderfs", "--multi-user=yes", "--shuffle-dirents=yes", path, mount])
     try:
-        yield elsewhere
+        yield mount
     finally:
-        run(["umount", elsewhere])
-        elsewhere.rmdir()
+        run(["umount", mount])
+        mount.rmdir()

@@ -27,7 +27,7 @@ def make_layers(
     if to_build:
         namespace.check()  # before gigabytes are fetched
         store.fetch([file for layer in to_build for file in layer.files], mirrors, offline=offline)
-    finished: list[tuple[Layer, Future[T]]] = []
+    futures: list[tuple[Layer, Future[T]]] = []
     with ThreadPoolExecutor(max_workers=1) as compressor:
         try:
             for layer in layers:
@@ -35,8 +35,8 @@ def make_layers(
                     store.confirm(layer.files, mirrors, offline=offline)
                     build(layer, store, cache)
                 if layer.shipped:
-                    finished.append((layer, compressor.submit(finish, layer)))
-            return [(layer, future.result()) for layer, future in finished]
+                    futures.append((layer, compressor.submit(finish, layer)))
+            return [(layer, future.result()) for layer, future in futures]
         except BaseException:
             compressor.shutdown(wait=False, cancel_futures=True)
             process.end_all()

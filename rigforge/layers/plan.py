@@ -61,7 +61,7 @@ class Layer:
         content = {
             "name": self.name,
             "parent": self.parent.key if self.parent else "",
-            "uses": [used.key for used in self.uses],
+            "uses": [product.key for product in self.uses],
             "files": [[file.basename, file.sha256] for file in self.files],
             "options": self.told,
             "recipe": recipe_digest(self.name),
@@ -109,14 +109,14 @@ def with_pool(layers: Sequence[Layer], iso: str, sources: str) -> tuple[Layer, .
     `iso` is the medium's sha256 (hex), `sources` the deb822 source with the pool's key.
     """
     machine = next(layer for layer in layers if layer.name == "host")
-    above = layers.index(machine) + 1
-    return (*layers[:above], Layer("pool", machine, (), machine.epoch, pool.Options(iso, sources)), *layers[above:])
+    index = layers.index(machine) + 1
+    return (*layers[:index], Layer("pool", machine, (), machine.epoch, pool.Options(iso, sources)), *layers[index:])
 
 
 def environment(lock: Lock) -> str:
     """Returns the prefix of the Python environment that is active on the machine."""
-    named = {file.environment for file in lock.files if file.kind == "conda"} - {BASE}
-    return prefix(min(named)) if named else ENVIRONMENT
+    prefixes = {file.environment for file in lock.files if file.kind == "conda"} - {BASE}
+    return prefix(min(prefixes)) if prefixes else ENVIRONMENT
 
 
 def site_packages(lock: Lock, version: str) -> str:
@@ -151,7 +151,7 @@ def _doctor(lock: Lock) -> doctor.Options:
 
 def _machine(stack: Stack, lock: Lock, distribution: Distribution) -> host.Options:
     names = {"python": "Python", "pytorch": "PyTorch"}
-    known = [f"{names[name]} {series(lock.versions[name])}" for name in names if name in lock.versions]
+    parts = [f"{names[name]} {series(lock.versions[name])}" for name in names if name in lock.versions]
     jupyter = "jupyterlab" in lock.versions
     return host.Options(
         kernel=lock.versions["kernel"],
@@ -159,7 +159,7 @@ def _machine(stack: Stack, lock: Lock, distribution: Distribution) -> host.Optio
         sources_file=distribution.sources_file,
         sources=distribution.sources,
         jupyter_environment=environment(lock) if jupyter else "",
-        jupyter_kernel=", ".join(known) if jupyter else "",
+        jupyter_kernel=", ".join(parts) if jupyter else "",
         enable=stack.services.enable,
         disable=stack.services.disable,
         expect=stack.gpu.expect or 0,

@@ -192,14 +192,14 @@ def settle(upper: Path, lowers: Sequence[Path], epoch: int) -> None:
     `epoch` (seconds since 1970).
     """
     for directory, names, files in os.walk(upper, topdown=False):
-        here = Path(directory)
-        if _attribute(here, "user.overlay.opaque") == b"y":
-            below = {name for lower in lowers for name in _names(lower / here.relative_to(upper))}
-            for name in sorted(below - set(names) - set(files)):
-                os.mknod(here / name, stat.S_IFCHR | 0o000, os.makedev(0, 0))
+        folder = Path(directory)
+        if _attribute(folder, "user.overlay.opaque") == b"y":
+            entries = {name for lower in lowers for name in _names(lower / folder.relative_to(upper))}
+            for name in sorted(entries - set(names) - set(files)):
+                os.mknod(folder / name, stat.S_IFCHR | 0o000, os.makedev(0, 0))
                 files.append(name)
         for name in [*files, *names, "."]:
-            _settle_inode(here / name, epoch)
+            _settle_inode(folder / name, epoch)
 
 
 def _settle_inode(path: Path, epoch: int) -> None:

@@ -51,20 +51,20 @@ def _write(request: Request, source: Path) -> None:
     output, level, epoch = Path(request.output), str(request.level), str(request.epoch)
     # The memory limit keeps the figure independent of how much the machine has.
     compression = ["-comp", "zstd", "-Xcompression-level", level, "-b", request.block, "-mem", "512M"]
-    with atomic.making(output) as new:
-        run(["mksquashfs", source, new, "-noappend", "-no-progress", "-quiet", "-mkfs-time", epoch, *compression])
-        facts = {"sha256": sha256(new), "content_bytes": content_bytes(source)}
+    with atomic.making(output) as draft:
+        run(["mksquashfs", source, draft, "-noappend", "-no-progress", "-quiet", "-mkfs-time", epoch, *compression])
+        facts = {"sha256": sha256(draft), "content_bytes": content_bytes(source)}
     atomic.write(output.with_suffix(".json"), json.dumps(facts))
 
 
 def content_bytes(source: Path) -> int:
     """Returns how many bytes the files of a tree take on a file system with blocks of 4 KiB, each inode once."""
-    taken: dict[int, int] = {}
+    sizes: dict[int, int] = {}
     for directory, names, files in os.walk(source):
         for name in (*names, *files):
             status = Path(directory, name).lstat()
-            taken[status.st_ino] = disk_bytes(status)
-    return sum(taken.values())
+            sizes[status.st_ino] = disk_bytes(status)
+    return sum(sizes.values())
 
 
 def disk_bytes(status: os.stat_result) -> int:

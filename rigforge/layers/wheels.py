@@ -45,9 +45,9 @@ def forget_times(packages: Path) -> None:
         note.unlink()
         record = guest.regular(packages, note.with_name("RECORD").relative_to(packages))
         with record.open(encoding="utf-8", newline="") as file:
-            kept = [line for line in file if not line.startswith(f"{note.relative_to(packages)},")]
+            lines = [line for line in file if not line.startswith(f"{note.relative_to(packages)},")]
         with record.open("w", encoding="utf-8", newline="") as file:
-            file.writelines(kept)
+            file.writelines(lines)
 
 
 def _wants_bytecode(packages: Path, source: Path) -> bool:

@@ -35,8 +35,8 @@ def build(root: Root, options: Options) -> None:
     (archive / "Release").write_text(run(["apt-ftparchive", *release, "release", "."], cwd=archive).stdout)
     names = sorted({package.name.partition("_")[0] for package in archive.glob("*.deb")})
     dpkg.exclude(root, "rigforge", EXCLUDED, but=INCLUDED)
-    with programs(root) as outside:
-        outside.chroot(
+    with programs(root) as builder:
+        builder.chroot(
             ["mmdebstrap", "--mode=root", "--variant=required", "--format=directory", "--skip=check/empty"]
             + [f"--hook-dir={MERGED_USR}", f"--include={','.join(names)}", "--dpkgopt=force-unsafe-io"]
             + ["--aptopt=APT::Install-Recommends false", "--aptopt=Acquire::Languages none"]

@@ -100,15 +100,15 @@ def _pack(root: Root, options: Options, modules: list[Path]) -> None:
     for module in modules:
         root.take(module.relative_to(root.path), place / module.name)
         copy = unpacked(root, place / module.name)
-        inside = f"/{copy.relative_to(root.path)}"
-        root.chroot(["strip", "--strip-debug", "--enable-deterministic-archives", inside])
-        _sign(root, options, copy, inside)
-        found = root.chroot(["modinfo", "--field", "vermagic", inside]).split()
-        if not found or found[0] != kernel:
-            raise RigforgeError(f"{module.name} was compiled for kernel {found[:1]}, not for {kernel}")
+        place_in_root = f"/{copy.relative_to(root.path)}"
+        root.chroot(["strip", "--strip-debug", "--enable-deterministic-archives", place_in_root])
+        _sign(root, options, copy, place_in_root)
+        vermagic = root.chroot(["modinfo", "--field", "vermagic", place_in_root]).split()
+        if not vermagic or vermagic[0] != kernel:
+            raise RigforgeError(f"{module.name} was compiled for kernel {vermagic[:1]}, not for {kernel}")
     for name, template, mode in (("control", CONTROL, 0o644), ("postinst", POSTINST, 0o755)):
-        inside = f"tmp/package/DEBIAN/{name}"
-        root.write(inside, template.format(**asdict(options)), mode)
+        place_in_root = f"tmp/package/DEBIAN/{name}"
+        root.write(place_in_root, template.format(**asdict(options)), mode)
     dpkg.pack(root, "/tmp/package", "/nvidia-modules.deb")
 
 
@@ -121,7 +121,7 @@ def unpacked(root: Root, module: Path) -> Path:
     return module
 
 
-def _sign(root: Root, options: Options, module: Path, inside: str) -> None:
+def _sign(root: Root, options: Options, module: Path, place: str) -> None:
     """Signs a module with the user's MOK where one is configured; the key is seen by nothing but sign-file."""
     if not options.signing_key:
         return
@@ -133,7 +133,7 @@ def _sign(root: Root, options: Options, module: Path, inside: str) -> None:
     tool = next(iter(root.glob("usr/lib/linux-kbuild-*/scripts/sign-file")))
     try:
         root.chroot(
-            [f"/{tool.relative_to(root.path)}", "sha256", "/run/secrets/key", "/run/secrets/certificate", inside]
+            [f"/{tool.relative_to(root.path)}", "sha256", "/run/secrets/key", "/run/secrets/certificate", place]
         )
     finally:
         run(["umount", secrets / "key", secrets / "certificate"])
