@@ -18,7 +18,7 @@ from rigforge.errors import RigforgeError
 from rigforge.lock.missing import silent
 from rigforge.lock.model import Lock, check, read
 from rigforge.sources.mirrors import Mirrors
-from rigforge.stack.choose import choose, preference
+from rigforge.stack.choose import choose, preference, unanswered
 from rigforge.stack.load import load, names
 from rigforge.stack.model import Stack
 from rigforge.store.store import Store
@@ -107,7 +107,10 @@ def _folder(artifact: Artifact[Product], out: str) -> Path:
 
 
 def _answering(mirrors: Mirrors, gpus: Sequence[str]) -> tuple[str, str]:
-    stack, reason = choose(mirrors, silent=partial(silent, mirrors=mirrors), unfit=partial(refusal, gpus=gpus))
+    probe = partial(unanswered, proxies=mirrors.proxies())
+    stack, reason = choose(
+        mirrors, probe=probe, silent=partial(silent, mirrors=mirrors), unfit=partial(refusal, gpus=gpus)
+    )
     return stack.name, reason
 
 

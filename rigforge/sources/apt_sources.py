@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from rigforge.foreign import boundary
+from rigforge.redact import redacted
 from rigforge.sources import apt_mirror_list, public_places
 from rigforge.sources.apt_auth import with_login
 
@@ -77,7 +78,7 @@ def by_role(root: Path = Path("/"), *, remote: bool = False) -> dict[str, str]:
     ranked: dict[str, tuple[tuple[bool, int], str]] = {}
     for source in read(root / "etc/apt"):
         for url in places(source, root, remote=remote):
-            with boundary(f"apt has a source that is no URL: {url}"):
+            with boundary(f"apt has a source that is no URL: {redacted(url)}"):
                 path = urlsplit(url).path
             role = path.rsplit("/", 1)[-1]
             if not role or _stranger(role, url, source.suites, root):

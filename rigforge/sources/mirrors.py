@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
@@ -74,7 +74,9 @@ class Mirrors:
         }
         urls = {role: url for role, url in apt_sources.by_role(root).items() if role not in tools}
         urls |= _configured(paths.config_file())
-        return cls(urls, directory, tools=tools, default=partial(_default, root=root), root=root)
+        # A list on a web server is fetched once, and only where it is asked for.
+        remote = cache(partial(apt_sources.by_role, root, remote=True))
+        return cls(urls, directory, tools=tools, default=partial(_default, root=root, remote=remote), root=root)
 
     def url(self, role: str) -> str:
         """Returns the base URL of `role`, without a closing slash.
@@ -156,10 +158,9 @@ def _wheel_url(file: LockedFile, name: str, index: str, session: requests.Sessio
     raise FileGoneError(file, page_url)
 
 
-def _default(role: str, root: Path) -> str:
+def _default(role: str, root: Path, remote: Callable[[], Mapping[str, str]]) -> str:
     """Returns where a role is that no file of this machine names: by apt's lists on web servers, or by default."""
-    listed = apt_sources.by_role(root, remote=True).get(role, "")
-    return listed or public_places.url(role) or tool_defaults.url(role, root)
+    return remote().get(role, "") or public_places.url(role) or tool_defaults.url(role, root)
 
 
 def _python_index(root: Path) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
@@ -67,13 +67,16 @@ def preference() -> tuple[str, ...]:
     return tuple(order)
 
 
-def unanswered(url: str) -> str:
-    """Returns why nothing is to be had at `url`, or nothing where it answers within `TIMEOUT`."""
+def unanswered(url: str, proxies: Mapping[str, str] | None = None) -> str:
+    """Returns why nothing is to be had at `url`, or nothing where it answers within `TIMEOUT`.
+
+    `proxies` are by scheme and host, as requests has them, before those of the environment.
+    """
     if url.startswith(("file:", "copy:")):
         return "" if Path(unquote(urlsplit(url).path)).is_file() else "no such file"
     try:
         # A GET whose body is left unread: not every mirror answers HEAD.
-        with requests.get(url, stream=True, timeout=TIMEOUT) as answer:
+        with requests.get(url, stream=True, timeout=TIMEOUT, proxies=dict(proxies or {})) as answer:
             return "" if answer.ok else f"HTTP status {answer.status_code}"
     except requests.Timeout:
         return f"no answer within {TIMEOUT:g} s"
