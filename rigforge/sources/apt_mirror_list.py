@@ -41,7 +41,7 @@ def mirrors(uri: str, root: Path, architecture: str) -> Iterator[str]:
     A list that is not there, or whose server does not answer, has none.
     """
     schemes = ("http://", "https://") if is_remote(uri) else ("http://", "https://", "file:", "copy:")
-    ranked = []
+    candidates = []
     with boundary(f"{redacted(uri)} is not a list of mirrors"):
         lines = _text(uri, root).splitlines()
     for line in lines:
@@ -49,12 +49,12 @@ def mirrors(uri: str, root: Path, architecture: str) -> Iterator[str]:
         limits = dict[str, list[str]]()
         for key, _, value in (fact.partition(":") for fact in facts):
             limits.setdefault(key, []).append(value)
-        complete = not limits.keys() & {"type", "suite", "codename", "component"}
-        if complete and architecture in limits.get("arch", [architecture]) and url.startswith(schemes):
+        is_complete = not limits.keys() & {"type", "suite", "codename", "component"}
+        if is_complete and architecture in limits.get("arch", [architecture]) and url.startswith(schemes):
             priority = limits.get("priority", [""])[0]
-            ranked.append((int(priority) if priority.isdecimal() else _LAST, url.rstrip("/")))
+            candidates.append((int(priority) if priority.isdecimal() else _LAST, url.rstrip("/")))
     # apt takes any of those of the same priority; the first is one of them, and the same each time.
-    yield from (url for _, url in sorted(ranked, key=lambda each: each[0]))
+    yield from (url for _, url in sorted(candidates, key=lambda pair: pair[0]))
 
 
 def _text(uri: str, root: Path) -> str:

@@ -99,9 +99,11 @@ class Mirrors:
 
         They are often caches of packages: what is no archive of apt's does not go through them.
         """
-        others = {*self.tools, *(role for role in public_places.roles() if not public_places.origin(role))}
-        public = [public_places.url(role) for role in public_places.roles() if role not in others]
-        return apt_proxy.proxies([*(url for role, url in self.urls.items() if role not in others), *public], self.root)
+        other_roles = {*self.tools, *(role for role in public_places.roles() if not public_places.origin(role))}
+        public_urls = [public_places.url(role) for role in public_places.roles() if role not in other_roles]
+        return apt_proxy.proxies(
+            [*(url for role, url in self.urls.items() if role not in other_roles), *public_urls], self.root
+        )
 
 
 def locate(file: LockedFile, mirrors: Mirrors, session: requests.Session) -> Path | str:
@@ -110,8 +112,8 @@ def locate(file: LockedFile, mirrors: Mirrors, session: requests.Session) -> Pat
     Raises FileGoneError where the index no longer lists a wheel, RigforgeError where the role is
     unknown or its index is none, and requests' errors where an index does not answer.
     """
-    if mirrors.directory and (there := mirrors.directory / file.mirror_path).is_file():
-        return there
+    if mirrors.directory and (local_path := mirrors.directory / file.mirror_path).is_file():
+        return local_path
     role, path = file.file.split(":", 1)
     base = mirrors.url(role)
     if file.kind == "wheel":
@@ -164,8 +166,8 @@ def _default(role: str, root: Path, remote: Callable[[], Mapping[str, str]]) -> 
 
 
 def _python_index(root: Path) -> str:
-    if known := python_index(root=root):
-        return known
+    if index_url := python_index(root=root):
+        return index_url
     from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
     return PYPI_SIMPLE_ENDPOINT.rstrip("/")
