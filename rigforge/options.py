@@ -47,8 +47,8 @@ def the_stack(
     reason = "as asked"
     if not name:
         name, reason = _downloaded(gpus) if offline else _answering(mirrors, gpus)
-    chosen = [f"machine.gpus={json.dumps(list(gpus), ensure_ascii=False)}"] if gpus else []
-    stack = load(name, sets=[*sets, *chosen], site=Path(site) if site else None)
+    gpu_settings = [f"machine.gpus={json.dumps(list(gpus), ensure_ascii=False)}"] if gpus else []
+    stack = load(name, sets=[*sets, *gpu_settings], site=Path(site) if site else None)
     if stack.machine.gpus:
         check_cards(stack, stack.machine.gpus, dict.fromkeys([*preference(), *names()]), load)
     console.say(f"Stack {stack.name} ({stack.description}): {reason}")
@@ -95,8 +95,8 @@ def announce(artifact: Artifact[Product], stack: Stack, lock: Lock, out: str = "
     """Says for which cards an artifact is, and what its making takes. Raises RigforgeError for too small a disk."""
     folder = _folder(artifact, out)
     if cards := stack.machine.gpus or stack.gpu.models:
-        whose = "" if stack.machine.gpus else " (those of the stack; --gpu names yours)"
-        console.say(f"Cards: {', '.join(cards)}{whose}")
+        remark = "" if stack.machine.gpus else " (those of the stack; --gpu names yours)"
+        console.say(f"Cards: {', '.join(cards)}{remark}")
     work = ahead.of(artifact, stack, lock, folder)
     console.say(ahead.summary(work))
     ahead.check_disk(work, folder)

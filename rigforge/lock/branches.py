@@ -126,8 +126,8 @@ def ended(stack: Stack, root: Root, modules: Modules, successor: str) -> Rigforg
     if not successor.endswith("-open") and modules.branch.endswith("-open"):
         successor = f"{successor}-open"
     packages = offered(root, [f"linux-modules-nvidia-{successor}-{modules.kernel}"])
-    if packages and (following := later_branch(packages[0])):
-        return ended(stack, root, modules, following)
+    if packages and (next_branch := later_branch(packages[0])):
+        return ended(stack, root, modules, next_branch)
     return RigforgeError(
         f"{key(stack)}: the branch has ended, in the archive its packages lead to {successor}",
         f'set driver.version to "{successor}"; {there_are(stack, root, modules.kernel)}',

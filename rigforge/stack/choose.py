@@ -40,17 +40,17 @@ def choose(
     `unfit` says why a stack is not for the cards that are asked for.
     Raises RigforgeError that says of every stack why it cannot be built here.
     """
-    passed_over = []
+    rejections = []
     for name in preference():
         stack = loader(name)
         locked = stack.lock_path.exists()
         if reason := unfit(stack) or _silent(stack, mirrors, probe or unanswered) or ("" if locked else silent(stack)):
-            passed_over.append(f"{name}: {reason}")
+            rejections.append(f"{name}: {reason}")
         else:
             roles = ", ".join(dict.fromkeys(archive.role for archive in stack.archives))
-            return stack, "; ".join([*passed_over, f"{name}: its archives answer ({roles})"])
+            return stack, "; ".join([*rejections, f"{name}: its archives answer ({roles})"])
     raise RigforgeError(
-        "none of the preferred stacks can be built here:\n" + "\n".join(f"  {reason}" for reason in passed_over),
+        "none of the preferred stacks can be built here:\n" + "\n".join(f"  {reason}" for reason in rejections),
         f"name a stack with --stack, or say in [mirrors] of {paths.config_file()} where the archives are",
     )
 
