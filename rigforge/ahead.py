@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rigforge import paths
@@ -47,15 +48,15 @@ class Ahead:
 
 
 def of(artifact: Artifact[Product], stack: Stack, lock: Lock, out: Path | None = None) -> Ahead:
-    """Returns what the making of an artifact takes; what is in the folder `out` is written over.
+    """Returns what the making of an artifact takes in the folder `out`, beside what is there until it is whole.
 
     An artifact that is a folder takes nothing more than the cache: its blobs are linked.
     """
     layers, files = artifact.layers(stack, lock), artifact.files(lock)
-    if artifact.index or (out and artifact.path(stack.name, out).exists()):
-        return _ahead(layers, files, 0)
     shipped_size = sum(file.size for layer in layers if layer.shipped for file in layer.files)
-    return _ahead(layers, files, int(shipped_size * PACKED) + sum(file.size for file in files))
+    ahead = _ahead(layers, files, int(shipped_size * PACKED) + sum(file.size for file in files))
+    unchanged = out and not ahead.layers and artifact.path(stack.name, out).exists()
+    return replace(ahead, result=0) if artifact.index or unchanged else ahead
 
 
 def check(ahead: Ahead, mirrors: Mirrors, *, offline: bool = False) -> None:
@@ -122,9 +123,8 @@ def _seconds(layers: Sequence[Layer], downloads: Sequence[LockedFile], cache: Ca
     """Returns how long it takes, going by earlier downloads and layers on this machine; None where there are none."""
     seconds = 0.0
     if layers:
-        times = [json.loads(file.read_text())["seconds"] for file in cache.directory.glob("layers/*/made.json")]
-        squashfs_facts = [json.loads(file.read_text()) for file in cache.directory.glob("squashfs/*.json")]
-        times += [facts["seconds"] for facts in squashfs_facts if "seconds" in facts]
+        patterns = ("layers/[!.]*/made.json", "squashfs/*.json")
+        times = [*_times(file for pattern in patterns for file in cache.directory.glob(pattern))]
         fetched_bytes = sum(size for fetch in store.fetches() for size in fetch["files"].values())
         if not times or not fetched_bytes:
             return None
@@ -137,6 +137,15 @@ def _seconds(layers: Sequence[Layer], downloads: Sequence[LockedFile], cache: Ca
             return None
         seconds += fetch_seconds / fetched_bytes * sum(file.size for file in downloads)
     return seconds
+
+
+def _times(files: Iterable[Path]) -> Iterator[float]:
+    """Yields how long each of what is in the cache took to make, in seconds; another build may take some away."""
+    for file in files:
+        with suppress(FileNotFoundError):
+            facts = json.loads(file.read_text())
+            if "seconds" in facts:
+                yield facts["seconds"]
 
 
 def _minutes(seconds: float) -> str:

@@ -42,7 +42,8 @@ def exclusive(out: Path | None = None) -> Iterator[None]:
 
 def _clear_away(home: Path) -> None:
     """Removes what only a build under way may have: temporary files, and what has not yet its own name."""
-    for path in (home / "tmp", *home.glob("layers/.*"), *home.glob("squashfs/.*"), *home.glob("blobs/.*")):
+    unfinished = (path for kind in ("layers", "squashfs", "blobs") for path in home.glob(f"{kind}/.*"))
+    for path in (home / "tmp", home / "disk", *unfinished):
         namespace.remove_tree(path)
 
 

@@ -121,7 +121,8 @@ def _downloaded(gpus: Sequence[str]) -> tuple[str, str]:
         path = stack.lock_path
         if path.exists() and not refusal(stack, gpus) and not store.missing(read(path).files):
             return name, "all its files have been downloaded"
+    drives = f" that drives {', '.join(gpus)} and" if gpus else ""
     raise RigforgeError(
-        "there is no stack of which all files have been downloaded",
+        f"there is no stack{drives} of which all files have been downloaded",
         "build once without --offline, or name a stack with --stack and a folder of files with --mirror",
     )
