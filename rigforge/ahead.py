@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rigforge import paths
@@ -47,15 +48,15 @@ class Ahead:
 
 
 def of(artifact: Artifact[Product], stack: Stack, lock: Lock, out: Path | None = None) -> Ahead:
-    """Returns what the making of an artifact takes; what is in the folder `out` is written over.
+    """Returns what the making of an artifact takes in the folder `out`, beside what is there until it is whole.
 
     An artifact that is a folder takes nothing more than the cache: its blobs are linked.
     """
     layers, files = artifact.layers(stack, lock), artifact.files(lock)
-    if artifact.index or (out and artifact.path(stack.name, out).exists()):
-        return _ahead(layers, files, 0)
-    shipped = sum(file.size for layer in layers if layer.shipped for file in layer.files)
-    return _ahead(layers, files, int(shipped * PACKED) + sum(file.size for file in files))
+    shipped_size = sum(file.size for layer in layers if layer.shipped for file in layer.files)
+    ahead = _ahead(layers, files, int(shipped_size * PACKED) + sum(file.size for file in files))
+    unchanged = out and not ahead.layers and artifact.path(stack.name, out).exists()
+    return replace(ahead, result=0) if artifact.index or unchanged else ahead
 
 
 def check(ahead: Ahead, mirrors: Mirrors, *, offline: bool = False) -> None:
@@ -71,17 +72,18 @@ def check_disk(ahead: Ahead, out: Path) -> None:
 
     Raises RigforgeError that names the folder whose disk is too small, what is needed and what is free.
     """
-    needs = [(paths.home(), ahead.download + ahead.made, "RIGFORGE_HOME"), (out, ahead.result, "--out")]
+    demands = [(paths.home(), ahead.download + ahead.made, "RIGFORGE_HOME"), (out, ahead.result, "--out")]
     by_disk: dict[int, list[tuple[Path, int, str]]] = {}
-    for folder, size, way in needs:
-        by_disk.setdefault(_existing(folder).stat().st_dev, []).append((folder, size, way))
+    for folder, size, option in demands:
+        by_disk.setdefault(_existing(folder).stat().st_dev, []).append((folder, size, option))
     for disk in by_disk.values():
-        needed, free = sum(size for _, size, _ in disk), shutil.disk_usage(_existing(disk[0][0])).free
-        if needed > free:
+        needed_bytes, free_bytes = sum(size for _, size, _ in disk), shutil.disk_usage(_existing(disk[0][0])).free
+        if needed_bytes > free_bytes:
             folders = " and ".join(str(folder) for folder, _, _ in disk)
             raise RigforgeError(
-                f"too little disk for {folders}: about {gigabytes(needed)} are needed, {gigabytes(free)} are free",
-                f"make room, or name a folder on a larger disk with {' or '.join(way for _, _, way in disk)}",
+                f"too little disk for {folders}: about {gigabytes(needed_bytes)} are needed, "
+                f"{gigabytes(free_bytes)} are free",
+                f"make room, or name a folder on a larger disk with {' or '.join(option for _, _, option in disk)}",
             )
 
 
@@ -90,13 +92,13 @@ def summary(ahead: Ahead) -> str:
     if not ahead.layers and not ahead.downloads and not ahead.result:
         return "Nothing to download, all layers are there"
     cores = len(os.sched_getaffinity(0))
-    on = f"{cores} core{'s' if cores > 1 else ''}"
-    unknown = "how long it takes is not known before the first build here"
-    time = f"about {_minutes(ahead.seconds)}, going by earlier builds" if ahead.seconds is not None else unknown
+    processor = f"{cores} core{'s' if cores > 1 else ''}"
+    no_estimate = "how long it takes is not known before the first build here"
+    estimate = f"about {_minutes(ahead.seconds)}, going by earlier builds" if ahead.seconds is not None else no_estimate
     disk = ahead.download + ahead.made + ahead.result
     return (
         f"To download: {gigabytes(ahead.download)}; on the disk: about {gigabytes(disk)}; "
-        f"layers to make: {len(ahead.layers)}, on {on}: {time}"
+        f"layers to make: {len(ahead.layers)}, on {processor}: {estimate}"
     )
 
 
@@ -108,34 +110,42 @@ def gigabytes(size: int) -> str:
 def _ahead(layers: Sequence[Layer], base: Iterable[LockedFile], result: int) -> Ahead:
     cache = Cache(paths.home())
     store = Store(cache.directory / "store")
-    to_build = missing(layers, cache)
-    files = [*base, *(file for layer in to_build for file in layer.files)]
+    new_layers = missing(layers, cache)
+    files = [*base, *(file for layer in new_layers for file in layer.files)]
     downloads = tuple(store.missing(files))
-    packages = sum(file.size for layer in to_build for file in layer.files)
-    compressed = sum(file.size for layer in to_build if layer.shipped for file in layer.files)
-    made = int(packages * UNPACKED + compressed * PACKED)
-    return Ahead(to_build, downloads, made, result, _seconds(to_build, downloads, cache, store))
+    packages_size = sum(file.size for layer in new_layers for file in layer.files)
+    compressed_size = sum(file.size for layer in new_layers if layer.shipped for file in layer.files)
+    built_size = int(packages_size * UNPACKED + compressed_size * PACKED)
+    return Ahead(new_layers, downloads, built_size, result, _seconds(new_layers, downloads, cache, store))
 
 
 def _seconds(layers: Sequence[Layer], downloads: Sequence[LockedFile], cache: Cache, store: Store) -> float | None:
     """Returns how long it takes, going by earlier downloads and layers on this machine; None where there are none."""
     seconds = 0.0
     if layers:
-        times = [json.loads(file.read_text())["seconds"] for file in cache.directory.glob("layers/*/made.json")]
-        squashed = [json.loads(file.read_text()) for file in cache.directory.glob("squashfs/*.json")]
-        times += [facts["seconds"] for facts in squashed if "seconds" in facts]
-        fetched = sum(size for fetch in store.fetches() for size in fetch["files"].values())
-        if not times or not fetched:
+        patterns = ("layers/[!.]*/made.json", "squashfs/*.json")
+        times = [*_times(file for pattern in patterns for file in cache.directory.glob(pattern))]
+        fetched_bytes = sum(size for fetch in store.fetches() for size in fetch["files"].values())
+        if not times or not fetched_bytes:
             return None
-        seconds += sum(times) / fetched * sum(file.size for layer in layers for file in layer.files)
+        seconds += sum(times) / fetched_bytes * sum(file.size for layer in layers for file in layer.files)
     if downloads:
         fetches = store.fetches()
-        spent = sum(fetch["seconds"] for fetch in fetches)
-        fetched = sum(size for fetch in fetches for size in fetch["files"].values())
-        if not fetched:
+        fetch_seconds = sum(fetch["seconds"] for fetch in fetches)
+        fetched_bytes = sum(size for fetch in fetches for size in fetch["files"].values())
+        if not fetched_bytes:
             return None
-        seconds += spent / fetched * sum(file.size for file in downloads)
+        seconds += fetch_seconds / fetched_bytes * sum(file.size for file in downloads)
     return seconds
+
+
+def _times(files: Iterable[Path]) -> Iterator[float]:
+    """Yields how long each of what is in the cache took to make, in seconds; another build may take some away."""
+    for file in files:
+        with suppress(FileNotFoundError):
+            facts = json.loads(file.read_text())
+            if "seconds" in facts:
+                yield facts["seconds"]
 
 
 def _minutes(seconds: float) -> str:

@@ -20,7 +20,7 @@ from rigforge.redact import command
 
 @contextmanager
 def exclusive(out: Path | None = None) -> Iterator[None]:
-    """Holds the lock on `state.home()`; waits while another process holds it, and says who that is and since when.
+    """Holds the lock on `paths.home()`; waits while another process holds it, and says who that is and since when.
 
     The kernel drops the lock when its holder ends, however it ends. What a killed holder left half made is removed,
     and temporary files lie in the state directory meanwhile, so that they are found there. `out` is the folder that
@@ -42,7 +42,8 @@ def exclusive(out: Path | None = None) -> Iterator[None]:
 
 def _clear_away(home: Path) -> None:
     """Removes what only a build under way may have: temporary files, and what has not yet its own name."""
-    for path in (home / "tmp", *home.glob("layers/.*"), *home.glob("squashfs/.*"), *home.glob("blobs/.*")):
+    unfinished = (path for kind in ("layers", "squashfs", "blobs") for path in home.glob(f"{kind}/.*"))
+    for path in (home / "tmp", home / "disk", *unfinished):
         namespace.remove_tree(path)
 
 

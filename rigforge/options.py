@@ -18,7 +18,7 @@ from rigforge.errors import RigforgeError
 from rigforge.lock.missing import silent
 from rigforge.lock.model import Lock, check, read
 from rigforge.sources.mirrors import Mirrors
-from rigforge.stack.choose import choose, preference
+from rigforge.stack.choose import choose, preference, unanswered
 from rigforge.stack.load import load, names
 from rigforge.stack.model import Stack
 from rigforge.store.store import Store
@@ -47,8 +47,8 @@ def the_stack(
     reason = "as asked"
     if not name:
         name, reason = _downloaded(gpus) if offline else _answering(mirrors, gpus)
-    chosen = [f"machine.gpus={json.dumps(list(gpus), ensure_ascii=False)}"] if gpus else []
-    stack = load(name, sets=[*sets, *chosen], site=Path(site) if site else None)
+    gpu_settings = [f"machine.gpus={json.dumps(list(gpus), ensure_ascii=False)}"] if gpus else []
+    stack = load(name, sets=[*sets, *gpu_settings], site=Path(site) if site else None)
     if stack.machine.gpus:
         check_cards(stack, stack.machine.gpus, dict.fromkeys([*preference(), *names()]), load)
     console.say(f"Stack {stack.name} ({stack.description}): {reason}")
@@ -95,8 +95,8 @@ def announce(artifact: Artifact[Product], stack: Stack, lock: Lock, out: str = "
     """Says for which cards an artifact is, and what its making takes. Raises RigforgeError for too small a disk."""
     folder = _folder(artifact, out)
     if cards := stack.machine.gpus or stack.gpu.models:
-        whose = "" if stack.machine.gpus else " (those of the stack; --gpu names yours)"
-        console.say(f"Cards: {', '.join(cards)}{whose}")
+        remark = "" if stack.machine.gpus else " (those of the stack; --gpu names yours)"
+        console.say(f"Cards: {', '.join(cards)}{remark}")
     work = ahead.of(artifact, stack, lock, folder)
     console.say(ahead.summary(work))
     ahead.check_disk(work, folder)
@@ -107,7 +107,10 @@ def _folder(artifact: Artifact[Product], out: str) -> Path:
 
 
 def _answering(mirrors: Mirrors, gpus: Sequence[str]) -> tuple[str, str]:
-    stack, reason = choose(mirrors, silent=partial(silent, mirrors=mirrors), unfit=partial(refusal, gpus=gpus))
+    probe = partial(unanswered, proxies=mirrors.proxies())
+    stack, reason = choose(
+        mirrors, probe=probe, silent=partial(silent, mirrors=mirrors), unfit=partial(refusal, gpus=gpus)
+    )
     return stack.name, reason
 
 
@@ -118,7 +121,8 @@ def _downloaded(gpus: Sequence[str]) -> tuple[str, str]:
         path = stack.lock_path
         if path.exists() and not refusal(stack, gpus) and not store.missing(read(path).files):
             return name, "all its files have been downloaded"
+    drives = f" that drives {', '.join(gpus)} and" if gpus else ""
     raise RigforgeError(
-        "there is no stack of which all files have been downloaded",
+        f"there is no stack{drives} of which all files have been downloaded",
         "build once without --offline, or name a stack with --stack and a folder of files with --mirror",
     )

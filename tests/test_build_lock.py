@@ -98,6 +98,7 @@ def test_a_program_that_outlives_its_killed_build_still_holds_the_lock(
 
 def test_what_a_killed_build_left_half_made_is_removed(home: Path) -> None:
     left = [home / "layers/.key/rootfs/file", home / "squashfs/.one.x.part/one", home / "tmp/rigforge-x/file"]
+    left.append(home / "disk/disk.raw")
     kept = [home / "layers/key/rootfs/.file", home / "store/ab/abcd.part"]
     for file in (*left, *kept):
         file.parent.mkdir(parents=True)

@@ -20,7 +20,7 @@ Usage = namedtuple("Usage", "total used free")
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RIGFORGE_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("rigforge.stack.choose.unanswered", lambda url: "")
+    monkeypatch.setattr("rigforge.options.unanswered", lambda url, proxies: "")
     monkeypatch.setattr("rigforge.options.silent", lambda stack, mirrors: "")
 
 

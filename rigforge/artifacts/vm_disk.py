@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from rigforge.artifacts.artifact import SBOM, Artifact, Bill, Build, Product, Subject
 from rigforge.artifacts.stamp import Stamp
@@ -29,6 +30,10 @@ class VmDisk(Artifact[Product]):
     name = "rigforge-{stack}-vm"
     suffix = ".qcow2"
     of_site = False
+
+    def beside(self, path: Path, end: str) -> Path:
+        """Returns the file beside it that has its whole name; without its end that may be the name of an ISO."""
+        return path.with_name(path.name + end)
 
     def fits(self, lock: Lock) -> bool:
         """Returns whether the layers have a boot loader, which Canonical's installer brings by itself."""

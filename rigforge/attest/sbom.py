@@ -160,7 +160,7 @@ def _of_layer(layer: Layer, distribution: Distribution, cache: Cache) -> Iterabl
 def _of_wheels(layer: Layer, cache: Cache) -> Mapping[str, tuple[Licence, ...]]:
     if not any(file.kind == "wheel" for file in layer.files):
         return {}
-    return licences.of_wheels(cache.rootfs(layer) / layer.told["site_packages"].lstrip("/"))
+    return licences.of_wheels(cache.rootfs(layer) / layer.options_by_name["site_packages"].lstrip("/"))
 
 
 def _component(file: LockedFile, distribution: Distribution, terms: Iterable[Licence]) -> Component:
@@ -183,7 +183,7 @@ def _component(file: LockedFile, distribution: Distribution, terms: Iterable[Lic
 def _module(module: Layer, host: Layer, distribution: Distribution, cache: Cache) -> Component:
     """Returns the kernel module: a package that no archive has, which the layer `module` made for the layer `host`."""
     content = _product(PRODUCT, cache, module, host)
-    kernel, driver = module.told["kernel"], module.told["driver"]
+    kernel, driver = module.options_by_name["kernel"], module.options_by_name["driver"]
     url = _deb("rigforge", f"nvidia-modules-{kernel}", driver, "amd64", distribution)
     roots = [cache.rootfs(lower) for lower in reversed(module.chain())]
     sources = [file for file in module.files if SOURCES.fullmatch(file.name)]
@@ -191,7 +191,7 @@ def _module(module: Layer, host: Layer, distribution: Distribution, cache: Cache
         licence for file in sources if "-dkms" in file.name for licence in licences.of_package(file.name, roots)
     }
     properties = {"layer": host.name, "kernel": kernel}
-    if certificate := module.told["certificate_sha256"]:
+    if certificate := module.options_by_name["certificate_sha256"]:
         properties["certificate_sha256"] = certificate
     return Component(
         type=ComponentType.DEVICE_DRIVER,

@@ -16,6 +16,7 @@ from rigforge.compat.tables import Tables
 from rigforge.errors import RigforgeError
 from rigforge.facts import nvidia, pci_ids, pypi
 from rigforge.facts.archives import Archives
+from rigforge.redact import redacted
 from rigforge.sources.mirrors import Mirrors
 from rigforge.sources.web import session
 
@@ -42,7 +43,8 @@ class Answers:
 
 def ask_all(tables: Tables, places: Mapping[str, Any], today: date, say: Callable[[str], None]) -> Answers:
     """Asks every place for its facts; `say` is told of each before it is asked."""
-    mirrors, web = Mirrors.from_environment(), session()
+    mirrors = Mirrors.from_environment()
+    web = session(mirrors.proxies())
     archives = Archives(mirrors, web, places)
     asked: dict[str, Callable[[], dict[str, Any]]] = {
         "pypi": lambda: pypi.observe(pypi.PackageIndex(mirrors.url("pypi"), web), places["pypi"]),
@@ -61,7 +63,8 @@ def ask_all(tables: Tables, places: Mapping[str, Any], today: date, say: Callabl
             answers.seen[place] = {"asked": today.isoformat(), "facts": facts()}
         except _NO_ANSWER as error:
             reason = error.message if isinstance(error, RigforgeError) else f"{type(error).__name__}: {error}"
-            answers.unanswered[place] = reason.strip().splitlines()[0][:300] if reason.strip() else "no answer"
+            lines = redacted(reason).strip().splitlines()
+            answers.unanswered[place] = lines[0][:300] if lines else "no answer"
     return answers
 
 

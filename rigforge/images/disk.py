@@ -36,7 +36,9 @@ def identity(layers: Sequence[Layer], epoch: int) -> Identity:
 
     It is of what is on the disk, and not of the words that make it: the same disk is known by the same for ever.
     """
-    files = [[layer.name, layer.epoch, layer.told, [file.sha256 for file in layer.files]] for layer in layers]
+    files = [
+        [layer.name, layer.epoch, layer.options_by_name, [file.sha256 for file in layer.files]] for layer in layers
+    ]
     name = _digest([files, epoch])[:16]
     parts = ("table", "bios", "esp", "root", "root_filesystem", "root_hashes")
     uuids = {part: str(uuid.uuid5(UUIDS, f"{name} {part}")) for part in parts}

@@ -63,14 +63,14 @@ class Layer:
             "parent": self.parent.key if self.parent else "",
             "uses": [product.key for product in self.uses],
             "files": [[file.basename, file.sha256] for file in self.files],
-            "options": self.told,
+            "options": self.options_by_name,
             "recipe": recipe_digest(self.name),
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:40]
 
     @property
-    def told(self) -> dict[str, Any]:
-        """What the recipe is told, by name."""
+    def options_by_name(self) -> dict[str, Any]:
+        """The epoch and the recipe's own options, by name."""
         return {"source_date_epoch": self.epoch, **asdict(self.options)}
 
     def chain(self) -> tuple[Layer, ...]:

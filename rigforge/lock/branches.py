@@ -49,28 +49,33 @@ def offered(root: Root, names: Iterable[str]) -> list[Available]:
 
     NVIDIA's archive has some of the same names.
     """
-    own = {each for each in root.available(names) if not each.flat}
-    return sorted(own, key=lambda each: order(each.version), reverse=True)
+    packages = {package for package in root.available(names) if not package.flat}
+    return sorted(packages, key=lambda package: order(package.version), reverse=True)
 
 
 def newest(root: Root, names: Iterable[str]) -> dict[str, Available]:
     """Returns the newest version of each package that the distribution's own archives have, by name."""
-    return {each.name: each for each in reversed(offered(root, names))}
+    return {package.name: package for package in reversed(offered(root, names))}
 
 
 def driver_of(package: Available) -> str:
     """Returns the driver's version that modules are of, by what they need of user space; "" where they do not say."""
-    found = (need for need in needs(package.depends) if need.name.startswith("nvidia-kernel-common-"))
-    return next((need.version for need in found if need.relation == ">="), "")
+    user_space_needs = (need for need in needs(package.depends) if need.name.startswith("nvidia-kernel-common-"))
+    return next((need.version for need in user_space_needs if need.relation == ">="), "")
 
 
 def later_branch(package: Available) -> str:
     """Returns the branch that a package of an ended one leads to; "" for a package that stands for itself."""
-    own = _OF_BRANCH.fullmatch(package.name)
-    for need in needs(package.depends) if own else ():
-        other = _OF_BRANCH.fullmatch(need.name)
-        if own and other and other["stem"] == own["stem"] and other["branch"] != own["branch"]:
-            return other["branch"]
+    own_match = _OF_BRANCH.fullmatch(package.name)
+    for need in needs(package.depends) if own_match else ():
+        other_match = _OF_BRANCH.fullmatch(need.name)
+        if (
+            own_match
+            and other_match
+            and other_match["stem"] == own_match["stem"]
+            and other_match["branch"] != own_match["branch"]
+        ):
+            return other_match["branch"]
     return ""
 
 
@@ -78,22 +83,22 @@ def there_are(stack: Stack, root: Root, kernel: str) -> str:
     """Returns, in words, the branches with modules for a flavour of the kernel, and those that drive all the cards."""
     branches = []
     for name in root.names("linux-modules-nvidia-"):
-        if not (found := modules_of(name)) or found.kernel != kernel:
+        if not (modules := modules_of(name)) or modules.kernel != kernel:
             continue
-        parts = [name, f"nvidia-utils-{found.branch.removesuffix('-open')}"]
+        parts = [name, f"nvidia-utils-{modules.branch.removesuffix('-open')}"]
         packages = newest(root, parts)
         if len(packages) == len(parts) and not any(map(later_branch, packages.values())):
-            branches.append(found.branch)
+            branches.append(modules.branch)
     if not branches:
         return f"there is no branch with modules for the kernel {kernel}"
     text = f"branches with modules for the kernel {kernel}: {', '.join(branches)}"
     if not stack.gpu.models:
         return text
-    driving = " or ".join(branch for branch in branches if _drives(stack, branch))
-    return f"{text}; " + (f"all cards of [gpu] work with {driving}" if driving else "none drives all cards of [gpu]")
+    choices = " or ".join(branch for branch in branches if _drives(stack, branch))
+    return f"{text}; " + (f"all cards of [gpu] work with {choices}" if choices else "none drives all cards of [gpu]")
 
 
-def no_modules(stack: Stack, root: Root, asked: Modules) -> RigforgeError:
+def no_modules(stack: Stack, root: Root, modules: Modules) -> RigforgeError:
     """Returns the error of a branch that the archives have no modules of, with those that they have."""
     restricted, multiverse = without(stack, "restricted"), without(stack, "multiverse")
     if restricted and not root.names("linux-modules-nvidia-"):
@@ -102,29 +107,30 @@ def no_modules(stack: Stack, root: Root, asked: Modules) -> RigforgeError:
             f"{restricted} are without it",
             'add "restricted" to their components',
         )
-    elsewhere = [
-        found.kernel
-        for name in root.names(f"linux-modules-nvidia-{asked.branch}-")
-        if (found := modules_of(name)) and found.branch == asked.branch and not found.exact
+    other_kernels = [
+        candidate.kernel
+        for name in root.names(f"linux-modules-nvidia-{modules.branch}-")
+        if (candidate := modules_of(name)) and candidate.branch == modules.branch and not candidate.exact
     ]
-    but = f"; it has some for {' and '.join(elsewhere)}" if elsewhere else ""
+    remark = f"; it has some for {' and '.join(other_kernels)}" if other_kernels else ""
     return RigforgeError(
-        f"{key(stack)}: the archives have no modules of it for the kernel {asked.kernel} (no {asked.package}){but}",
-        there_are(stack, root, asked.kernel)
+        f"{key(stack)}: the archives have no modules of it for the kernel {modules.kernel} "
+        f"(no {modules.package}){remark}",
+        there_are(stack, root, modules.kernel)
         + (f"; some have theirs in the component multiverse, which {multiverse} are without" if multiverse else ""),
     )
 
 
-def ended(stack: Stack, root: Root, asked: Modules, later: str) -> RigforgeError:
-    """Returns the error of a branch whose packages lead to a `later` one, with that and the others that there are."""
-    if not later.endswith("-open") and asked.branch.endswith("-open"):
-        later = f"{later}-open"
-    further = offered(root, [f"linux-modules-nvidia-{later}-{asked.kernel}"])
-    if further and (beyond := later_branch(further[0])):
-        return ended(stack, root, asked, beyond)
+def ended(stack: Stack, root: Root, modules: Modules, successor: str) -> RigforgeError:
+    """Returns the error of a branch whose packages lead to its `successor`, with that and the other branches."""
+    if not successor.endswith("-open") and modules.branch.endswith("-open"):
+        successor = f"{successor}-open"
+    packages = offered(root, [f"linux-modules-nvidia-{successor}-{modules.kernel}"])
+    if packages and (next_branch := later_branch(packages[0])):
+        return ended(stack, root, modules, next_branch)
     return RigforgeError(
-        f"{key(stack)}: the branch has ended, in the archive its packages lead to {later}",
-        f'set driver.version to "{later}"; {there_are(stack, root, asked.kernel)}',
+        f"{key(stack)}: the branch has ended, in the archive its packages lead to {successor}",
+        f'set driver.version to "{successor}"; {there_are(stack, root, modules.kernel)}',
     )
 
 
@@ -136,7 +142,7 @@ def key(stack: Stack) -> str:
 def without(stack: Stack, component: str) -> str:
     """Returns, in words, the distribution's archives that the stack names without a component; "" where none is."""
     archives = distributions.of(stack).archives
-    return " and ".join(each.suite for each in archives if component not in each.components)
+    return " and ".join(archive.suite for archive in archives if component not in archive.components)
 
 
 def _drives(stack: Stack, branch: str) -> bool:

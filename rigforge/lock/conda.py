@@ -33,14 +33,14 @@ def virtual_packages(stack: Stack, kernel: str, glibc: tuple[int, int]) -> dict[
     Without a driver in the stack, CUDA's own version stands for that of the driver a container meets.
     Raises RigforgeError where the driver's CUDA version is not known.
     """
-    found = {
+    packages = {
         "__unix": ("0", "0"),
         "__linux": (kernel.partition("-")[0], "0"),
         "__glibc": (".".join(map(str, glibc)), "0"),
         "__archspec": ("1", "x86_64"),
     }
     if stack.cuda.provider == "none":
-        return found
+        return packages
     cuda = stack.cuda.version
     if stack.driver.version:
         branch = tables().branch_of(stack.driver.version.partition("-")[0])
@@ -50,22 +50,22 @@ def virtual_packages(stack: Stack, kernel: str, glibc: tuple[int, int]) -> dict[
                 "name a driver of a branch that compat/drivers.toml has",
             )
         cuda = branch.cuda
-    return {**found, "__cuda": (cuda, "0")}
+    return {**packages, "__cuda": (cuda, "0")}
 
 
 def resolve_conda(
-    stack: Stack, channel: Channel, kept: Collection[str], *, fresh: bool = False
+    stack: Stack, channel: Channel, previous_hashes: Collection[str], *, fresh: bool = False
 ) -> tuple[tuple[LockedFile, ...], dict[str, str]]:
     """Returns the packages of the layers cuda, python and devel, and the named environment's Python packages.
 
     The latter are versions by name, for wheels that come on top of them. devel is resolved on top of the others, so
-    that what it adds cannot change what the machine runs. `kept` has the sha256 (hex) of packages to prefer.
+    that what it adds cannot change what the machine runs. `previous_hashes` has the sha256 (hex) of packages to prefer.
 
     Raises RigforgeError where they do not go together.
     """
     python = {f"python {stack.python.version}.*": "python.version"}
     base = channel.resolve(
-        {**python, "conda": "python.provider", "mamba": "python.provider"}, preferred=kept, fresh=fresh
+        {**python, "conda": "python.provider", "mamba": "python.provider"}, preferred=previous_hashes, fresh=fresh
     )
     wishes = {**python, **dict.fromkeys(stack.python.conda_packages, "python.conda_packages")}
     limits = []
@@ -79,33 +79,38 @@ def resolve_conda(
         limits = [f"cuda-cudart ={stack.cuda.version}"]
         if version := stack.cudnn.version:
             limits += [f"cudnn ={version}", f"libcudnn ={version}"]
-    shipped = channel.resolve(wishes, constraints=limits, preferred=kept, fresh=fresh)
-    everything = shipped
+    machine_packages = channel.resolve(wishes, constraints=limits, preferred=previous_hashes, fresh=fresh)
+    all_packages = machine_packages
     if stack.devel.conda_packages:
-        everything = channel.resolve(
+        all_packages = channel.resolve(
             {**wishes, **dict.fromkeys(stack.devel.conda_packages, "devel.conda_packages")},
-            constraints=[f"{one.name} =={one.version} {one.build}" for one in shipped],
-            preferred=kept,
+            constraints=[f"{record.name} =={record.version} {record.build}" for record in machine_packages],
+            preferred=previous_hashes,
             fresh=fresh,
         )
     from rigforge.sources.conda import closure  # rattler, which a build of wheels does without
 
-    lowest = closure(shipped, _lowest(stack, shipped))
+    cuda_names = closure(machine_packages, _lowest(stack, machine_packages))
     files = [_locked(package, BASE, "python") for package in base]
-    for package in everything:
-        layer = "cuda" if package.name in lowest else "python" if package in shipped else "devel"
+    for package in all_packages:
+        layer = "cuda" if package.name in cuda_names else "python" if package in machine_packages else "devel"
         files.append(_locked(package, stack.python.environment, layer))
-    return tuple(files), {one.name: one.version for one in shipped if "python" in one.needs}
+    return tuple(files), {record.name: record.version for record in machine_packages if "python" in record.needs}
 
 
 def conda_versions(files: Iterable[LockedFile], environment: str) -> dict[str, str]:
     """Returns the versions of `COMPONENTS` among these packages, as far as they are there."""
-    here = {file.name: file.version for file in files if file.kind == "conda" and file.environment == environment}
-    known = {**here, **{file.name: file.version for file in files if file.kind == "conda" and file.name == "conda"}}
+    environment_versions = {
+        file.name: file.version for file in files if file.kind == "conda" and file.environment == environment
+    }
+    versions = {
+        **environment_versions,
+        **{file.name: file.version for file in files if file.kind == "conda" and file.name == "conda"},
+    }
     return {
         component: version
         for component, names in COMPONENTS.items()
-        for version in [next((known[name] for name in names.split("|") if name in known), "")]
+        for version in [next((versions[name] for name in names.split("|") if name in versions), "")]
         if version
     }
 

@@ -34,11 +34,11 @@ def settle(stack: Stack) -> Stack:
             f"change one of these wishes; {_instead(solution.request)}",
         )
     wheel = solution.combination.wheel
-    chosen = {"pytorch": str(wheel.version), "cuda": ".".join(map(str, wheel.build.cuda.release[:2]))}
+    versions = {"pytorch": str(wheel.version), "cuda": ".".join(map(str, wheel.build.cuda.release[:2]))}
     return stack.model_copy(
         update={
             component: section.model_copy(update={"version": version})
-            for component, version in chosen.items()
+            for component, version in versions.items()
             if (section := getattr(stack, component)).version == "auto"
         }
     )
@@ -55,31 +55,31 @@ def decide(stack: Stack, versions: Mapping[str, str], forced: str = "") -> Decis
         return None
     if stack.pytorch.provider == "conda":
         return Decision("unknown", ("the tables have PyTorch's wheels, not conda-forge's builds, which conda chose",))
-    there = tables()
+    compat_tables = tables()
     pytorch = Version(versions["pytorch"])
     build = _build(pytorch)
-    branch = there.branch_of(versions.get("driver", ""))
+    branch = compat_tables.branch_of(versions.get("driver", ""))
     if not build or ("driver" in versions and not branch):
-        absent = f"driver {versions['driver']}" if build else f"PyTorch {pytorch}"
-        why = f"{absent} is not in the tables of {there.as_of}, so whether it works cannot be told"
-        console.warn(f"stack {stack.name}: {why}")
-        return Decision("unknown", (why,))
-    locked = of_lock(stack, versions)
-    request = locked.request if locked else build_request((), {}, stack)
-    if locked and locked.combination:
-        broken = violations(there, locked.combination, request.gpus)
-        if not broken:
-            return Decision(locked.verdict, tuple(map(str, reasons(locked))))
+        component = f"driver {versions['driver']}" if build else f"PyTorch {pytorch}"
+        reason = f"{component} is not in the tables of {compat_tables.as_of}, so whether it works cannot be told"
+        console.warn(f"stack {stack.name}: {reason}")
+        return Decision("unknown", (reason,))
+    solution = of_lock(stack, versions)
+    request = solution.request if solution else build_request((), {}, stack)
+    if solution and solution.combination:
+        faults = violations(compat_tables, solution.combination, request.gpus)
+        if not faults:
+            return Decision(solution.verdict, tuple(map(str, reasons(solution))))
     else:
         wheel = Wheel(_as_locked(build, versions), pytorch)
-        broken = tuple(filter(None, (pytorch_with_gpu(there, wheel, gpu) for gpu in request.gpus)))
-        if not broken:
+        faults = tuple(filter(None, (pytorch_with_gpu(compat_tables, wheel, gpu) for gpu in request.gpus)))
+        if not faults:
             return Decision("no driver", (f"a driver for CUDA {wheel.build.cuda} is the affair of the machine",))
     if forced:
-        console.warn(f"stack {stack.name} is locked although it cannot work: {broken[0]}")
-        return Decision("impossible", broken, forced)
+        console.warn(f"stack {stack.name} is locked although it cannot work: {faults[0]}")
+        return Decision("impossible", faults, forced)
     raise RigforgeError(
-        "\n".join([f"stack {stack.name} cannot work:", *broken]),
+        "\n".join([f"stack {stack.name} cannot work:", *faults]),
         f"{_instead(request)}; `invoke explain --stack {stack.name}` says more, "
         f'`--force "REASON"` locks it all the same',
     )
@@ -99,7 +99,7 @@ def of_lock(stack: Stack, versions: Mapping[str, str]) -> Solution | None:
 
 
 def _build(pytorch: Version) -> Build | None:
-    return next((each for each in tables().builds if each.index == "pypi" and pytorch in each.versions), None)
+    return next((build for build in tables().builds if build.index == "pypi" and pytorch in build.versions), None)
 
 
 def _instead(request: Request) -> str:
@@ -107,22 +107,24 @@ def _instead(request: Request) -> str:
     solution = find_solution(request)
     if solution.combination:
         return "the archives have other versions than the tables know of"
-    for each in solution.alternatives:
-        if chosen := each.combination:
-            without = " and ".join(left_out(request, each.request))
-            return f"without {without} it would be driver {chosen.driver.version} and PyTorch {chosen.wheel.shown}"
+    for alternative in solution.alternatives:
+        if choice := alternative.combination:
+            omissions = " and ".join(left_out(request, alternative.request))
+            return f"without {omissions} it would be driver {choice.driver.version} and PyTorch {choice.wheel.shown}"
     return "no set of the tables works for these cards"
 
 
 def _as_locked(build: Build, versions: Mapping[str, str]) -> Build:
     """Returns the build with CUDA and cuDNN as the locked wheels have them."""
     release = tables().release_of(build.cuda)
-    known = {"cuda": release.runtime if release else build.cuda, "cudnn": build.cudnn}
-    found = {name: Version(versions[name]) for name in known if name in versions}
-    for name, version in found.items():
-        if version != known[name]:
+    table = {"cuda": release.runtime if release else build.cuda, "cudnn": build.cudnn}
+    wheel_versions = {name: Version(versions[name]) for name in table if name in versions}
+    for name, version in wheel_versions.items():
+        if version != table[name]:
             console.warn(
-                f"the wheels of PyTorch {versions['pytorch']} bring {name} {version}, and the table has {known[name]}: "
+                f"the wheels of PyTorch {versions['pytorch']} bring {name} {version}, and the table has {table[name]}: "
                 "what the wheels say is taken"
             )
-    return build.model_copy(update={name: version for name, version in found.items() if version != known[name]})
+    return build.model_copy(
+        update={name: version for name, version in wheel_versions.items() if version != table[name]}
+    )

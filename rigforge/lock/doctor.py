@@ -19,17 +19,17 @@ def resolve_debs(root: apt.Root, base: Iterable[LockedFile]) -> tuple[LockedFile
 
     Raises RigforgeError where the archives do not have them.
     """
-    below = tuple(base)
+    base_files = tuple(base)
     wishes = dict.fromkeys(DEBS, PROGRAM)
-    tools = debs.resolve(root, LAYER, wishes, below)
-    library = f"libpython{platform.system_python((*below, *tools))}"
-    return debs.resolve(root, LAYER, {**wishes, library: PROGRAM}, below)
+    tools = debs.resolve(root, LAYER, wishes, base_files)
+    library = f"libpython{platform.system_python((*base_files, *tools))}"
+    return debs.resolve(root, LAYER, {**wishes, library: PROGRAM}, base_files)
 
 
-def resolve_wheels(index: Index, kept: Mapping[str, str], *, fresh: bool = False) -> tuple[LockedFile, ...]:
-    """Returns the wheels; `kept` has the versions (by name) to prefer.
+def resolve_wheels(index: Index, previous: Mapping[str, str], *, fresh: bool = False) -> tuple[LockedFile, ...]:
+    """Returns the wheels; `previous` has the versions (by name) to prefer.
 
     Raises RigforgeError where the index has none that fit, or does not answer.
     """
-    wheels = index.resolve(dict.fromkeys(WHEELS, PROGRAM), preferred=kept, fresh=fresh)
+    wheels = index.resolve(dict.fromkeys(WHEELS, PROGRAM), preferred=previous, fresh=fresh)
     return tuple(locked(wheel, LAYER) for wheel in wheels)

@@ -41,32 +41,32 @@ def check(stack: Stack, driver: DriverPackages, files: Iterable[LockedFile]) -> 
 
 def _pin_version(root: Root, packages: Iterable[str], version: str, *, flat: bool) -> None:
     """Lets only `version` be chosen of all packages from the driver's source, in a flat archive or in the others."""
-    available = [each for each in root.available(packages) if each.flat == flat]
-    fitting = [each for each in available if upstream(each.version) == version]
-    if not fitting:
+    available = [package for package in root.available(packages) if package.flat == flat]
+    matches = [package for package in available if upstream(package.version) == version]
+    if not matches:
         raise RigforgeError(
             f"driver.version = {version!r} is not in the stack's archives",
             _what_there_is(available) or "add one that has it",
         )
-    for source in sorted({each.source for each in fitting}):
+    for source in sorted({package.source for package in matches}):
         # With the revision: the other archive may have the same driver in packages of its own.
-        revision = min(each.version for each in fitting if each.source == source)
+        revision = min(package.version for package in matches if package.source == source)
         root.pin(source, f"{revision}*")
 
 
-def driver_version(packages: Iterable[str], resolved: Mapping[str, str]) -> str:
+def driver_version(packages: Iterable[str], package_versions: Mapping[str, str]) -> str:
     """Returns the driver's version among resolved packages (name to version): the one that most of `packages` have.
 
     The others (persistenced, modprobe) have versions of their own. Empty where none of them is there.
     """
-    versions = Counter(upstream(resolved[name]) for name in packages if name in resolved)
+    versions = Counter(upstream(package_versions[name]) for name in packages if name in package_versions)
     return versions.most_common(1)[0][0] if versions else ""
 
 
 def _what_there_is(available: Iterable[Available]) -> str:
-    sources = Counter(source for source, _ in {(each.source, each.name) for each in available})
+    sources = Counter(source for source, _ in {(package.source, package.name) for package in available})
     if not sources:
         return ""
     driver = sources.most_common(1)[0][0]
-    versions = sorted({each.version for each in available if each.source == driver}, key=order, reverse=True)
+    versions = sorted({package.version for package in available if package.source == driver}, key=order, reverse=True)
     return f"they have {' and '.join(dict.fromkeys(map(upstream, versions)))} ({driver})"

@@ -97,27 +97,27 @@ def read(path: Path) -> Lock:
 
     Raises RigforgeError where there is none, or where it is not as `invoke lock` wrote it.
     """
-    renew = f"invoke lock --stack {path.stem}"
+    command = f"invoke lock --stack {path.stem}"
     try:
-        with boundary(f"{path}: damaged lock", f"make it anew: {renew}"):
+        with boundary(f"{path}: damaged lock", f"make it anew: {command}"):
             data = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise RigforgeError(f"{path}: there is no lock yet", f"make it: {renew}") from None
+        raise RigforgeError(f"{path}: there is no lock yet", f"make it: {command}") from None
     if data.get("format") != FORMAT:
         raise RigforgeError(
             f"{path}: lock format {data.get('format')!r}, but this Rigforge reads format {FORMAT}",
-            f"make it anew: {renew}",
+            f"make it anew: {command}",
         )
     try:
-        with form.said_by(f"{path}: the lock was edited by hand, damaged or forged", f"make it anew: {renew}"):
+        with form.said_by(f"{path}: the lock was edited by hand, damaged or forged", f"make it anew: {command}"):
             lock = _from_table(data)
-        sound = data["checksum"] == _sha256(_body(lock))
+        checksum_matches = data["checksum"] == _sha256(_body(lock))
     except (AttributeError, KeyError, TypeError, ValueError):
-        sound = False
-    if not sound:
+        checksum_matches = False
+    if not checksum_matches:
         raise RigforgeError(
             f"{path}: the lock was edited by hand or damaged (its checksum is not that of its content)",
-            f"restore the file, or make it anew: {renew}; what goes into it is asked for in the stack file",
+            f"restore the file, or make it anew: {command}; what goes into it is asked for in the stack file",
         )
     return lock
 
@@ -125,15 +125,15 @@ def read(path: Path) -> Lock:
 def write(lock: Lock, path: Path) -> None:
     """Writes the lock file, whole or not at all, and makes its folder where that is missing."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic.making(path) as new:
-        new.write_text(to_text(lock), encoding="utf-8")
-        new.chmod(0o644)
+    with atomic.making(path) as temporary_path:
+        temporary_path.write_text(to_text(lock), encoding="utf-8")
+        temporary_path.chmod(0o644)
 
 
 def asked(stack: Stack) -> str:
     """Returns the SHA-256 (hex) of all that a lock answers: the stack, and what its distribution and the doctor add."""
     distribution = distributions.of(stack)
-    added = [
+    additions = [
         (stack.kernel.package,),
         distribution.driver.user_space,
         distribution.driver.compiling,
@@ -141,7 +141,7 @@ def asked(stack: Stack) -> str:
         build.DEBS,
         build.WHEELS,
     ]
-    return _sha256(json.dumps([stack.checksum(), added]))
+    return _sha256(json.dumps([stack.checksum(), additions]))
 
 
 def check(lock: Lock, stack: Stack, path: Path) -> None:

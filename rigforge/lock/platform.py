@@ -64,11 +64,11 @@ def python(stack: Stack, files: Iterable[LockedFile]) -> str:
             "add python3 and python3-venv to packages.base",
         )
     version = base.get(f"python{stack.python.version}", base["python3"])
-    found = upstream(version)
-    if not f"{found}.".startswith(f"{stack.python.version}."):
+    python_version = upstream(version)
+    if not f"{python_version}.".startswith(f"{stack.python.version}."):
         raise RigforgeError(
             f"stack {stack.name}: python.version = {stack.python.version!r}, "
-            f"but the Python of {stack.system.suite} is {found}",
-            f"set python.version to {series(found)!r}",
+            f"but the Python of {stack.system.suite} is {python_version}",
+            f"set python.version to {series(python_version)!r}",
         )
-    return found
+    return python_version

@@ -10,16 +10,16 @@ from rigforge.records.archive import LockedArchive
 from rigforge.stack.model import Stack
 
 
-def refuse_older(stack: Stack, now: Iterable[LockedArchive], before: Iterable[LockedArchive]) -> None:
+def refuse_older(stack: Stack, archives: Iterable[LockedArchive], previous_archives: Iterable[LockedArchive]) -> None:
     """Raises RigforgeError where an archive is older than in the lock before; a snapshot is as the stack says."""
-    chosen = {archive.mirror for archive in stack.archives if archive.snapshot}
-    known = {(archive.role, archive.suite): archive for archive in before}
-    for archive in now:
-        last = known.get((archive.role, archive.suite))
-        if last and archive.role not in chosen and _time(archive) < _time(last):
+    snapshot_roles = {archive.mirror for archive in stack.archives if archive.snapshot}
+    previous_states = {(archive.role, archive.suite): archive for archive in previous_archives}
+    for archive in archives:
+        previous = previous_states.get((archive.role, archive.suite))
+        if previous and archive.role not in snapshot_roles and _time(archive) < _time(previous):
             raise RigforgeError(
                 f"archive {archive.role} {archive.suite} is of {archive.date}, and the lock has seen it as it was on "
-                f"{last.date}",
+                f"{previous.date}",
                 "its mirror lags behind, or somebody plays an old state back: try later, or another mirror; to take "
                 f"it all the same, remove {stack.lock_path}",
             )

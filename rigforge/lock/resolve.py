@@ -44,11 +44,11 @@ def resolve(
     Raises RigforgeError where an archive cannot be used or is older than in `previous`, or the stack's wishes cannot be
     had together.
     """
-    seen = previous.archives if previous and previous.stack == stack.name else ()
+    previous_archives = previous.archives if previous and previous.stack == stack.name else ()
     if upgrade or (previous and previous.stack != stack.name):
         previous = None
-    as_asked = asked(stack)
-    if previous and previous.stack_sha256 == as_asked:
+    stack_sha256 = asked(stack)
+    if previous and previous.stack_sha256 == stack_sha256:
         forced = forced or (previous.decision.forced if previous.decision else "")
         return replace(previous, decision=decide(stack, previous.versions, forced))
     distributions.check_suites(stack)
@@ -69,7 +69,7 @@ def resolve(
     with apt.private_root(stack.system.architecture, archives) as root:
         with step(f"reading the package indices of {', '.join(archive.suite for archive in archives)}"):
             states = root.update()
-        refuse_older(stack, states, seen)
+        refuse_older(stack, states, previous_archives)
         with step(f"resolving the packages of {stack.name}"):
             files = _debs(stack, distribution, root)
     check_toolkit(stack, files)
@@ -83,26 +83,28 @@ def resolve(
     with step("resolving what packs rigforge-doctor"):
         files += doctor.resolve_wheels(index, _wheels(previous, (doctor.LAYER,)), fresh=upgrade)
     if stack.python.provider != "none":
-        below: dict[str, str] = {}
+        environment_versions: dict[str, str] = {}
         if stack.python.provider == "conda":
             channel = Channel(ROLE, mirrors.url(ROLE), virtual_packages(stack, versions["kernel"], glibc))
-            known = {file.sha256 for file in previous.files if file.kind == "conda"} if previous else set()
+            previous_hashes = {file.sha256 for file in previous.files if file.kind == "conda"} if previous else set()
             with step(f"resolving the conda packages of {stack.name}"):
-                packages, below = resolve_conda(stack, channel, known, fresh=upgrade)
+                packages, environment_versions = resolve_conda(stack, channel, previous_hashes, fresh=upgrade)
             versions |= conda_versions(packages, stack.python.environment)
             files += packages
         else:
             versions["python"] = platform.python(stack, files)
         if stack.python.packages or stack.devel.python_packages or stack.pytorch.provider == "pypi":
             index = Index(mirrors.url("pypi"), stack.python.version, glibc)
-            kept = _wheels(previous, ("cuda", "python", "devel"))
+            previous_versions = _wheels(previous, ("cuda", "python", "devel"))
             with step(f"resolving the Python packages of {stack.name}"):
-                wheels = resolve_wheels(stack, index, kept, below=below, fresh=upgrade)
+                wheels = resolve_wheels(
+                    stack, index, previous_versions, environment_versions=environment_versions, fresh=upgrade
+                )
             versions |= wheel_versions(wheels)
             files += wheels
     return Lock(
         stack=stack.name,
-        stack_sha256=as_asked,
+        stack_sha256=stack_sha256,
         source_date_epoch=max(int(parsedate_to_datetime(state.date).timestamp()) for state in states),
         versions=dict(sorted(versions.items())),
         archives=tuple(sorted(states)),
@@ -124,10 +126,12 @@ def _debs(stack: Stack, distribution: Distribution, root: apt.Root) -> tuple[Loc
         {**dict.fromkeys(apt.MINIMAL, "the minimal system"), **dict.fromkeys(stack.packages.base, "packages.base")},
     )
     devel = debs.resolve(root, "devel", dict.fromkeys(stack.packages.devel, "packages.devel"), base)
-    shipped = (*base, *devel)
+    shipped_files = (*base, *devel)
     wishes = {
         **dict.fromkeys(distribution.installer.packages, "the medium"),
-        **dict.fromkeys(_below_loaders(distribution.installer, root, shipped), "boot loaders of the medium's pool"),
+        **dict.fromkeys(
+            _below_loaders(distribution.installer, root, shipped_files), "boot loaders of the medium's pool"
+        ),
         **dict.fromkeys(packages.user_space, "driver.provider"),
         **dict.fromkeys(stack.packages.host, "packages.host"),
         **dict.fromkeys(
@@ -136,21 +140,23 @@ def _debs(stack: Stack, distribution: Distribution, root: apt.Root) -> tuple[Loc
         stack.kernel.package: "kernel.package",
     }
     return (
-        *shipped,
+        *shipped_files,
         *doctor.resolve_debs(root, base),
-        *debs.resolve(root, "module", dict.fromkeys(packages.compiling, "driver.provider"), shipped),
-        *debs.resolve(root, "host", wishes, shipped),
+        *debs.resolve(root, "module", dict.fromkeys(packages.compiling, "driver.provider"), shipped_files),
+        *debs.resolve(root, "host", wishes, shipped_files),
     )
 
 
-def _below_loaders(installer: Installer, root: apt.Root, shipped: Collection[LockedFile]) -> tuple[str, ...]:
+def _below_loaders(installer: Installer, root: apt.Root, shipped_files: Collection[LockedFile]) -> tuple[str, ...]:
     """Returns what the boot loaders of the medium's pool depend on, but for packages of their own sources."""
-    needed: set[str] = set()
+    dependencies: set[str] = set()
     for loaders in installer.pool_loaders:
-        closure = debs.resolve(root, "host", dict.fromkeys(loaders, "the medium's pool"), shipped)
-        own = {each.name for each in root.available(file.name for file in closure) if _OF_LOADERS.match(each.source)}
-        needed |= {file.name for file in closure} - own
-    return tuple(sorted(needed))
+        files = debs.resolve(root, "host", dict.fromkeys(loaders, "the medium's pool"), shipped_files)
+        loader_names = {
+            package.name for package in root.available(file.name for file in files) if _OF_LOADERS.match(package.source)
+        }
+        dependencies |= {file.name for file in files} - loader_names
+    return tuple(sorted(dependencies))
 
 
 def _medium(iso: live_server.Iso) -> LockedFile:

@@ -29,8 +29,8 @@ def check_toolkit(stack: Stack, files: Iterable[LockedFile]) -> None:
                 "name it in packages.devel, where it becomes a part of the one in /usr/local/cuda",
             )
         if release_match and [release_match[1], release_match[2]] != release:
-            fitting = file.name.replace(f"{release_match[1]}-{release_match[2]}", "-".join(release))
+            package = file.name.replace(f"{release_match[1]}-{release_match[2]}", "-".join(release))
             raise RigforgeError(
                 f"stack {stack.name}: {file.name} is not of the CUDA in cuda.version, {'.'.join(release)}",
-                f"name {fitting} in packages.devel, or what asks for it",
+                f"name {package} in packages.devel, or what asks for it",
             )

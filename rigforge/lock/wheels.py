@@ -33,57 +33,57 @@ NOT_OF_CUDA = ("nvidia-ml-py",)
 def resolve_wheels(
     stack: Stack,
     index: Index,
-    kept: Mapping[str, str],
+    previous_versions: Mapping[str, str],
     *,
-    below: Mapping[str, str] | None = None,
+    environment_versions: Mapping[str, str] | None = None,
     fresh: bool = False,
 ) -> tuple[LockedFile, ...]:
     """Returns the wheels of the layers cuda, python and devel.
 
     devel is resolved on top of the others, so that what it adds cannot change what the machine runs. Its
-    parts of the CUDA toolkit are of the release in cuda.version. `kept` has the versions (by name) to prefer,
-    `below` those of packages that conda installs, of which no wheel is taken.
+    parts of the CUDA toolkit are of the release in cuda.version. `previous_versions` has the versions (by name) to
+    prefer, `environment_versions` those of packages that conda installs, of which no wheel is taken.
 
     Raises RigforgeError where they do not go together, or bring another CUDA or cuDNN than the stack names.
     """
     wishes = dict.fromkeys(stack.python.packages, "python.packages")
     if stack.pytorch.provider == "pypi":
         wishes = {f"torch=={stack.pytorch.version}": "pytorch.version", **wishes}
-    there = {canonicalize_name(name): version for name, version in (below or {}).items()}
-    limits = [f"{name}=={version}" for name, version in there.items()]
-    shipped = index.resolve(wishes, constraints=limits, preferred=kept, fresh=fresh)
-    _check(stack, shipped)
-    everything = shipped
+    conda_versions = {canonicalize_name(name): version for name, version in (environment_versions or {}).items()}
+    limits = [f"{name}=={version}" for name, version in conda_versions.items()]
+    machine_wheels = index.resolve(wishes, constraints=limits, preferred=previous_versions, fresh=fresh)
+    _check(stack, machine_wheels)
+    all_wheels = machine_wheels
     if stack.devel.python_packages:
-        pins = [f"{wheel.name}=={wheel.version}" for wheel in shipped]
-        everything = index.resolve(
+        pins = [f"{wheel.name}=={wheel.version}" for wheel in machine_wheels]
+        all_wheels = index.resolve(
             {**wishes, **dict.fromkeys(stack.devel.python_packages, "devel.python_packages")},
             constraints=[*limits, *pins, *_toolkit(stack)],
-            preferred=kept,
+            preferred=previous_versions,
             fresh=fresh,
         )
-    known = set(shipped)
+    machine_set = set(machine_wheels)
     return tuple(
-        locked(wheel, _layer(wheel) if wheel in known else "devel")
-        for wheel in everything
-        if canonicalize_name(wheel.name) not in there
+        locked(wheel, _layer(wheel) if wheel in machine_set else "devel")
+        for wheel in all_wheels
+        if canonicalize_name(wheel.name) not in conda_versions
     )
 
 
 def wheel_versions(files: Iterable[LockedFile]) -> dict[str, str]:
     """Returns the versions of `COMPONENTS` among these wheels, as far as they are there."""
-    named = {file.name: file.version for file in files}
-    return {component: version for component in COMPONENTS if (version := _version(component, named))}
+    versions = {file.name: file.version for file in files}
+    return {component: version for component in COMPONENTS if (version := _version(component, versions))}
 
 
-def _version(component: str, named: Mapping[str, str]) -> str:
-    return next((version for name, version in named.items() if re.fullmatch(COMPONENTS[component], name)), "")
+def _version(component: str, versions: Mapping[str, str]) -> str:
+    return next((version for name, version in versions.items() if re.fullmatch(COMPONENTS[component], name)), "")
 
 
 def _check(stack: Stack, wheels: Iterable[Wheel]) -> None:
-    named = {wheel.name: wheel.version for wheel in wheels}
+    versions = {wheel.name: wheel.version for wheel in wheels}
     for component, wish in (("cuda", stack.cuda.version), ("cudnn", stack.cudnn.version)):
-        version = _version(component, named)
+        version = _version(component, versions)
         if wish and not f"{version}.".startswith(f"{wish}."):
             raise RigforgeError(
                 f"stack {stack.name}: {component}.version = {wish!r}, but the wheels of "
@@ -96,15 +96,15 @@ def _toolkit(stack: Stack) -> list[str]:
     """Returns what keeps nvcc and headers at the CUDA release of the libraries; a wish with a version has its way."""
     release = series(stack.cuda.version)
     wishes = map(Requirement, stack.devel.python_packages)
-    free = [canonicalize_name(wish.name) for wish in wishes if not wish.specifier]
-    named = [name for name in free if name.startswith(("nvidia-cuda-", "cuda-toolkit"))]
-    parts = PARTS_OF_NVCC if "nvidia-cuda-nvcc" in free else ()
-    return [f"{name}=={release}.*" for name in (*named, *parts)] if release else []
+    unversioned_names = [canonicalize_name(wish.name) for wish in wishes if not wish.specifier]
+    toolkit_names = [name for name in unversioned_names if name.startswith(("nvidia-cuda-", "cuda-toolkit"))]
+    parts = PARTS_OF_NVCC if "nvidia-cuda-nvcc" in unversioned_names else ()
+    return [f"{name}=={release}.*" for name in (*toolkit_names, *parts)] if release else []
 
 
 def _layer(wheel: Wheel) -> str:
-    of_cuda = wheel.name.startswith(("nvidia-", "cuda-")) and wheel.name not in NOT_OF_CUDA
-    return "cuda" if of_cuda else "python"
+    is_cuda = wheel.name.startswith(("nvidia-", "cuda-")) and wheel.name not in NOT_OF_CUDA
+    return "cuda" if is_cuda else "python"
 
 
 def locked(wheel: Wheel, layer: str) -> LockedFile:

@@ -49,11 +49,11 @@ def rebuilt(before: Sequence[Layer], after: Sequence[Layer]) -> tuple[Rebuilt, .
 
 def _why(old: Layer, new: Layer) -> Rebuilt:
     had = {layer.key for layer in _below(old)}
-    names = old.told.keys() | new.told.keys()
+    names = old.options_by_name.keys() | new.options_by_name.keys()
     return Rebuilt(
         new.name,
         files=_files(old) != _files(new),
-        options=tuple(sorted(name for name in names if old.told.get(name) != new.told.get(name))),
+        options=tuple(sorted(name for name in names if old.options_by_name.get(name) != new.options_by_name.get(name))),
         layers=tuple(layer.name for layer in _below(new) if layer.key not in had),
     )
 

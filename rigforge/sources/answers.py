@@ -30,38 +30,40 @@ class Place:
 
 def places(files: Iterable[LockedFile], mirrors: Mirrors) -> tuple[Place, ...]:
     """Returns one place for each role that some of `files` are fetched from; the mirror directory needs no archive."""
-    first: dict[str, Place] = {}
+    places_by_role: dict[str, Place] = {}
     for file in files:
         role, path = file.file.split(":", 1)
-        if role in first or (mirrors.directory and (mirrors.directory / file.mirror_path).is_file()):
+        if role in places_by_role or (mirrors.directory and (mirrors.directory / file.mirror_path).is_file()):
             continue
         page = f"{canonicalize_name(path.split('-', 1)[0])}/"
-        first[role] = Place(role, page if file.kind == "wheel" else path)
-    return tuple(sorted(first.values()))
+        places_by_role[role] = Place(role, page if file.kind == "wheel" else path)
+    return tuple(sorted(places_by_role.values()))
 
 
-def check(asked: Iterable[Place], mirrors: Mirrors) -> None:
+def check(probes: Iterable[Place], mirrors: Mirrors) -> None:
     """Checks that somebody serves each of the roles, and answers; what is said of a path is left to who fetches it.
 
     Raises RigforgeError that names all roles that do not answer, those that do, and the cure.
     """
-    by_role = {place.role: place for place in sorted(asked, reverse=True)}
+    by_role = {place.role: place for place in sorted(probes, reverse=True)}
     if not by_role:
         return
     with ThreadPoolExecutor(max_workers=len(by_role)) as pool:
         reasons = dict(zip(by_role, pool.map(lambda place: silence(place, mirrors), by_role.values()), strict=True))
-    silent = {role: reason for role, reason in sorted(reasons.items()) if reason}
-    if not silent:
+    silences = {role: reason for role, reason in sorted(reasons.items()) if reason}
+    if not silences:
         return
-    answering = sorted(reasons.keys() - silent.keys())
-    count = f"{len(silent)} of {len(reasons)} archives" if answering else "no archive"
-    lines = [f"  {role}: {reason}" for role, reason in silent.items()]
-    lines += [f"these answer: {', '.join(answering)}"] if answering else []
-    places_of = ", ".join(f'{role} = "https://HOST/…"' for role in silent)
-    first = "name mirrors that answer" if answering else "check this machine's network and proxy, or name mirrors"
+    answering_roles = sorted(reasons.keys() - silences.keys())
+    count = f"{len(silences)} of {len(reasons)} archives" if answering_roles else "no archive"
+    lines = [f"  {role}: {reason}" for role, reason in silences.items()]
+    lines += [f"these answer: {', '.join(answering_roles)}"] if answering_roles else []
+    entries = ", ".join(f'{role} = "https://HOST/…"' for role in silences)
+    remedy = (
+        "name mirrors that answer" if answering_roles else "check this machine's network and proxy, or name mirrors"
+    )
     raise RigforgeError(
-        "\n".join([f"{count} of what is to be downloaded {'do' if answering else 'does'} not answer:", *lines]),
-        f"{first} in {mirrors.config}, in the table [mirrors]: {places_of}; "
+        "\n".join([f"{count} of what is to be downloaded {'do' if answering_roles else 'does'} not answer:", *lines]),
+        f"{remedy} in {mirrors.config}, in the table [mirrors]: {entries}; "
         "or give a folder that has the files with --mirror DIR",
     )
 

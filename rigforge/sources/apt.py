@@ -143,8 +143,8 @@ class Root:
         (path / "etc/sources.list.d/stack.sources").write_text("\n".join(sources))
         # What the distribution has comes from it; a flat archive, which has no components, adds to that.
         components = sorted({component for archive in archives for component in archive.components})
-        preferred = (f"Package: *\nPin: release c={name}\nPin-Priority: 600\n" for name in components)
-        (path / "etc/preferences.d/components").write_text("\n".join(preferred))
+        preferences = (f"Package: *\nPin: release c={name}\nPin-Priority: 600\n" for name in components)
+        (path / "etc/preferences.d/components").write_text("\n".join(preferences))
 
     def update(self) -> tuple[LockedArchive, ...]:
         """Fetches the indices and returns the state of the archives.
@@ -158,7 +158,7 @@ class Root:
 
     def available(self, names: Iterable[str]) -> tuple[Available, ...]:
         """Returns every version that the archives have of these packages; unknown names are left out."""
-        shown = self._apt("apt-cache", "show", *names).stdout
+        index = self._apt("apt-cache", "show", *names).stdout
         with boundary("the archives have a package without its fields"):
             return tuple(
                 # A Source field has the version in parentheses where it is not the package's own.
@@ -169,7 +169,7 @@ class Root:
                     stanza["Filename"].removeprefix("./").count("/") == 0,
                     stanza.get("Depends", ""),
                 )
-                for stanza in Deb822.iter_paragraphs(shown, use_apt_pkg=False)
+                for stanza in Deb822.iter_paragraphs(index, use_apt_pkg=False)
             )
 
     def names(self, prefix: str) -> tuple[str, ...]:
@@ -190,9 +190,9 @@ class Root:
         file.write_text(f"Package: {package}\nPin: version {version}\nPin-Priority: 1001\n")
 
     def resolve(
-        self, purpose: str, wishes: Mapping[str, str], given: Mapping[str, str] | None = None
+        self, purpose: str, wishes: Mapping[str, str], installed_versions: Mapping[str, str] | None = None
     ) -> tuple[Deb, ...]:
-        """Returns the packages that have all wishes on top of those that are `given` (versions by name), by name.
+        """Returns the packages that have all wishes on top of those in `installed_versions` (by name), by name.
 
         `wishes` has package names and, for messages, the stack's key that asks for each; so has `purpose` what they
         are for ("layer host"). Recommended packages are left out.
@@ -201,13 +201,13 @@ class Root:
         """
         if not wishes:
             return ()
-        given = given or {}
-        exact = [f"{name}={version}" for name, version in given.items()]
-        result = self._apt("apt-get", "install", "--print-uris", "-q", "-y", "--", *exact, *wishes)
+        installed_versions = installed_versions or {}
+        pins = [f"{name}={version}" for name, version in installed_versions.items()]
+        result = self._apt("apt-get", "install", "--print-uris", "-q", "-y", "--", *pins, *wishes)
         if result.returncode:
             raise self._unresolved(purpose, wishes, result.stdout + result.stderr)
         files = [self._deb(purpose, line) for line in result.stdout.splitlines() if line.startswith("'")]
-        return tuple(sorted(file for file in files if file.name not in given))
+        return tuple(sorted(file for file in files if file.name not in installed_versions))
 
     def _apt(self, *words: str) -> CompletedProcess[str]:
         return run(words, env={"APT_CONFIG": str(self._path / "apt.conf")}, check=False)
@@ -217,9 +217,9 @@ class Root:
         # An old archive may have its signature apart, in Release.gpg.
         release = next(path for name in ("InRelease", "Release") if (path := Path(f"{prefix}{name}")).exists())
         content = release.read_bytes()
-        found = re.search(rb"^Date:[ \t]*(.+?)\s*$", content, re.MULTILINE)
+        date_match = re.search(rb"^Date:[ \t]*(.+?)\s*$", content, re.MULTILINE)
         with boundary(f"archive {archive.role} ({archive.shown} {archive.suite}): its Release file has no usable Date"):
-            date = found[1].decode("ascii") if found else ""
+            date = date_match[1].decode("ascii") if date_match else ""
             parsedate_to_datetime(date).timestamp()
         return LockedArchive(archive.role, archive.suite, date, hashlib.sha256(content).hexdigest())
 
@@ -241,19 +241,21 @@ class Root:
 
     def _unresolved(self, purpose: str, wishes: Mapping[str, str], output: str) -> RigforgeError:
         suites = " and ".join(sorted({archive.suite for archive in self._archives}))
-        if missing := _MISSING.search(output):
-            name = missing[1] or missing[2]
-            near = nearest(name, self.names(name[0]), most=4)
+        if match := _MISSING.search(output):
+            name = match[1] or match[2]
+            suggestions = nearest(name, self.names(name[0]), most=4)
             return RigforgeError(
                 f"package {name} (asked for by {wishes.get(name, 'another package')}) is not in {suites}",
-                f"did you mean {' or '.join(near)}?" if near else "correct the name, or add the archive that has it",
+                f"did you mean {' or '.join(suggestions)}?"
+                if suggestions
+                else "correct the name, or add the archive that has it",
             )
-        asked = ", ".join(sorted(set(wishes.values())))
+        keys = ", ".join(sorted(set(wishes.values())))
         # What comes before is apt's progress, and its guesses about people who mix suites.
         reason = output[max(output.find("The following packages have unmet"), 0) :].strip()
         return RigforgeError(
             f"the packages of {purpose} cannot be installed together:\n{reason}",
-            f"they are asked for by {asked}; the layers below are part of the question",
+            f"they are asked for by {keys}; the layers below are part of the question",
         )
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
+_MACHINE = re.compile(r"(?:(?P<scheme>[a-z+]+)://)?(?P<host>[^:/]+)(?::(?P<port>\d+))?(?P<path>/.*)?")
+
 
 @dataclass(frozen=True)
 class Login:
@@ -55,12 +57,15 @@ def _logins(directory: Path) -> Iterator[Login]:
             continue
         # A comment is a line of its own; a password may have the sign in it.
         words = re.sub(r"(?m)^\s*#.*$", "", text).split()
-        entries = [number for number, word in enumerate(words) if word == "machine"]
-        for begin, end in zip(entries, [*entries[1:], len(words)], strict=True):
-            pairs = dict(zip(words[begin:end:2], words[begin + 1 : end : 2], strict=False))
-            machine = re.fullmatch(
-                r"(?:(?P<scheme>[a-z+]+)://)?(?P<host>[^:/]+)(?::(?P<port>\d+))?(?P<path>/.*)?", pairs["machine"]
-            )
-            if machine and "login" in pairs:
-                known = {key: value or "" for key, value in machine.groupdict().items()}
-                yield Login(**known, name=pairs["login"], password=pairs.get("password", ""))
+        entries: list[dict[str, str]] = []
+        # A name and its value; a password may be the word `machine`.
+        for name, value in zip(words[::2], words[1::2], strict=False):
+            if name == "machine":
+                entries.append({})
+            if entries:
+                entries[-1][name] = value
+        for entry in entries:
+            machine = _MACHINE.fullmatch(entry["machine"])
+            if machine and "login" in entry:
+                parts = {key: value or "" for key, value in machine.groupdict().items()}
+                yield Login(**parts, name=entry["login"], password=entry.get("password", ""))

@@ -61,14 +61,14 @@ def explain_update(output: str, returncode: int, archives: Sequence[Archive]) ->
     # A line that is indented, such as the server's answer, belongs to the one before.
     messages = re.findall(r"^(?:Err|[EW]):[^\n]*(?:\n[ \t][^\n]*)*", output, flags=re.MULTILINE)
     # In the order of the messages: the first failure may bring about others.
-    about: dict[Archive, str] = {}
+    messages_by_archive: dict[Archive, str] = {}
     for message in messages:
         for archive in archives:
             if f"{archive.shown} {archive.suite} " in message or f"{archive.shown}/dists/{archive.suite}/" in message:
-                about[archive] = about.get(archive, "") + message + "\n"
-    for archive, said in about.items():
+                messages_by_archive[archive] = messages_by_archive.get(archive, "") + message + "\n"
+    for archive, text in messages_by_archive.items():
         for pattern, meaning, cure in _CAUSES:
-            if match := re.search(pattern, said):
+            if match := re.search(pattern, text):
                 facts = {**vars(archive), **match.groupdict()}
                 raise RigforgeError(
                     f"archive {archive.role} ({archive.shown} {archive.suite}) {meaning.format(**facts)}",

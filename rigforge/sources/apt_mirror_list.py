@@ -9,8 +9,11 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import requests
+import urllib3
 
 from rigforge.foreign import boundary
+from rigforge.redact import redacted
+from rigforge.sources import apt_proxy, web
 
 _LOCAL, _REMOTE = ("mirror+file:", "mirror+copy:"), ("mirror+http:", "mirror+https:", "mirror:")
 
@@ -38,20 +41,20 @@ def mirrors(uri: str, root: Path, architecture: str) -> Iterator[str]:
     A list that is not there, or whose server does not answer, has none.
     """
     schemes = ("http://", "https://") if is_remote(uri) else ("http://", "https://", "file:", "copy:")
-    ranked = []
-    with boundary(f"{uri} is not a list of mirrors"):
+    candidates = []
+    with boundary(f"{redacted(uri)} is not a list of mirrors"):
         lines = _text(uri, root).splitlines()
     for line in lines:
         url, *facts = line.split()[:1] + line.split()[1:]
         limits = dict[str, list[str]]()
         for key, _, value in (fact.partition(":") for fact in facts):
             limits.setdefault(key, []).append(value)
-        complete = not limits.keys() & {"type", "suite", "codename", "component"}
-        if complete and architecture in limits.get("arch", [architecture]) and url.startswith(schemes):
+        is_complete = not limits.keys() & {"type", "suite", "codename", "component"}
+        if is_complete and architecture in limits.get("arch", [architecture]) and url.startswith(schemes):
             priority = limits.get("priority", [""])[0]
-            ranked.append((int(priority) if priority.isdecimal() else _LAST, url.rstrip("/")))
+            candidates.append((int(priority) if priority.isdecimal() else _LAST, url.rstrip("/")))
     # apt takes any of those of the same priority; the first is one of them, and the same each time.
-    yield from (url for _, url in sorted(ranked, key=lambda each: each[0]))
+    yield from (url for _, url in sorted(candidates, key=lambda pair: pair[0]))
 
 
 def _text(uri: str, root: Path) -> str:
@@ -59,9 +62,10 @@ def _text(uri: str, root: Path) -> str:
     if is_remote(uri):
         address = uri.removeprefix("mirror+") if uri.startswith("mirror+") else f"http{uri.removeprefix('mirror')}"
         try:
-            with requests.get(address, timeout=TIMEOUT, stream=True) as answer:
+            proxies = apt_proxy.proxies([address], root)
+            with web.session(proxies) as session, session.get(address, timeout=TIMEOUT, stream=True) as answer:
                 content = answer.raw.read(LARGEST, decode_content=True) if answer.ok else b""
-        except (requests.RequestException, OSError):
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError):
             content = b""
     else:
         path = root / unquote(urlsplit(uri).path).lstrip("/")

@@ -42,27 +42,33 @@ def proxies(urls: Iterable[str], root: Path = Path("/")) -> dict[str, str]:
 
     A host of which apt's configuration says nothing is left out: the environment decides, for apt as for requests.
     """
-    found = {}
+    proxy_by_host = {}
     for url in urls:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             continue
-        proxy = _proxy(parts.scheme, parts.hostname, url, settings(root))
+        proxy = _proxy(parts.scheme, parts.hostname, settings(root))
         if proxy is not None:
-            found[f"{parts.scheme}://{parts.hostname}"] = proxy
-    return found
+            proxy_by_host[f"{parts.scheme}://{parts.hostname}"] = proxy
+    return proxy_by_host
 
 
-def _proxy(scheme: str, host: str, url: str, known: Mapping[str, str]) -> str | None:
+def _proxy(scheme: str, host: str, options: Mapping[str, str]) -> str | None:
     """Returns the proxy of a host, "" for none, None where apt is told nothing; https falls back on http's settings."""
     schemes = ("http",) if scheme == "http" else ("https", "http")
     for suffix in (f"proxy::{host}", "proxy"):
-        for each in schemes:
-            if value := known.get(f"{each}::{suffix}"):
+        for candidate in schemes:
+            if value := options.get(f"{candidate}::{suffix}"):
                 return "" if value == "DIRECT" else value
-    for each in schemes:
-        program = known.get(f"{each}::proxy-auto-detect") or known.get(f"{each}::proxyautodetect", "")
+    for candidate in schemes:
+        program = options.get(f"{candidate}::proxy-auto-detect") or options.get(f"{candidate}::proxyautodetect", "")
         if program and os.access(program, os.X_OK):
-            answer = run([program, url], check=False).stdout.strip()
-            return "" if answer in ("", "DIRECT") else answer
+            return _detected(program, f"{scheme}://{host}/")
     return None
+
+
+@cache
+def _detected(program: str, url: str) -> str:
+    """Returns what a program of apt's says of a host; everybody sees its arguments, so the URL has no password."""
+    proxy = run([program, url], check=False).stdout.strip()
+    return "" if proxy == "DIRECT" else proxy

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from rigforge.foreign import boundary
+from rigforge.redact import redacted
 from rigforge.sources import apt_mirror_list, public_places
 from rigforge.sources.apt_auth import with_login
 
@@ -74,19 +75,19 @@ def by_role(root: Path = Path("/"), *, remote: bool = False) -> dict[str, str]:
     one for security updates alone, or deeper in its host than another (a PPA's, Docker's), only without another.
     Credentials of auth.conf are in the URL, as apt adds them.
     """
-    ranked: dict[str, tuple[tuple[bool, int], str]] = {}
+    urls: dict[str, tuple[tuple[bool, int], str]] = {}
     for source in read(root / "etc/apt"):
         for url in places(source, root, remote=remote):
-            with boundary(f"apt has a source that is no URL: {url}"):
+            with boundary(f"apt has a source that is no URL: {redacted(url)}"):
                 path = urlsplit(url).path
             role = path.rsplit("/", 1)[-1]
             if not role or _stranger(role, url, source.suites, root):
                 continue
             rank = source.of_fixes_alone, path.count("/")
-            if role not in ranked or rank < ranked[role][0]:
-                ranked[role] = rank, url
+            if role not in urls or rank < urls[role][0]:
+                urls[role] = rank, url
     with boundary("apt has a source or an auth.conf that cannot be read"):
-        return {role: with_login(url, root / "etc/apt") for role, (_, url) in ranked.items()}
+        return {role: with_login(url, root / "etc/apt") for role, (_, url) in urls.items()}
 
 
 def list_name(url: str) -> str:
@@ -97,13 +98,13 @@ def list_name(url: str) -> str:
 
 def _stranger(role: str, url: str, suites: tuple[str, ...], root: Path) -> bool:
     """Tells whether an archive is not that of the distribution whose name it has, by its Origin."""
-    expected = public_places.origin(role)
-    for suite in suites if expected else ():
+    origin = public_places.origin(role)
+    for suite in suites if origin else ():
         name = list_name(f"{url}/dists/{suite}/")
         for release in (root / "var/lib/apt/lists" / f"{name}{file}" for file in ("InRelease", "Release")):
             if release.is_file():
-                found = re.search(r"^Origin:[ \t]*(.*?)\s*$", release.read_text(errors="replace"), re.MULTILINE)
-                return (found[1] if found else "") != expected
+                origin_match = re.search(r"^Origin:[ \t]*(.*?)\s*$", release.read_text(errors="replace"), re.MULTILINE)
+                return (origin_match[1] if origin_match else "") != origin
     return False
 
 

@@ -78,16 +78,16 @@ class Channel:
         try:
             records = asyncio.run(self._solve(wishes, constraints, preferred, fresh))
         except (SolverError, InvalidMatchSpecError) as error:
-            named = {wish: key for wish, key in wishes.items() if _is_named(wish, str(error))} or wishes
-            asked = ", ".join(f"{wish} ({key})" for wish, key in named.items())
+            conflicts = {wish: key for wish, key in wishes.items() if _is_named(wish, str(error))} or wishes
+            wish_list = ", ".join(f"{wish} ({key})" for wish, key in conflicts.items())
             raise RigforgeError(
                 f"the channel {self.role} has no set of packages with all that is asked for:\n{str(error).strip()}",
-                f"correct what the stack asks for: {asked}",
+                f"correct what the stack asks for: {wish_list}",
             ) from error
         except GatewayError as error:
-            shown = str(error).replace(self.url, without_credentials(self.url))
+            message = str(error).replace(self.url, without_credentials(self.url))
             raise RigforgeError(
-                f"the conda channel (role {self.role}, {without_credentials(self.url)}) cannot be used:\n{shown}",
+                f"the conda channel (role {self.role}, {without_credentials(self.url)}) cannot be used:\n{message}",
                 f"check the network and the mirror: `{self.role}` of [mirrors] in Rigforge's configuration, "
                 "else channel_alias or custom_channels of .condarc",
             ) from error
@@ -101,16 +101,18 @@ class Channel:
             cache_dir=paths.home() / "conda",
             default_config=SourceConfig(cache_action="no-cache" if fresh else "cache-or-fetch"),
         )
-        known: list[RepoDataRecord] = []
+        preferred_records: list[RepoDataRecord] = []
         if preferred:
-            found = await gateway.query([channel], SUBDIRS, list(wishes), channel_relations="disabled")
-            known = [record for records in found for record in records if _sha256(record) in preferred]
+            record_lists = await gateway.query([channel], SUBDIRS, list(wishes), channel_relations="disabled")
+            preferred_records = [
+                record for records in record_lists for record in records if _sha256(record) in preferred
+            ]
         return await solve(
             sources=[channel],
             specs=[MatchSpec(wish) for wish in wishes],
             gateway=gateway,
             platforms=SUBDIRS,
-            locked_packages=known,
+            locked_packages=preferred_records,
             constraints=list(constraints),
             virtual_packages=[
                 GenericVirtualPackage(PackageName(name), Version(version), BuildString(build))
@@ -141,15 +143,15 @@ class Channel:
 
 def closure(packages: Iterable[CondaPackage], names: Iterable[str]) -> set[str]:
     """Returns the names of those of `packages` that are in `names`, and of all that they need."""
-    known = {package.name: package for package in packages}
-    found: set[str] = set()
-    waiting = [name for name in names if name in known]
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting += [need for need in known[name].needs if need in known]
-    return found
+    packages_by_name = {package.name: package for package in packages}
+    members: set[str] = set()
+    queue = [name for name in names if name in packages_by_name]
+    while queue:
+        name = queue.pop()
+        if name not in members:
+            members.add(name)
+            queue += [need for need in packages_by_name[name].needs if need in packages_by_name]
+    return members
 
 
 def _sha256(record: RepoDataRecord) -> str:

@@ -20,7 +20,11 @@ class Need:
 def needs(depends: str) -> tuple[Need, ...]:
     """Returns what a field Depends names, all alternatives of it."""
     relations = PkgRelation.parse_relations(depends) if depends else []
-    return tuple(Need(each["name"], *(each.get("version") or ())) for either in relations for each in either)
+    return tuple(
+        Need(alternative["name"], *(alternative.get("version") or ()))
+        for alternatives in relations
+        for alternative in alternatives
+    )
 
 
 def order(version: str) -> Version:

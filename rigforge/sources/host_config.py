@@ -25,11 +25,11 @@ def python_index(environment: Mapping[str, str] = os.environ, root: Path = Path(
     home = Path(environment.get("HOME") or Path.home())
     config = Path(environment.get("XDG_CONFIG_HOME") or home / ".config")
     uv_files = [config / "uv/uv.toml", root / "etc/xdg/uv/uv.toml", root / "etc/uv/uv.toml"]
-    if named := environment.get("UV_CONFIG_FILE"):
-        uv_files = [Path(named)]
+    if config_file := environment.get("UV_CONFIG_FILE"):
+        uv_files = [Path(config_file)]
     pip_files = [config / "pip/pip.conf", home / ".pip/pip.conf", root / "etc/xdg/pip/pip.conf", root / "etc/pip.conf"]
-    if named := environment.get("PIP_CONFIG_FILE"):
-        pip_files.insert(0, Path(named))
+    if config_file := environment.get("PIP_CONFIG_FILE"):
+        pip_files.insert(0, Path(config_file))
     candidates = (
         # UV_DEFAULT_INDEX may be `name=URL`.
         re.sub(r"^[\w.-]+=", "", environment.get("UV_DEFAULT_INDEX", "")),
@@ -44,8 +44,8 @@ def python_index(environment: Mapping[str, str] = os.environ, root: Path = Path(
 def _uv_index(path: Path) -> str | None:
     table = read_toml(path)
     indices = table["index"] if isinstance(table.get("index"), list) else []
-    default = [index.get("url") for index in indices if isinstance(index, dict) and index.get("default")]
-    return next((str(url) for url in (*default, table.get("index-url")) if url), None)
+    default_urls = [index.get("url") for index in indices if isinstance(index, dict) and index.get("default")]
+    return next((str(url) for url in (*default_urls, table.get("index-url")) if url), None)
 
 
 def _pip_index(path: Path) -> str | None:
@@ -67,16 +67,16 @@ def conda_channel(name: str, environment: Mapping[str, str] = os.environ, root: 
     """
     home = Path(environment.get("HOME") or Path.home())
     files = [home / ".condarc", home / ".conda/.condarc", root / "etc/conda/.condarc", root / "opt/conda/.condarc"]
-    if named := environment.get("CONDARC"):
-        files.insert(0, Path(named))
-    known = [table for table in map(_condarc, files) if table]
-    for table in known:
-        if custom := (table.get("custom_channels") or {}).get(name):
-            return f"{str(custom).rstrip('/')}/{name}"
-    alias = next((str(table["channel_alias"]) for table in known if table.get("channel_alias")), None)
+    if config_file := environment.get("CONDARC"):
+        files.insert(0, Path(config_file))
+    tables = [table for table in map(_condarc, files) if table]
+    for table in tables:
+        if base := (table.get("custom_channels") or {}).get(name):
+            return f"{str(base).rstrip('/')}/{name}"
+    alias = next((str(table["channel_alias"]) for table in tables if table.get("channel_alias")), None)
     if alias is None:
-        if public := public_places.url(name):
-            return public
+        if public_url := public_places.url(name):
+            return public_url
         from rattler import Channel
 
         return Channel(name).base_url.rstrip("/")

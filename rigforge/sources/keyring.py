@@ -21,11 +21,11 @@ def checked_keyring(stack: Stack, archive: Archive) -> Path:
     keyring = stack.keyring(archive)
     if not archive.fingerprint:
         return keyring
-    found = fingerprints(keyring)
-    if found != (archive.fingerprint,):
+    key_fingerprints = fingerprints(keyring)
+    if key_fingerprints != (archive.fingerprint,):
         raise RigforgeError(
             f"stack {stack.name}: archive {archive.role} {archive.suite}: {keyring} holds "
-            f"{' and '.join(found) or 'no key'}, not just the key {archive.fingerprint}",
+            f"{' and '.join(key_fingerprints) or 'no key'}, not just the key {archive.fingerprint}",
             "get the archive's key anew, and compare its fingerprint with the one that its owner publishes",
         )
     return keyring
@@ -35,6 +35,6 @@ def fingerprints(keyring: Path) -> tuple[str, ...]:
     """Returns the fingerprints of the primary keys of a keyring, in upper-case hex."""
     with tempfile.TemporaryDirectory(prefix="rigforge-gpg-") as home:
         argv = ["gpg", "--homedir", home, "--batch", "--with-colons", "--show-keys", str(keyring)]
-        told = run(argv, check=False).stdout.splitlines()
-    kinds = [line.split(":") for line in told if line.startswith(("pub:", "fpr:"))]
-    return tuple(fields[9] for before, fields in pairwise(kinds) if before[0] == "pub" and fields[0] == "fpr")
+        lines = run(argv, check=False).stdout.splitlines()
+    records = [line.split(":") for line in lines if line.startswith(("pub:", "fpr:"))]
+    return tuple(fields[9] for key_fields, fields in pairwise(records) if key_fields[0] == "pub" and fields[0] == "fpr")

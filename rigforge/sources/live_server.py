@@ -48,21 +48,21 @@ def newest(mirrors: Mirrors, suite: str, keyring: Path) -> Iso:
         sums, signature = Path(directory) / "SHA256SUMS", Path(directory) / "SHA256SUMS.gpg"
         for file in (sums, signature):
             file.write_bytes(_content(f"{folder}/{file.name}", session))
-        checked = run(["gpgv", "--keyring", keyring.resolve(), signature, sums], check=False)
-        if checked.returncode:
+        verification = run(["gpgv", "--keyring", keyring.resolve(), signature, sums], check=False)
+        if verification.returncode:
             raise RigforgeError(
-                f"{folder}/SHA256SUMS is not signed with a key of {keyring}: {checked.stderr.strip()}",
+                f"{folder}/SHA256SUMS is not signed with a key of {keyring}: {verification.stderr.strip()}",
                 "try again later, or another mirror; the package ubuntu-keyring has Canonical's keys",
             )
         with boundary(f"{folder}/SHA256SUMS"):
-            listed = parse(sums.read_text(encoding="utf-8"))
-        named = {found["version"]: name for name in listed if (found := _NAME.fullmatch(name))}
-        if not named:
+            checksums = parse(sums.read_text(encoding="utf-8"))
+        names = {match["version"]: name for name in checksums if (match := _NAME.fullmatch(name))}
+        if not names:
             raise RigforgeError(f"{folder}/SHA256SUMS names no live-server ISO for amd64")
-        version = max(named, key=Version)
-        name = named[version]
+        version = max(names, key=Version)
+        name = names[version]
         size = _size(f"{folder}/{name}", session)
-    return Iso(version, f"{ROLE}:{suite}/{name}", size, listed[name])
+    return Iso(version, f"{ROLE}:{suite}/{name}", size, checksums[name])
 
 
 def _local(url: str) -> Path | None:

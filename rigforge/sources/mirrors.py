@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
@@ -74,7 +74,9 @@ class Mirrors:
         }
         urls = {role: url for role, url in apt_sources.by_role(root).items() if role not in tools}
         urls |= _configured(paths.config_file())
-        return cls(urls, directory, tools=tools, default=partial(_default, root=root), root=root)
+        # A list on a web server is fetched once, and only where it is asked for.
+        remote = cache(partial(apt_sources.by_role, root, remote=True))
+        return cls(urls, directory, tools=tools, default=partial(_default, root=root, remote=remote), root=root)
 
     def url(self, role: str) -> str:
         """Returns the base URL of `role`, without a closing slash.
@@ -97,9 +99,11 @@ class Mirrors:
 
         They are often caches of packages: what is no archive of apt's does not go through them.
         """
-        others = {*self.tools, *(role for role in public_places.roles() if not public_places.origin(role))}
-        public = [public_places.url(role) for role in public_places.roles() if role not in others]
-        return apt_proxy.proxies([*(url for role, url in self.urls.items() if role not in others), *public], self.root)
+        other_roles = {*self.tools, *(role for role in public_places.roles() if not public_places.origin(role))}
+        public_urls = [public_places.url(role) for role in public_places.roles() if role not in other_roles]
+        return apt_proxy.proxies(
+            [*(url for role, url in self.urls.items() if role not in other_roles), *public_urls], self.root
+        )
 
 
 def locate(file: LockedFile, mirrors: Mirrors, session: requests.Session) -> Path | str:
@@ -108,8 +112,8 @@ def locate(file: LockedFile, mirrors: Mirrors, session: requests.Session) -> Pat
     Raises FileGoneError where the index no longer lists a wheel, RigforgeError where the role is
     unknown or its index is none, and requests' errors where an index does not answer.
     """
-    if mirrors.directory and (there := mirrors.directory / file.mirror_path).is_file():
-        return there
+    if mirrors.directory and (local_path := mirrors.directory / file.mirror_path).is_file():
+        return local_path
     role, path = file.file.split(":", 1)
     base = mirrors.url(role)
     if file.kind == "wheel":
@@ -156,15 +160,14 @@ def _wheel_url(file: LockedFile, name: str, index: str, session: requests.Sessio
     raise FileGoneError(file, page_url)
 
 
-def _default(role: str, root: Path) -> str:
+def _default(role: str, root: Path, remote: Callable[[], Mapping[str, str]]) -> str:
     """Returns where a role is that no file of this machine names: by apt's lists on web servers, or by default."""
-    listed = apt_sources.by_role(root, remote=True).get(role, "")
-    return listed or public_places.url(role) or tool_defaults.url(role, root)
+    return remote().get(role, "") or public_places.url(role) or tool_defaults.url(role, root)
 
 
 def _python_index(root: Path) -> str:
-    if known := python_index(root=root):
-        return known
+    if index_url := python_index(root=root):
+        return index_url
     from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
     return PYPI_SIMPLE_ENDPOINT.rstrip("/")

@@ -119,17 +119,17 @@ class Index:
         return {tag: rank for rank, tag in reversed(list(enumerate(tags)))}
 
     def _unresolved(self, wishes: Mapping[str, str], explanation: str) -> RigforgeError:
-        shown = without_credentials(self.url)
+        url = without_credentials(self.url)
         if "No solution found" not in explanation:
             return RigforgeError(
-                f"the index of Python packages (role pypi, {shown}) cannot be used:\n{explanation}",
+                f"the index of Python packages (role pypi, {url}) cannot be used:\n{explanation}",
                 "check the network and the mirror: `pypi` of [mirrors] in Rigforge's configuration, else uv's or pip's",
             )
-        named = {wish: key for wish, key in wishes.items() if _is_named(wish, explanation)} or wishes
-        asked = ", ".join(f"{wish} ({key})" for wish, key in named.items())
+        conflicts = {wish: key for wish, key in wishes.items() if _is_named(wish, explanation)} or wishes
+        wish_list = ", ".join(f"{wish} ({key})" for wish, key in conflicts.items())
         return RigforgeError(
             f"no set of wheels for Python {self.python} has all Python packages asked for:\n{explanation}",
-            f"correct what the stack asks for: {asked}",
+            f"correct what the stack asks for: {wish_list}",
         )
 
 
@@ -160,8 +160,8 @@ def _wheel(package: dict[str, Any], tags: Mapping[Tag, int]) -> Wheel:
 
 def _preference(filename: str, tags: Mapping[Tag, int]) -> tuple[int, BuildTag]:
     """Higher is better: first how well the wheel's tags fit, then the build."""
-    _, _, build, its = parse_wheel_filename(filename)
-    return -min(tags.get(tag, len(tags)) for tag in its), build
+    _, _, build, wheel_tags = parse_wheel_filename(filename)
+    return -min(tags.get(tag, len(tags)) for tag in wheel_tags), build
 
 
 def _size(url: str) -> int:

@@ -24,11 +24,11 @@ def session(proxies: Mapping[str, str] | None = None) -> requests.Session:
     Who reads an answer gets a RequestException or urllib3's ProtocolError for one that comes slower than `LEAST_BYTES`
     in `PATIENCE` seconds, and for one that is not streamed and larger than `LARGEST_PAGE`.
     """
-    made = requests.Session()
-    made.proxies.update(proxies or {})
+    new_session = requests.Session()
+    new_session.proxies.update(proxies or {})
     for scheme in ("http://", "https://"):
-        made.mount(scheme, _Limited())
-    return made
+        new_session.mount(scheme, _Limited())
+    return new_session
 
 
 class TooSlowError(urllib3.exceptions.ProtocolError):
@@ -41,8 +41,8 @@ class _Limited(HTTPAdapter):
     ) -> requests.Response:
         response = super().send(request, stream, *args, **options)
         # It is what requests reads an answer with.
-        limited = partial(pieces, response.raw, largest=None if stream else LARGEST_PAGE)
-        response.raw.stream = limited  # type: ignore[method-assign]
+        limited_stream = partial(pieces, response.raw, largest=None if stream else LARGEST_PAGE)
+        response.raw.stream = limited_stream  # type: ignore[method-assign]
         return response
 
 
@@ -53,20 +53,20 @@ def pieces(
 
     Raises TooSlowError, and ProtocolError where it is larger than `largest` bytes.
     """
-    waited, came, total = 0.0, 0, 0
+    wait_seconds, received_bytes, total_bytes = 0.0, 0, 0
     while True:
         start = time.monotonic()
         # read() would wait until it has all of `amount`.
         piece = body.read1(amount, decode_content=decode_content)
-        waited += time.monotonic() - start
+        wait_seconds += time.monotonic() - start
         if not piece:
             return
-        came += len(piece)
-        total += len(piece)
-        if waited > PATIENCE:
-            if came < LEAST_BYTES:
-                raise TooSlowError(f"it sent {came} bytes in {waited:.0f} seconds")
-            waited, came = 0.0, 0
-        if largest is not None and total > largest:
+        received_bytes += len(piece)
+        total_bytes += len(piece)
+        if wait_seconds > PATIENCE:
+            if received_bytes < LEAST_BYTES:
+                raise TooSlowError(f"it sent {received_bytes} bytes in {wait_seconds:.0f} seconds")
+            wait_seconds, received_bytes = 0.0, 0
+        if largest is not None and total_bytes > largest:
             raise urllib3.exceptions.ProtocolError(f"it sends a page of more than {largest >> 20} MiB")
         yield piece

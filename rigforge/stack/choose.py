@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
@@ -40,17 +40,17 @@ def choose(
     `unfit` says why a stack is not for the cards that are asked for.
     Raises RigforgeError that says of every stack why it cannot be built here.
     """
-    passed_over = []
+    rejections = []
     for name in preference():
         stack = loader(name)
         locked = stack.lock_path.exists()
         if reason := unfit(stack) or _silent(stack, mirrors, probe or unanswered) or ("" if locked else silent(stack)):
-            passed_over.append(f"{name}: {reason}")
+            rejections.append(f"{name}: {reason}")
         else:
             roles = ", ".join(dict.fromkeys(archive.role for archive in stack.archives))
-            return stack, "; ".join([*passed_over, f"{name}: its archives answer ({roles})"])
+            return stack, "; ".join([*rejections, f"{name}: its archives answer ({roles})"])
     raise RigforgeError(
-        "none of the preferred stacks can be built here:\n" + "\n".join(f"  {reason}" for reason in passed_over),
+        "none of the preferred stacks can be built here:\n" + "\n".join(f"  {reason}" for reason in rejections),
         f"name a stack with --stack, or say in [mirrors] of {paths.config_file()} where the archives are",
     )
 
@@ -67,13 +67,16 @@ def preference() -> tuple[str, ...]:
     return tuple(order)
 
 
-def unanswered(url: str) -> str:
-    """Returns why nothing is to be had at `url`, or nothing where it answers within `TIMEOUT`."""
+def unanswered(url: str, proxies: Mapping[str, str] | None = None) -> str:
+    """Returns why nothing is to be had at `url`, or nothing where it answers within `TIMEOUT`.
+
+    `proxies` are by scheme and host, as requests has them, before those of the environment.
+    """
     if url.startswith(("file:", "copy:")):
         return "" if Path(unquote(urlsplit(url).path)).is_file() else "no such file"
     try:
         # A GET whose body is left unread: not every mirror answers HEAD.
-        with requests.get(url, stream=True, timeout=TIMEOUT) as answer:
+        with requests.get(url, stream=True, timeout=TIMEOUT, proxies=dict(proxies or {})) as answer:
             return "" if answer.ok else f"HTTP status {answer.status_code}"
     except requests.Timeout:
         return f"no answer within {TIMEOUT:g} s"

@@ -66,8 +66,8 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 def shown(path: Path) -> str:
     """Returns a path as messages show it: short where it is below the current directory."""
-    here = Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+    directory = Path.cwd()
+    return str(path.relative_to(directory) if path.is_relative_to(directory) else path)
 
 
 def _folder() -> Path:
@@ -90,9 +90,9 @@ def _find(name_or_path: str | Path) -> Path:
         return path
     if text in names():
         return _folder() / f"{text}.toml"
-    own = path_of(f"{text}.toml", "--stack").absolute()
-    if own.is_file():
-        return _find(own)
+    local_path = path_of(f"{text}.toml", "--stack").absolute()
+    if local_path.is_file():
+        return _find(local_path)
     raise RigforgeError(
         f'there is no stack "{text}"{did_you_mean(text, names())}', f"stacks: {', '.join(names())}, or a path"
     )
@@ -110,25 +110,25 @@ def _with_parents(path: Path) -> list[tuple[Path, dict[str, Any]]]:
             return chain
         path = _parent(parent, path)
         if path in (file for file, _ in chain):
-            way = " → ".join(shown(file) for file, _ in [*chain, (path, {})])
-            raise RigforgeError(f"{way}: extends goes round in a circle", "one of them must not say `extends`")
+            circle = " → ".join(shown(file) for file, _ in [*chain, (path, {})])
+            raise RigforgeError(f"{circle}: extends goes round in a circle", "one of them must not say `extends`")
 
 
 def _parent(name: str, child: Path) -> Path:
     """A name is looked for beside the child first, a path counts from there."""
     if "/" in name or name.endswith(".toml"):
-        beside = child.parent / path_of(name, f"{shown(child)}: extends")
+        candidate = child.parent / path_of(name, f"{shown(child)}: extends")
     else:
-        beside = child.parent / f"{name}.toml"
-        if not beside.is_file() and name in names():
+        candidate = child.parent / f"{name}.toml"
+        if not candidate.is_file() and name in names():
             return _folder() / f"{name}.toml"
-    if not beside.is_file():
-        known = {*names(), *(path.stem for path in child.parent.glob("*.toml"))}
+    if not candidate.is_file():
+        stack_names = {*names(), *(path.stem for path in child.parent.glob("*.toml"))}
         raise RigforgeError(
-            f'{shown(child)}: extends: there is no stack "{name}"{did_you_mean(name, sorted(known))}',
+            f'{shown(child)}: extends: there is no stack "{name}"{did_you_mean(name, sorted(stack_names))}',
             f"stacks: {', '.join(names())}, or a path that counts from the file's own folder",
         )
-    return beside.resolve() if "/" in name else beside
+    return candidate.resolve() if "/" in name else candidate
 
 
 def _site(path: Path) -> Source:
@@ -148,10 +148,10 @@ def _anchored(table: dict[str, Any], file: Path) -> dict[str, Any]:
     section = table.get("secure_boot")
     if not isinstance(section, dict):
         return table
-    paths = {
+    anchored_section = {
         key: str(file.parent / path_of(value, f"{shown(file)}: secure_boot.{key}"))
         if isinstance(value, str) and value
         else value
         for key, value in section.items()
     }
-    return {**table, "secure_boot": paths}
+    return {**table, "secure_boot": anchored_section}

@@ -40,21 +40,21 @@ def origin(sources: Sequence[Source], location: Sequence[str | int]) -> str:
 
     Where no source has it (it is missing), the one that has the most of the way there.
     """
-    deepest, where = -1, ""
+    greatest_depth, name = -1, ""
     for source in sources:
-        if (depth := _depth(source.table, location)) >= max(deepest, 0):
-            deepest, where = depth, source.where
-    return where
+        if (depth := _depth(source.table, location)) >= max(greatest_depth, 0):
+            greatest_depth, name = depth, source.where
+    return name
 
 
-def _joined(below: Any, above: Any) -> Any:
-    if isinstance(above, Mapping):
-        start = dict(below) if isinstance(below, Mapping) else {}
-        return {**start, **{key: _joined(start.get(key), value) for key, value in above.items()}}
-    if isinstance(above, list) and PARENT in above:
-        inherited = below if isinstance(below, list) else []
-        return [item for part in above for item in (inherited if part == PARENT else [part])]
-    return above
+def _joined(base: Any, overlay: Any) -> Any:
+    if isinstance(overlay, Mapping):
+        base_table = dict(base) if isinstance(base, Mapping) else {}
+        return {**base_table, **{key: _joined(base_table.get(key), value) for key, value in overlay.items()}}
+    if isinstance(overlay, list) and PARENT in overlay:
+        base_items = base if isinstance(base, list) else []
+        return [item for part in overlay for item in (base_items if part == PARENT else [part])]
+    return overlay
 
 
 def _depth(table: Any, location: Sequence[str | int]) -> int:

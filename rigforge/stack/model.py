@@ -136,12 +136,12 @@ class Stack(Section):
     @field_validator("archives")
     @classmethod
     def _each_once(cls, archives: tuple[Archive, ...], info: ValidationInfo) -> tuple[Archive, ...]:
-        named = [(archive.role, archive.suite) for archive in archives]
-        for role, suite in named:
-            if named.count((role, suite)) > 1:
+        archive_suites = [(archive.role, archive.suite) for archive in archives]
+        for role, suite in archive_suites:
+            if archive_suites.count((role, suite)) > 1:
                 raise ValueError(f"{role} {suite} is there twice; put its components together")
         system = info.data.get("system")
-        if system and system.suite not in [suite for _, suite in named]:
+        if system and system.suite not in [suite for _, suite in archive_suites]:
             raise ValueError(f'none has the suite "{system.suite}" of [system]')
         return archives
 

@@ -27,8 +27,8 @@ def held(tables: Mapping[str, Any]) -> list[str]:
     >>> held({"storage": {"passphrase": "x"}, "network": {"wifis": {"w": {"access-points": {"a": {"password": "y"}}}}}})
     ['network', 'storage.passphrase']
     """
-    found = [key for key in SECRETS if _at(tables, key)]
-    return sorted([*found, "network"] if _any_in(tables.get("network")) else found)
+    keys = [key for key in SECRETS if _at(tables, key)]
+    return sorted([*keys, "network"] if _any_in(tables.get("network")) else keys)
 
 
 def caution(name: str, keys: Iterable[str]) -> str:
@@ -41,11 +41,11 @@ def given(key: str, text: str) -> str:
 
     Any other text is the secret itself, and a warning says who sees it. Raises RigforgeError, UsageError.
     """
-    where = f"--set {key}"
+    option = f"--set {key}"
     if not text.startswith("@"):
-        console.warn(f"{where}: every user of this machine can see it while this runs; write {key}=@FILE, or {key}=@")
+        console.warn(f"{option}: every user of this machine can see it while this runs; write {key}=@FILE, or {key}=@")
         return text
-    return ask(f"{key}: ", twice=True) if text == "@" else _first_line(Path(text[1:]).expanduser(), where)
+    return ask(f"{key}: ", twice=True) if text == "@" else _first_line(Path(text[1:]).expanduser(), option)
 
 
 def ask(prompt: str, *, twice: bool = False) -> str:
@@ -56,31 +56,31 @@ def ask(prompt: str, *, twice: bool = False) -> str:
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
     try:
-        typed = getpass(prompt)
-        if twice and getpass(f"{prompt}once more: ") != typed:
+        secret = getpass(prompt)
+        if twice and getpass(f"{prompt}once more: ") != secret:
             raise UsageError(f"{prompt.rstrip(': ')}: that was not the same twice", "run the same command again")
     except EOFError:
         return ""
-    return typed
+    return secret
 
 
-def warn_of_readers(path: Path, shown: str, tables: Mapping[str, Any]) -> None:
-    """Warns where others than its owner may read a file that holds secrets; messages have it as `shown`."""
+def warn_of_readers(path: Path, label: str, tables: Mapping[str, Any]) -> None:
+    """Warns where others than its owner may read a file that holds secrets; messages have it as `label`."""
     if (keys := held(tables)) and path.stat().st_mode & 0o044:
-        console.warn(f"{shown}: others may read {', '.join(keys)}: chmod 600 {shown}")
+        console.warn(f"{label}: others may read {', '.join(keys)}: chmod 600 {label}")
 
 
-def _first_line(path: Path, where: str) -> str:
+def _first_line(path: Path, option: str) -> str:
     try:
-        first, *rest = path.read_text(encoding="utf-8").splitlines() or [""]
+        secret, *rest = path.read_text(encoding="utf-8").splitlines() or [""]
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise RigforgeError(
-            f"{where}: cannot read {path}: {reason}", "write @ and a file whose one line it is"
+            f"{option}: cannot read {path}: {reason}", "write @ and a file whose one line it is"
         ) from None
-    if not first or rest:
-        raise RigforgeError(f"{where}: {path} is not one line", "write nothing but the secret in it")
-    return first
+    if not secret or rest:
+        raise RigforgeError(f"{option}: {path} is not one line", "write nothing but the secret in it")
+    return secret
 
 
 def _at(tables: Mapping[str, Any], key: str) -> Any:

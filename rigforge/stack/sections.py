@@ -79,10 +79,10 @@ class Archive(Section):
     @field_validator("components")
     @classmethod
     def _of_a_suite(cls, components: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        flat = info.data.get("suite") == "/"
-        if flat and components:
+        is_flat = info.data.get("suite") == "/"
+        if is_flat and components:
             raise ValueError('a flat archive (suite = "/") has no components')
-        if not flat and not components:
+        if not is_flat and not components:
             raise ValueError("at least one is needed")
         return components
 
@@ -230,8 +230,8 @@ class Services(Section):
     @field_validator("disable")
     @classmethod
     def _not_both(cls, disable: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        if both := sorted(set(disable) & set(info.data.get("enable", ()))):
-            raise ValueError(f"enabled as well: {', '.join(both)}")
+        if conflicts := sorted(set(disable) & set(info.data.get("enable", ()))):
+            raise ValueError(f"enabled as well: {', '.join(conflicts)}")
         return disable
 
 

@@ -32,31 +32,31 @@ def settings(sets: Iterable[str]) -> list[Source]:
     """
     sources: list[Source] = []
     for text in sets:
-        key, equals, value = (part.strip() for part in text.partition("="))
-        where = f"--set {key}"
-        if not equals:
+        key, separator, value = (part.strip() for part in text.partition("="))
+        option = f"--set {key}"
+        if not separator:
             raise UsageError(
                 f"--set {text}: there is no value", "write --set key=value, for example --set hostname=gpu1"
             )
         if key in SHORT:
-            parsed = _short(key, value, where, first=all(source.where != where for source in sources))
+            site_value = _short(key, value, option, first=all(source.where != option for source in sources))
         else:
-            _check(key, where)
-            parsed = given(key, value) if key in SECRETS else _value(key, value)
-        sources.append(Source(where, _nested(SHORT.get(key, key), parsed)))
+            _check(key, option)
+            site_value = given(key, value) if key in SECRETS else _value(key, value)
+        sources.append(Source(option, _nested(SHORT.get(key, key), site_value)))
     return sources
 
 
-def _short(key: str, value: str, where: str, *, first: bool) -> Any:
+def _short(key: str, value: str, option: str, *, first: bool) -> Any:
     match key:
         case "ssh_key":
-            return [_ssh_key(value, where)] if first else [PARENT, _ssh_key(value, where)]
+            return [_ssh_key(value, option)] if first else [PARENT, _ssh_key(value, option)]
         case "disk":
             return [{"path": value}]
     return value
 
 
-def _ssh_key(value: str, where: str) -> str:
+def _ssh_key(value: str, option: str) -> str:
     """A key itself has a space in it; one word is the path of a file."""
     if " " in value:
         return value
@@ -64,23 +64,23 @@ def _ssh_key(value: str, where: str) -> str:
         return Path(value).expanduser().read_text(encoding="utf-8").strip()
     except (OSError, ValueError, RuntimeError) as error:
         raise RigforgeError(
-            f"{where}: cannot read {value}: {getattr(error, 'strerror', None) or error}",
+            f"{option}: cannot read {value}: {getattr(error, 'strerror', None) or error}",
             "give a public key (ssh-ed25519 AAAA… comment) or the path of its .pub file",
         ) from None
 
 
-def _check(key: str, where: str) -> None:
+def _check(key: str, option: str) -> None:
     section, dot, _ = key.partition(".")
     if section in SITE and (dot or section == "network"):
         return
     if section in Stack.model_fields and section not in SITE:
         raise RigforgeError(
-            f"{where}: belongs to the stack, and the lock is made from it; only a site's values can be set",
+            f"{option}: belongs to the stack, and the lock is made from it; only a site's values can be set",
             "edit the stack, or write one of your own that says `extends`",
         )
-    site = [f"{section}.{name}" for section in SITE for name in _names(section)]
-    near = did_you_mean(key, [*SHORT, *site])
-    raise RigforgeError(f"{where}: unknown key{near}", f"keys: {', '.join([*SHORT, *site, 'network'])}")
+    site_keys = [f"{section}.{name}" for section in SITE for name in _names(section)]
+    suggestion = did_you_mean(key, [*SHORT, *site_keys])
+    raise RigforgeError(f"{option}: unknown key{suggestion}", f"keys: {', '.join([*SHORT, *site_keys, 'network'])}")
 
 
 def _names(section: str) -> list[str]:
@@ -96,11 +96,11 @@ def _value(key: str, value: str) -> Any:
         document = tomllib.loads(f"value = {value}")
     except (ValueError, RecursionError):
         return value
-    parsed = document["value"]
+    toml_value = document["value"]
     # A name of digits is still text.
-    if len(document) > 1 or (field and field.annotation is str and not isinstance(parsed, str)):
+    if len(document) > 1 or (field and field.annotation is str and not isinstance(toml_value, str)):
         return value
-    return parsed
+    return toml_value
 
 
 def _nested(key: str, value: Any) -> dict[str, Any]:

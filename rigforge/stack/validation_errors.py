@@ -27,8 +27,8 @@ Location = tuple[str | int, ...]
 
 def did_you_mean(word: str, names: Iterable[str]) -> str:
     """Returns `, did you mean "NAME"?` for the name nearest to `word`, or nothing where none is near."""
-    near = nearest(word, names)
-    return f', did you mean "{near[0]}"?' if near else ""
+    suggestions = nearest(word, names)
+    return f', did you mean "{suggestions[0]}"?' if suggestions else ""
 
 
 def complaint(error: ValidationError, model: type[BaseModel], origin: Callable[[Location], str]) -> RigforgeError:
@@ -51,13 +51,13 @@ def dotted(location: Location) -> str:
 
 def model_at(model: type[BaseModel], location: Location) -> type[BaseModel] | None:
     """Returns the model of the table at `location`, or None where the value there is no table of known keys."""
-    found: type[BaseModel] | None = model
+    table_model: type[BaseModel] | None = model
     for part in location:
         if isinstance(part, int):
             continue
-        field = found.model_fields.get(part) if found else None
-        found = next(_models(field.annotation), None) if field else None
-    return found
+        field = table_model.model_fields.get(part) if table_model else None
+        table_model = next(_models(field.annotation), None) if field else None
+    return table_model
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
@@ -70,18 +70,18 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
 def _known_keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
     for name, field in model.model_fields.items():
         yield prefix + name
-        for inner in _models(field.annotation):
-            yield from _known_keys(inner, f"{prefix}{name}.")
+        for table_model in _models(field.annotation):
+            yield from _known_keys(table_model, f"{prefix}{name}.")
 
 
 def _in_the_file(model: type[BaseModel], location: Location) -> Location:
     """Leaves out what pydantic adds for the members of a union, which are no keys."""
-    kept: Location = ()
+    file_location: Location = ()
     for part in location:
-        inside = model_at(model, kept)
-        if isinstance(part, int) or inside or not kept:
-            kept = (*kept, part)
-    return kept
+        table_model = model_at(model, file_location)
+        if isinstance(part, int) or table_model or not file_location:
+            file_location = (*file_location, part)
+    return file_location
 
 
 def _what(fault: Any, location: Location, model: type[BaseModel]) -> str:
@@ -91,14 +91,14 @@ def _what(fault: Any, location: Location, model: type[BaseModel]) -> str:
         case "missing":
             return "has to be given"
         case "literal_error":
-            expected = re.findall(r"'([^']*)'", fault["ctx"]["expected"])
-            choices = " or ".join(f'"{choice}"' for choice in expected)
-            near = did_you_mean(str(fault["input"]), expected) if len(expected) > 2 else ""
-            return f"must be {choices}, not {_shown(fault['input'])}{near}"
+            expected_values = re.findall(r"'([^']*)'", fault["ctx"]["expected"])
+            choices = " or ".join(f'"{choice}"' for choice in expected_values)
+            suggestion = did_you_mean(str(fault["input"]), expected_values) if len(expected_values) > 2 else ""
+            return f"must be {choices}, not {_shown(fault['input'])}{suggestion}"
         case "value_error":
             text = str(fault["ctx"]["error"])
-            quotable = isinstance(fault["input"], str) and fault["input"] and not _is_secret(location, model)
-            return text + (f" (it is {_shown(fault['input'])})" if quotable else "")
+            is_quotable = isinstance(fault["input"], str) and fault["input"] and not _is_secret(location, model)
+            return text + (f" (it is {_shown(fault['input'])})" if is_quotable else "")
         case "too_short" | "string_too_short":
             return "must not be empty"
         case kind:
@@ -108,12 +108,12 @@ def _what(fault: Any, location: Location, model: type[BaseModel]) -> str:
 
 def _near_key(word: str, siblings: type[BaseModel] | None, model: type[BaseModel]) -> str:
     names = list(siblings.model_fields) if siblings else []
-    if near := did_you_mean(word, names):
-        return near
+    if suggestion := did_you_mean(word, names):
+        return suggestion
     # A key that is right, but in the wrong table.
-    elsewhere = {key.rpartition(".")[2]: key for key in reversed(list(_known_keys(model)))}
-    if match := nearest(word, elsewhere, cutoff=0.8):
-        return f', did you mean "{elsewhere[match[0]]}"?'
+    keys_by_name = {key.rpartition(".")[2]: key for key in reversed(list(_known_keys(model)))}
+    if match := nearest(word, keys_by_name, cutoff=0.8):
+        return f', did you mean "{keys_by_name[match[0]]}"?'
     return f"; known here: {', '.join(names)}" if names else ""
 
 

@@ -50,8 +50,8 @@ def _ssh_key(value: str) -> str:
 
 def _port(value: str) -> str:
     match = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?/(tcp|udp)", value)
-    first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
-    if not 1 <= first <= last <= 65535:
+    first_port, last_port = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+    if not 1 <= first_port <= last_port <= 65535:
         raise ValueError('must be a port or a range of ports, and tcp or udp: "8888/tcp", "60000-61000/udp"')
     return value
 

@@ -38,6 +38,7 @@ def init(context: Context, out: str = "stack.toml", gpu: Sequence[str] | None = 
     place = Path(out)
     if place.exists():
         raise RigforgeError(f"{place} is there already", "name another file: --out mine.toml")
+    place.parent.mkdir(parents=True, exist_ok=True)
     if stack and stack not in names():
         raise RigforgeError(f'there is no stack "{stack}" to extend', f"stacks: {', '.join(names())}")
     cards = [find(text).name for text in gpu or ()]

@@ -56,7 +56,7 @@ def verify_iso(
     from rigforge.artifacts.iso import FIRMWARES
     from rigforge.images.base_iso import check
     from rigforge.lock.missing import lock_of
-    from rigforge.options import the_artifact, the_mirrors, the_stack
+    from rigforge.options import the_artifact, the_lock, the_mirrors, the_stack
     from rigforge.store.store import Store
     from rigforge.verify import iso as verify
     from rigforge.verify import live_server
@@ -67,7 +67,8 @@ def verify_iso(
     mirrors = the_mirrors(mirror)
     of_medium = verify.read_medium(Path(iso))["stack"] if iso else ""
     definition = the_stack(stack or of_medium, mirrors, set_ or (), site)
-    lock = lock_of(definition, mirrors)
+    # An ISO that is there was made of a lock; today's archives would give another.
+    lock = the_lock(definition) if iso else lock_of(definition, mirrors)
     artifact = install_iso(lock, Path(base_iso) if base_iso else None)
     path = Path(iso) if iso else the_artifact(artifact, definition, lock, mirrors).path
     about = verify.read_medium(path)

@@ -36,5 +36,5 @@ def test_what_lies_beside_it_is_not_the_isos() -> None:
         if artifact.suffix and artifact.fits(Lock("smoke", "", 0, {}, (), ()))
         for end in (CHECKSUMS, SBOM, PROVENANCE)
     ]
-    assert Path("out/rigforge-smoke-vm.sha256") in beside
+    assert Path("out/rigforge-smoke-vm.qcow2.sha256") in beside
     assert len(beside) == len(set(beside))

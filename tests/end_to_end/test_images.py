@@ -115,7 +115,7 @@ def test_the_doctor_is_in_it_as_one_layer_of_its_own(built: list[str]) -> None:
 def container_start(root: Path) -> Check:
     """What the doctor says on a machine without a GPU that has this Docker."""
     # Of its own accord it takes nothing of root's environment.
-    machine = Machine(Nvml(), root, given={"DOCKER_HOST": os.environ["DOCKER_HOST"]})
+    machine = Machine(Nvml(), root, program_environment={"DOCKER_HOST": os.environ["DOCKER_HOST"]})
     (found,) = (one for one in containers.checks(machine) if one.id == "container-start")
     return found
 

@@ -70,10 +70,10 @@ def test_a_stack_without_jupyterlab_gets_nothing(tmp_path: Path, ran: list[Seque
 
 
 def test_the_plan_tells_where_jupyterlab_is_and_what_is_in_it() -> None:
-    assert host("smoke").told["jupyter_environment"] == ""
-    told = host("debian-12").told
-    assert told["jupyter_environment"] == ENVIRONMENT
-    assert told["jupyter_kernel"] == "Python 3.11, PyTorch 2.10"
+    assert host("smoke").options_by_name["jupyter_environment"] == ""
+    options = host("debian-12").options_by_name
+    assert options["jupyter_environment"] == ENVIRONMENT
+    assert options["jupyter_kernel"] == "Python 3.11, PyTorch 2.10"
 
 
 def test_another_series_of_pytorch_rebuilds_the_machine_by_its_kernels_name() -> None:

@@ -77,7 +77,7 @@ def test_no_value_of_the_site_rebuilds_a_layer(stack: Stack, setting: str) -> No
 def test_how_many_cards_are_expected_is_of_the_machines_layer_alone(stack: Stack, tmp_path: Path) -> None:
     (tmp_path / "rig.toml").write_text('extends = "debian-12"\n[gpu]\nexpect = 4\n')
     before, after = plan(stack, WHOLE), plan(load(str(tmp_path / "rig.toml")), WHOLE)
-    assert [layer.name for layer in after if layer.told.get("expect")] == ["host"]
+    assert [layer.name for layer in after if layer.options_by_name.get("expect")] == ["host"]
     changed = [name for name, key in keys(before).items() if keys(after)[name] != key]
     assert changed == ["host", "boot", "medium"]
 
@@ -165,7 +165,7 @@ def test_installer_and_machine_do_not_rebuild_each_other() -> None:
 def test_the_doctor_is_packed_with_the_distributions_own_python(stack: Stack) -> None:
     (doctor,) = (layer for layer in plan(stack, WHOLE) if layer.name == "doctor")
     assert [layer.name for layer in doctor.chain()] == ["base", "doctor"]
-    assert doctor.told["site_packages"] == "/opt/doctor/lib/python3.11/site-packages"
+    assert doctor.options_by_name["site_packages"] == "/opt/doctor/lib/python3.11/site-packages"
 
 
 def test_the_owners_key_rebuilds_the_module_and_what_holds_it(stack: Stack, tmp_path: Path) -> None:

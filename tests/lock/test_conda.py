@@ -138,9 +138,9 @@ def test_wheels_come_on_top_of_conda_s_python_and_none_of_what_conda_has(
 def test_the_layers_are_told_which_packages_go_into_which_prefix(with_conda: Workshop) -> None:
     stack = with_conda.stack(CONDA)
     layers = {layer.name: layer for layer in plan(stack, with_conda.lock(stack))}
-    assert set(layers["cuda"].told["conda"]) == {"/opt/conda/envs/rig"}
-    assert set(layers["python"].told["conda"]) == {"/opt/conda", "/opt/conda/envs/rig"}
-    assert layers["python"].told["site_packages"] == "/opt/conda/envs/rig/lib/python3.12/site-packages"
+    assert set(layers["cuda"].options_by_name["conda"]) == {"/opt/conda/envs/rig"}
+    assert set(layers["python"].options_by_name["conda"]) == {"/opt/conda", "/opt/conda/envs/rig"}
+    assert layers["python"].options_by_name["site_packages"] == "/opt/conda/envs/rig/lib/python3.12/site-packages"
 
 
 def test_the_store_fetches_packages_of_the_role_and_refuses_what_was_altered(

@@ -70,7 +70,7 @@ def test_a_layer_that_was_not_there_is_new() -> None:
 def test_a_stack_beside_the_lock_comes_before_one_of_the_same_name_elsewhere(tmp_path: Path) -> None:
     (tmp_path / "debian-12.toml").write_text('extends = "smoke"\n[services]\nenable = ["mine"]\n')
     (host,) = (layer for layer in planned(DEBIAN_12, tmp_path) if layer.name == "host")
-    assert list(host.told["enable"]) == ["mine"]
+    assert list(host.options_by_name["enable"]) == ["mine"]
 
 
 def test_a_lock_whose_stack_is_nowhere_is_told(tmp_path: Path) -> None:

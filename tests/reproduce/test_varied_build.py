@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from rigforge import process
 from rigforge.lock import model
 from rigforge.lock.model import Lock
 from rigforge.records.file import LockedFile
@@ -28,3 +29,7 @@ def test_the_vendored_directory_is_whole_and_takes_no_second_room_on_the_disk(tm
     assert vendor.check_all(directory) == []
     assert load(directory / vendor.stack_file(stack)).name == "smoke"
     assert all((directory / file.mirror_path).samefile(kept) for file in files)
+
+
+def test_all_that_shifts_the_clock_is_seen_in_roots_too() -> None:
+    assert {*varied_build._CLOCK, "LD_PRELOAD"} == {*process.CLOCK}

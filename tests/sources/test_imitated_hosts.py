@@ -254,6 +254,12 @@ def test_over_http_a_password_is_given_where_the_entry_says_http(tmp_path: Path)
     assert with_login("http://a.example/debian", tmp_path) == "http://x:y@a.example/debian"
 
 
+@pytest.mark.parametrize("end", ["machine", "machine b.example login x password machine", "machine c.example login"])
+def test_an_auth_conf_that_breaks_off_or_has_the_word_as_a_password_is_read(tmp_path: Path, end: str) -> None:
+    (tmp_path / "auth.conf").write_text(f"machine a.example login apt password debian\n{end}\n")
+    assert with_login("https://a.example/debian", tmp_path) == "https://apt:debian@a.example/debian"
+
+
 def test_apts_proxies_are_those_of_its_archives_and_of_no_other_host(root: Path) -> None:
     ubuntu(root)
     proxies = (

@@ -94,7 +94,7 @@ def test_the_task_prints_each_check_and_starts_nothing(
     remaster.write(stock, medium, "RIGFORGE", EPOCH, image)
     base = LockedFile("medium", "iso", "live-server", "24.04.4", "ubuntu-releases:noble/u.iso", 1, sha256(stock))
     lock = Lock("ubuntu-24.04", "", 0, {"kernel": KERNEL}, (), (base,))
-    monkeypatch.setattr("rigforge.lock.missing.lock_of", lambda stack, mirrors: lock)
+    monkeypatch.setattr("rigforge.options.the_lock", lambda stack: lock)
     monkeypatch.chdir(tmp_path)
     verify_iso(Context(), iso=str(image), firmware="none", base_iso=str(stock), out="out")
     *checks, last = capsys.readouterr().out.splitlines()
