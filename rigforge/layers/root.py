@@ -148,7 +148,6 @@ def interfaces(path: Path, files: Path) -> Iterator[None]:
     tmp.chmod(0o1777)
     for name, target in {"fd": "", "stdin": "/0", "stdout": "/1", "stderr": "/2"}.items():
         (dev / name).symlink_to(f"/proc/self/fd{target}")
-    (dev / "shm").mkdir(mode=0o1777)
     (run_folder / "lock").mkdir(mode=0o1777)
     (run_folder / "files").mkdir()
     show(files, run_folder / "files")
@@ -160,8 +159,9 @@ def interfaces(path: Path, files: Path) -> Iterator[None]:
 
 
 def mount_devices(dev: Path) -> None:
-    """Mounts a directory that has `DEVICES`."""
+    """Mounts a directory that has `DEVICES`, and the one for shared memory, which libfaketime wants."""
     run(["mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", dev])
+    (dev / "shm").mkdir(mode=0o1777)
     for device in DEVICES:
         (dev / device).touch()
         run(["mount", "--bind", f"/dev/{device}", dev / device])
