@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from rigforge.errors import RigforgeError
 
 #: The modules of each extra that tasks run as programs.
-MODULES = {"verify": ("pytest", "testinfra", "paramiko"), "doctor": ("PyInstaller",)}
+MODULES = {"verify": ("pytest", "testinfra", "paramiko", "virt"), "doctor": ("PyInstaller",)}
 
 
 def need(extra: str) -> None:
