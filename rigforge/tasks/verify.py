@@ -52,6 +52,7 @@ def verify_iso(
 
     Example: invoke verify-iso --stack smoke --firmware uefi
     """
+    from rigforge import extras
     from rigforge.artifacts import install_iso
     from rigforge.artifacts.iso import FIRMWARES
     from rigforge.images.base_iso import check
@@ -66,6 +67,8 @@ def verify_iso(
         raise UsageError(f"unknown firmware: {firmware}", f"it is one of: {', '.join(FIRMWARES)}, all, none")
     mirrors = the_mirrors(mirror)
     of_medium = verify.read_medium(Path(iso))["stack"] if iso else ""
+    if firmwares:
+        extras.need("verify")
     definition = the_stack(stack or of_medium, mirrors, set_ or (), site)
     lock = lock_of(definition, mirrors)
     own = install_iso(lock, Path(base_iso) if base_iso else None)
@@ -104,6 +107,7 @@ def verify_images(
 
     Example: invoke verify-images --stack debian-12 --image dev
     """
+    from rigforge import extras
     from rigforge.artifacts.oci_images import OciImages
     from rigforge.engine.find import find
     from rigforge.engine.image import reference
@@ -113,6 +117,7 @@ def verify_images(
     from rigforge.store.store import Store
     from rigforge.verify.image import injection, verify_image
 
+    extras.need("verify")
     mirrors = the_mirrors(mirror)
     docker = find("docker")
     definition = the_stack(stack, mirrors)
