@@ -148,6 +148,8 @@ def test_stacks_and_cards_are_completed_by_name() -> None:
     # As bash takes words apart.
     assert completed("build-iso", "--stack", "=", "deb") == sorted(load.names())
     assert "RTX-5090" in completed("explain", "--gpu", "RTX")
+    named = completed("build-iso", "--gpu", "")
+    assert len(named) == len(set(named)) > 100
     assert completed("build-iso", "--stack", "smoke") == sorted(name for name, _ in EVERY_TASK)
 
 
