@@ -17,7 +17,7 @@ import pytest
 from invoke.collection import Collection
 
 import tasks
-from rigforge import extras, program
+from rigforge import extras, paths, program
 from rigforge.build_lock import exclusive
 from rigforge.cli import exit_codes
 from rigforge.compat.gpu import cards, find
@@ -304,6 +304,16 @@ def test_an_error_has_its_own_code(error: RigforgeError, code: int, capsys: pyte
         raise error
     assert end.value.code == code
     assert capsys.readouterr().err == "error: wrong\nhint: mend it\n"
+
+
+def test_hints_name_the_command_that_a_wheel_has(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(paths, "CHECKOUT", False)
+    with pytest.raises(SystemExit), exit_codes():
+        raise RigforgeError("wrong", "RIGFORGE_HOME=/path ./bootstrap …, ./bootstrap --yes x or invoke build-iso")
+    hint = "RIGFORGE_HOME=/path rigforge …, rigforge --yes x or rigforge build-iso"
+    assert capsys.readouterr().err == f"error: wrong\nhint: {hint}\n"
 
 
 def test_a_site_value_can_be_given_several_times() -> None:
