@@ -134,7 +134,7 @@ def _is_at(path: Path, descriptor: int) -> bool:
 
 def _signature() -> str:
     since = time.strftime("%Y-%m-%d %H:%M:%S %Z")
-    words = command([Path(sys.argv[0]).name, *sys.argv[1:]])
+    words = command(["rigforge", *sys.argv[1:]])  # not by the name of its file, which may be cli.py
     return json.dumps({"pid": os.getpid(), "command": shlex.join(words), "since": since})
 
 

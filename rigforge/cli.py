@@ -158,7 +158,7 @@ def _fail(message: str, hint: str = "") -> None:
 
 def _as_called(text: str) -> str:
     """Returns a text with the commands in it as they are where there is no checkout, and so no ./bootstrap."""
-    return text if paths.CHECKOUT else re.sub(r"(?<![\w-])(?:\./bootstrap|invoke)(?= [a-z-])", "rigforge", text)
+    return text if paths.CHECKOUT else re.sub(r"(?<![\w-])(?:\./bootstrap|invoke)(?= [a-z…-])", "rigforge", text)
 
 
 def _report_bug() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 from rigforge.errors import RigforgeError
@@ -16,8 +17,17 @@ IMPORTS = PACKAGE.parent
 #: Whether this is a checkout, and not what a wheel installed.
 CHECKOUT = (IMPORTS / "pyproject.toml").is_file()
 
+
+def _current() -> Path:
+    """Returns the current folder; ends the process where it was removed: no task is there yet to tell of it."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        sys.exit("error: the current folder was removed\nhint: go to another one (cd), and begin again")
+
+
 #: The checkout, with results in `out`; without one the current folder.
-PROJECT = IMPORTS if CHECKOUT else Path.cwd()
+PROJECT = IMPORTS if CHECKOUT else _current()
 
 #: The folder of stacks/, cloud-init/, dockerfiles/, packer/, image_tests/ and tasks.py; in a wheel, one of the package.
 SHARE = PROJECT if CHECKOUT else PACKAGE / "share"

@@ -67,7 +67,7 @@ def values(words: Sequence[str]) -> list[str]:
     option, equals, _ = words[-1].partition("=")
     if option not in (STACK, GPU):
         option = words[-2]
-    names = sorted({STACK: stacks, GPU: cards}[option]()) if option in (STACK, GPU) else []
+    names = sorted(set({STACK: stacks, GPU: cards}[option]())) if option in (STACK, GPU) else []
     # A whole name is followed by another word.
     return [] if words[-1] in names else [f"{option}=" * bool(equals) + name for name in names]
 

@@ -216,6 +216,21 @@ def test_root_without_a_terminal_is_told_what_is_needed(machine: Machine) -> Non
     ]
 
 
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["build-iso", "--set", "storage.passphrase=PLANTED two"], "./bootstrap --yes build-iso …"),
+        (["build-iso", "--set=machine.password_hash=PLANTED"], "./bootstrap --yes build-iso …"),
+        (["--set=storage.passphrase=PLANTED", "build-iso"], "./bootstrap --yes --set …"),
+    ],
+)
+def test_what_is_said_of_missing_packages_has_no_secret(machine: Machine, words: list[str], hint: str) -> None:
+    (machine.bin / "zstd").unlink()
+    done = machine.run(*words)
+    assert done.returncode == 1 and "PLANTED" not in done.stderr + done.stdout
+    assert f"hint: to have them installed: {hint}" in done.stderr.splitlines()
+
+
 def test_root_is_asked_on_a_terminal(machine: Machine) -> None:
     (machine.bin / "zstd").unlink()
     refused = machine.run_on_terminal("build-iso", "n\n")

@@ -21,7 +21,7 @@ import sys, time
 from pathlib import Path
 from rigforge import paths
 from rigforge.build_lock import exclusive
-sys.argv = ["rigforge", "build-iso", "--stack", "smoke"]
+sys.argv = ["/checkout/rigforge/cli.py", "build-iso", "--stack", "smoke"]
 with exclusive({out}):
     print("held", flush=True)
     time.sleep({seconds})

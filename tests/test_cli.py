@@ -17,7 +17,7 @@ import pytest
 from invoke.collection import Collection
 
 import tasks
-from rigforge import program
+from rigforge import extras, paths, program
 from rigforge.build_lock import exclusive
 from rigforge.cli import exit_codes
 from rigforge.compat.gpu import cards, find
@@ -148,6 +148,8 @@ def test_stacks_and_cards_are_completed_by_name() -> None:
     # As bash takes words apart.
     assert completed("build-iso", "--stack", "=", "deb") == sorted(load.names())
     assert "RTX-5090" in completed("explain", "--gpu", "RTX")
+    named = completed("build-iso", "--gpu", "")
+    assert len(named) == len(set(named)) > 100
     assert completed("build-iso", "--stack", "smoke") == sorted(name for name, _ in EVERY_TASK)
 
 
@@ -204,6 +206,27 @@ def test_a_python_without_the_packages_goes_on_with_bootstrap(tmp_path: Path) ->
     assert re.fullmatch(r"This Python has no \w+: going on with ./bootstrap build-iso\n", done.stderr)
     listed = subprocess.run([*command[:4], "--list"], cwd=tmp_path / "checkout", env=environment, capture_output=True)
     assert (listed.returncode, listed.stderr) == (0, b"") and b"build-iso" in listed.stdout
+
+
+@pytest.mark.parametrize("words", [["verify-iso", "--stack", "smoke"], ["verify-images"], ["build-doctor"]])
+def test_so_does_one_without_what_a_task_alone_needs(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extras, "find_spec", lambda _: None)
+
+    def in_its_place(program: Path, arguments: list[str]) -> None:
+        print(program, *arguments)
+        raise SystemExit(0)
+
+    monkeypatch.setattr(os, "execv", in_its_place)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    done = rigforge(*words)
+    assert done.stdout == f"{PROJECT}/bootstrap bootstrap {' '.join(words)}\n"
+    assert re.fullmatch(rf"This Python has no [\w, ]+: going on with ./bootstrap {words[0]}\n", done.stderr)
+    monkeypatch.setattr(sys, "prefix", str(PROJECT / ".venv"))
+    there = rigforge(*words)
+    assert (there.returncode, there.stdout) == (1, "")
+    assert "error: this Python has no" in there.stderr and "install 'FILE.whl[" in there.stderr
 
 
 def test_so_does_the_process() -> None:
@@ -281,6 +304,16 @@ def test_an_error_has_its_own_code(error: RigforgeError, code: int, capsys: pyte
         raise error
     assert end.value.code == code
     assert capsys.readouterr().err == "error: wrong\nhint: mend it\n"
+
+
+def test_hints_name_the_command_that_a_wheel_has(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(paths, "CHECKOUT", False)
+    with pytest.raises(SystemExit), exit_codes():
+        raise RigforgeError("wrong", "RIGFORGE_HOME=/path ./bootstrap …, ./bootstrap --yes x or invoke build-iso")
+    hint = "RIGFORGE_HOME=/path rigforge …, rigforge --yes x or rigforge build-iso"
+    assert capsys.readouterr().err == f"error: wrong\nhint: {hint}\n"
 
 
 def test_a_site_value_can_be_given_several_times() -> None:

@@ -33,6 +33,22 @@ PROGRAMS = Path("/run/rigforge/bin")
 #: Where cloud-init's generator says that it has seen no answers. It runs before all disks are there.
 SWITCHED_OFF = Path("/run/cloud-init/disabled")
 
+#: Where the volume is seen meanwhile.
+CIDATA = Path("/run/rigforge/cidata")
+
+#: What user-data begins with that cloud-init alone reads, and that may be no YAML: gzip, and the marks of its formats
+#: (`INCLUSION_TYPES_MAP` in cloudinit/handlers/__init__.py; as there in any case of letters and behind blank lines).
+CLOUD_INITS = (
+    b"\x1f\x8b",
+    b"#!",
+    b"## template:",
+    b"content-type:",
+    b"mime-version:",
+    b"#include",
+    b"#cloud-boothook",
+    b"#part-handler",
+)
+
 #: How long a failure can be read before the machine switches itself off (seconds).
 PATIENCE = 60
 
@@ -43,6 +59,10 @@ def first_start(root: Path = Path("/")) -> str:
     Nothing is written before the document has been checked. Raises InstallError, DocumentError.
     """
     command.run(["udevadm", "settle"])
+    volumes = media.cidata_volumes()
+    if len(volumes) == 1 and is_cloud_inits(volumes[0]):
+        forget(root)
+        return f"user-data on {volumes[0]} (CIDATA) is no autoinstall document: cloud-init reads it"
     on_volume = media.of_volume()
     if on_volume is None:
         return ""
@@ -56,6 +76,16 @@ def first_start(root: Path = Path("/")) -> str:
         done = f"{where} is no autoinstall document: cloud-init reads it"
     forget(root)
     return done
+
+
+def is_cloud_inits(volume: str) -> bool:
+    """Tells whether the user-data of a volume, where it has any, is of a kind that cloud-init alone reads."""
+    with mounted("--options", "ro,nosuid,nodev,noexec", volume, at=CIDATA) as folder:
+        user_data = folder / "user-data"
+        if not user_data.is_file():
+            return False
+        with user_data.open("rb") as file:
+            return file.read(4096).lstrip().lower().startswith(CLOUD_INITS)
 
 
 def is_document(text: str, where: str) -> bool:

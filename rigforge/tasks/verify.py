@@ -52,6 +52,7 @@ def verify_iso(
 
     Example: invoke verify-iso --stack smoke --firmware uefi
     """
+    from rigforge import extras
     from rigforge.artifacts import install_iso
     from rigforge.artifacts.iso import FIRMWARES
     from rigforge.images.base_iso import check
@@ -66,6 +67,8 @@ def verify_iso(
         raise UsageError(f"unknown firmware: {firmware}", f"it is one of: {', '.join(FIRMWARES)}, all, none")
     mirrors = the_mirrors(mirror)
     of_medium = verify.read_medium(Path(iso))["stack"] if iso else ""
+    if firmwares:
+        extras.need("verify")
     definition = the_stack(stack or of_medium, mirrors, set_ or (), site)
     # An ISO that is there was made of a lock; today's archives would give another.
     lock = the_lock(definition) if iso else lock_of(definition, mirrors)
@@ -105,6 +108,7 @@ def verify_images(
 
     Example: invoke verify-images --stack debian-12 --image dev
     """
+    from rigforge import extras
     from rigforge.artifacts.oci_images import OciImages
     from rigforge.engine.find import find
     from rigforge.engine.image import reference
@@ -114,6 +118,7 @@ def verify_images(
     from rigforge.store.store import Store
     from rigforge.verify.image import injection, verify_image
 
+    extras.need("verify")
     mirrors = the_mirrors(mirror)
     docker = find("docker")
     definition = the_stack(stack, mirrors)

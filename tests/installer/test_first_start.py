@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,10 +26,21 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def start(root: Path, monkeypatch: pytest.MonkeyPatch, text: str | None) -> str:
+def start(root: Path, monkeypatch: pytest.MonkeyPatch, user_data: str | bytes | None) -> str:
     """Starts the disk with a volume that has this user-data, None for no volume."""
+    content = user_data.encode() if isinstance(user_data, str) else user_data
+    volume = root.parent / f"volume of {root.name}"
+
+    @contextmanager
+    def mounted(*_: str, at: Path) -> Iterator[Path]:
+        volume.mkdir()
+        (volume / "user-data").write_bytes(content or b"")
+        yield volume
+
     monkeypatch.setattr(first_start.command, "run", lambda _: 0)
-    monkeypatch.setattr(first_start.media, "of_volume", lambda: None if text is None else (text, WHERE))
+    monkeypatch.setattr(first_start, "mounted", mounted)
+    monkeypatch.setattr(first_start.media, "cidata_volumes", lambda: [] if content is None else ["/dev/vdb"])
+    monkeypatch.setattr(first_start.media, "of_volume", lambda: None if content is None else (content.decode(), WHERE))
     return first_start.first_start(root)
 
 
@@ -57,9 +71,26 @@ def test_a_machine_that_is_made_is_not_made_again(root: Path, monkeypatch: pytes
     assert not (root / first_start.STARTED_BY).exists()
 
 
-@pytest.mark.parametrize("text", ["#cloud-config\nusers: [{name: rig}]\n", "#!/bin/sh\necho hello\n", ""])
-def test_what_is_cloud_inits_own_is_left_to_it(text: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "cloud-init reads it" in start(root, monkeypatch, text)
+@pytest.mark.parametrize(
+    "user_data",
+    [
+        "#cloud-config\nusers: [{name: rig}]\n",
+        "#!/bin/sh\necho hello\n",
+        '#!/bin/bash\nif [ -e "/etc/x" ]; then\n\techo "a: b": c\nfi\n',
+        "## template: jinja\n#cloud-config\n{% if v1.region %}\nhostname: {{ v1.region }}\n{% endif %}\n",
+        'Content-Type: multipart/mixed; boundary="=="\nMIME-Version: 1.0\n\n--==\nContent-Type: text/x-shellscript\n',
+        "MIME-Version: 1.0\nContent-Type: text/cloud-config\nMIME-Version: 1.0\n",
+        "#include\nhttps://cloud.example/one: [\n",
+        "\n#Cloud-Boothook\n#!/bin/sh\n\techo: [\n",
+        "#part-handler\ndef list_types():\n    return [\n",
+        gzip.compress(document().encode()),
+        "",
+    ],
+)
+def test_what_is_cloud_inits_own_is_left_to_it(
+    user_data: str | bytes, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "cloud-init reads it" in start(root, monkeypatch, user_data)
     assert not (root / "etc/hostname").exists()
     assert not (root / first_start.UNIT).exists()
 
