@@ -84,10 +84,13 @@ def test_a_program_that_outlives_its_killed_build_still_holds_the_lock(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # It frees itself of the signal by which it would end with the build.
-    outliving = "from rigforge.process import run; run(['setpriv', '--pdeathsig=clear', 'sh', '-c', 'echo; sleep 1'])"
-    program = HOLDER.format(seconds=0, at_the_end=outliving, out="")
+    at_work = home.with_name("at-work")
+    outlive = ["setpriv", "--pdeathsig=clear", "sh", "-c", f"touch {at_work}; sleep 2"]
+    program = HOLDER.format(seconds=0, at_the_end=f"from rigforge.process import run; run({outlive})", out="")
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as holder:
-        time.sleep(0.4)
+        deadline = time.monotonic() + 60
+        while not at_work.exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
         holder.send_signal(signal.SIGKILL)
         holder.wait()
         start = time.monotonic()
