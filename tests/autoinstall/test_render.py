@@ -12,22 +12,10 @@ from rigforge.installer.document import DiskLayout, Document, Keyboard, parse
 from rigforge.rules.disk_match import DiskMatch
 from rigforge.stack.load import load
 from rigforge.stack.model import Stack
+from tests.stack.stack_files import SMALLEST
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKa1ZOKl1nIskXRCHU+rQb0nYBMZL7sMskVr+D9ktLGv someone@example"
 HASH = "$6$abcdefgh$yIZAF3gQPvtKZO/9qOJKffAKKbtS3ef3qmwyugk4uWVjX8YZf/GV3A8SkFxEPY0T56CcilGrHKLffBsp6dLMG."
-
-BUILD_PART = """
-[system]
-distribution = "debian"
-suite = "bookworm"
-[[archives]]
-role = "debian"
-suite = "bookworm"
-components = ["main"]
-keyring = "debian-archive-keyring.gpg"
-[kernel]
-package = "linux-image-amd64"
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +25,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def stack(site: str = f'[machine]\nssh_authorized_keys = ["{KEY}"]') -> Stack:
     path = Path("test.toml")
-    path.write_text(BUILD_PART + site, encoding="utf-8")
+    path.write_text(SMALLEST + site, encoding="utf-8")
     return load(path)
 
 

@@ -13,6 +13,7 @@ from rigforge.lock.model import Lock, asked, check, in_order, read, to_text, wri
 from rigforge.records.archive import LockedArchive
 from rigforge.records.file import LockedFile
 from rigforge.stack.load import load
+from tests.stack.stack_files import SMALLEST
 
 BASH = LockedFile("base", "deb", "bash", "5.2.15-2+b8", "debian:pool/main/b/bash/bash_5.2.15-2+b8_amd64.deb", 1494176, "b" * 64)  # fmt: skip # noqa: E501
 TORCH = LockedFile("python", "wheel", "torch", "2.10.0", "pypi:torch-2.10.0-3-cp311-cp311-manylinux_2_28_x86_64.whl", 915518691, "a" * 64)  # fmt: skip # noqa: E501
@@ -148,28 +149,14 @@ def test_a_lock_is_written_whole_or_not_at_all(path: Path, monkeypatch: pytest.M
     assert list(path.parent.iterdir()) == [path]
 
 
-STACK = """
-[system]
-distribution = "debian"
-suite = "bookworm"
-[[archives]]
-role = "debian"
-suite = "bookworm"
-components = ["main"]
-keyring = "debian-archive-keyring.gpg"
-[kernel]
-package = "linux-image-amd64"
-"""
-
-
 def test_a_lock_of_the_stack_as_it_is_passes_and_one_of_a_changed_stack_does_not(tmp_path: Path) -> None:
     toml = tmp_path / "small.toml"
-    toml.write_text(STACK)
+    toml.write_text(SMALLEST)
     stack = load(toml)
     lock = replace(LOCK, stack_sha256=asked(stack))
     check(lock, stack, stack.lock_path)
 
-    toml.write_text(STACK + '[packages]\nhost = ["sudo"]\n')
+    toml.write_text(SMALLEST + '[packages]\nhost = ["sudo"]\n')
     with pytest.raises(RigforgeError, match=r"small\.lock: stale lock: stack small has changed") as error:
         check(lock, load(toml), stack.lock_path)
     assert error.value.hint == "renew it: invoke lock --stack small"
@@ -177,7 +164,7 @@ def test_a_lock_of_the_stack_as_it_is_passes_and_one_of_a_changed_stack_does_not
 
 def test_a_lock_copied_from_another_stack_does_not_pass(tmp_path: Path) -> None:
     toml = tmp_path / "large.toml"
-    toml.write_text(STACK)
+    toml.write_text(SMALLEST)
     stack = load(toml)
     with pytest.raises(RigforgeError, match="made for stack small"):
         check(replace(LOCK, stack_sha256=asked(stack)), stack, stack.lock_path)
