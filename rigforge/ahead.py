@@ -59,12 +59,14 @@ def of(artifact: Artifact[Product], stack: Stack, lock: Lock, out: Path | None =
     return replace(ahead, result=0) if artifact.index or unchanged else ahead
 
 
-def check(ahead: Ahead, mirrors: Mirrors, *, offline: bool = False) -> None:
-    """Checks that each archive that files are downloaded from answers. Raises RigforgeError that names those that do
-    not; with `offline` none is asked.
-    """
-    if not offline:
-        answers.check(answers.places(ahead.downloads, mirrors), mirrors)
+def downloads(artifact: Artifact[Product], stack: Stack, lock: Lock) -> tuple[LockedFile, ...]:
+    """Returns the files that the making of an artifact takes and the store lacks."""
+    return _lacking(missing(artifact.layers(stack, lock), Cache(paths.home())), artifact.files(lock))
+
+
+def check(files: Iterable[LockedFile], mirrors: Mirrors) -> None:
+    """Checks that each archive that `files` come from answers. Raises RigforgeError that names those that do not."""
+    answers.check(answers.places(files, mirrors), mirrors)
 
 
 def check_disk(ahead: Ahead, out: Path) -> None:
@@ -111,12 +113,16 @@ def _ahead(layers: Sequence[Layer], base: Iterable[LockedFile], result: int) -> 
     cache = Cache(paths.home())
     store = Store(cache.directory / "store")
     new_layers = missing(layers, cache)
-    files = [*base, *(file for layer in new_layers for file in layer.files)]
-    downloads = tuple(store.missing(files))
+    lacking = _lacking(new_layers, base)
     packages_size = sum(file.size for layer in new_layers for file in layer.files)
     compressed_size = sum(file.size for layer in new_layers if layer.shipped for file in layer.files)
     built_size = int(packages_size * UNPACKED + compressed_size * PACKED)
-    return Ahead(new_layers, downloads, built_size, result, _seconds(new_layers, downloads, cache, store))
+    return Ahead(new_layers, lacking, built_size, result, _seconds(new_layers, lacking, cache, store))
+
+
+def _lacking(layers: Sequence[Layer], base: Iterable[LockedFile]) -> tuple[LockedFile, ...]:
+    files = [*base, *(file for layer in layers for file in layer.files)]
+    return tuple(Store(paths.home() / "store").missing(files))
 
 
 def _seconds(layers: Sequence[Layer], downloads: Sequence[LockedFile], cache: Cache, store: Store) -> float | None:

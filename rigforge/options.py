@@ -16,7 +16,7 @@ from rigforge.compat.stacks import check as check_cards
 from rigforge.compat.stacks import refusal
 from rigforge.errors import RigforgeError
 from rigforge.lock.missing import silent
-from rigforge.lock.model import Lock, check, read
+from rigforge.lock.model import Lock, of_stack, read
 from rigforge.sources.mirrors import Mirrors
 from rigforge.stack.choose import choose, preference, unanswered
 from rigforge.stack.load import load, names
@@ -57,9 +57,7 @@ def the_stack(
 
 def the_lock(stack: Stack) -> Lock:
     """Returns the lock of a stack. Raises RigforgeError with the command that renews it where it does not fit."""
-    lock = read(stack.lock_path)
-    check(lock, stack, stack.lock_path)
-    return lock
+    return of_stack(stack)
 
 
 def the_previous_lock(stack: Stack) -> Lock | None:
@@ -87,7 +85,8 @@ def the_artifact(
     folder = _folder(artifact, out)
     # Where it is a folder, others may be made beside it.
     with exclusive(artifact.path(stack.name, folder) if artifact.index else folder):
-        ahead.check(ahead.of(artifact, stack, lock), mirrors, offline=offline)
+        if not offline:
+            ahead.check(ahead.downloads(artifact, stack, lock), mirrors)
         return make(artifact, Build(stack, lock, mirrors, folder, offline=offline, check=check))
 
 

@@ -20,9 +20,7 @@ def lock_of(stack: Stack, mirrors: Mirrors, *, offline: bool = False) -> model.L
     """
     path = stack.lock_path
     if path.exists():
-        lock = model.read(path)
-        model.check(lock, stack, path)
-        return lock
+        return model.of_stack(stack)
     if offline:
         raise RigforgeError(
             f"{path}: there is no lock yet, and --offline forbids to ask the archives for one",

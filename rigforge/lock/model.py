@@ -144,6 +144,13 @@ def asked(stack: Stack) -> str:
     return _sha256(json.dumps([stack.checksum(), additions]))
 
 
+def of_stack(stack: Stack) -> Lock:
+    """Returns the lock that a stack has. Raises RigforgeError where there is none, or it does not fit."""
+    lock = read(stack.lock_path)
+    check(lock, stack, stack.lock_path)
+    return lock
+
+
 def check(lock: Lock, stack: Stack, path: Path) -> None:
     """Checks that a lock read from `path` was made from this stack as it is now.
 
